@@ -1,0 +1,71 @@
+"""The installation's settings: every `AIRLOOM_*` variable, read in one place."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Configuration(BaseSettings):
+    """Hold the settings of one installation; every field is the variable `AIRLOOM_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="AIRLOOM_", env_ignore_empty=True, extra="ignore")
+
+    root: Path = Field(default_factory=Path.cwd, description="The project folder; relative paths start here")
+    home: Path | None = Field(None, description="Where `airloom up` keeps its state; default `<root>/.airloom`")
+    database_url: SecretStr | None = Field(
+        None, description="The store (SQLAlchemy URL of a PostgreSQL database); `up` sets it to the embedded server"
+    )
+    task_database_url: SecretStr | None = Field(
+        None, description="The store as a task may see it: role airloom_task, which reads published versions"
+    )
+    data: str | None = Field(
+        None, description="Where tables between steps are kept: a folder or any fsspec URL; default `<home>/data`"
+    )
+    pipelines: Path | None = Field(None, description="The drop folder; default `<root>/include/pipelines`")
+    nodes: Path | None = Field(None, description="The folder of your own node types; default `<root>/include/nodes`")
+    paths: list[str] | None = Field(
+        None,
+        description="Folders and URL prefixes that pipelines may read and write, as a JSON list; "
+        'default ["include/data", "output"] below the root',
+    )
+    memory_limit: str = Field("4GB", description="Memory of one table step, then it spills to disk")
+    threads: int = Field(2, ge=1, description="Threads of one table step")
+    query_timeout: float = Field(3600, gt=0, description="Seconds after which a table step's process is killed")
+    keep_data_days: float = Field(30, gt=0, description="Age in days at which tables between steps are removed")
+    disabled_nodes: list[str] = Field([], description="Node types that are switched off, as a JSON list")
+
+    @property
+    def home_folder(self) -> Path:
+        """Return the folder of this installation's state."""
+        return (self.home or self.root / ".airloom").absolute()
+
+    @property
+    def pipelines_folder(self) -> Path:
+        """Return the drop folder."""
+        return (self.pipelines or self.root / "include" / "pipelines").absolute()
+
+    @property
+    def nodes_folder(self) -> Path:
+        """Return the folder of the user's own node types."""
+        return (self.nodes or self.root / "include" / "nodes").absolute()
+
+    @property
+    def data_url(self) -> str:
+        """Return where tables between steps are kept."""
+        return self.data or str(self.home_folder / "data")
+
+    @property
+    def allowed_paths(self) -> list[str]:
+        """Return the folders and URL prefixes that pipelines may read and write, absolute where local."""
+        given = self.paths if self.paths is not None else ["include/data", "output"]
+        return [path if "://" in path else str((self.root / path).absolute()) for path in given]
+
+
+@functools.cache
+def configuration() -> Configuration:
+    """Return this process's settings, read once."""
+    return Configuration()

@@ -1,0 +1,231 @@
+"""The pipeline document, version 1: Pydantic models and the reader that names every fault at once."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from airloom.spec.duration import Duration
+from airloom.spec.problem import Problem, pointer
+
+IDENTIFIER = r"^[a-z][a-z0-9_]{0,99}$"
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+Grouping = Literal["auto", "none"]
+EngineName = Literal["duckdb", "spark"]
+
+
+class Model(BaseModel):
+    """Refuse unknown fields: a misspelt one would be ignored in silence."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class Schedule(Model):
+    """Say when a pipeline runs by itself: by `cron` or `every`."""
+
+    cron: str | None = Field(None, description="Five fields, or a word such as @daily")
+    every: Duration | None = Field(None, description="A fixed interval")
+    timezone: str = Field("UTC", description="A name of the IANA time zone database")
+    start: datetime | None = Field(None, description="No run before this time")
+    end: datetime | None = Field(None, description="No run after this time")
+
+    @field_validator("cron")
+    @classmethod
+    def _cron_is_valid(cls, value: str | None) -> str | None:
+        if value is None:
+            return value
+        from croniter import croniter
+
+        if not croniter.is_valid(value):
+            raise ValueError("this is no cron expression; five fields are needed, such as 0 2 * * *")
+        return value
+
+    @field_validator("every")
+    @classmethod
+    def _every_is_positive(cls, value: Duration | None) -> Duration | None:
+        if value is not None and value.total_seconds() < 1:
+            raise ValueError("an interval is at least 1s")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("no such time zone; write a name such as Europe/Berlin") from None
+        return value
+
+    @model_validator(mode="after")
+    def _one_clock(self) -> Schedule:
+        if (self.cron is None) == (self.every is None):
+            raise ValueError("a schedule has either cron or every")
+        return self
+
+
+class PipelineSettings(Model):
+    """Hold what applies to every node that does not say otherwise."""
+
+    retries: int = Field(0, ge=0, le=100, description="How often a failed step is tried again")
+    retry_delay: Duration = Field(timedelta(seconds=30), description="The pause before a retry")
+    timeout: Duration | None = Field(None, description="The longest time of one try of a step")
+    pool: str | None = Field(None, description="The Airflow pool that steps take a slot of")
+    priority: int = Field(1, ge=1, le=1000, description="The higher, the sooner when slots are short")
+    max_active_runs: int = Field(1, ge=1, le=1000, description="How many runs may be active at once")
+    catchup: bool = Field(False, description="Whether missed times of the schedule are run later")
+    grouping: Grouping = Field("auto", description="auto: connected pure nodes share a task; none: a task for each node")
+    engine: EngineName = Field("duckdb", description="What runs the table nodes")
+    enabled: bool = Field(True, description="Whether publishing makes the pipeline live, or leaves it paused")
+
+
+class Place(Model):
+    """Hold where the builder draws a node."""
+
+    x: float = 0
+    y: float = 0
+
+
+class NodeEntry(Model):
+    """Name one node of a document: its type and its configuration."""
+
+    id: Identifier
+    type: str = Field(min_length=1, max_length=100)
+    name: str = Field("", max_length=200)
+    description: str = ""
+    version: int | None = Field(None, ge=1, description="The version of the node type; the newest where absent")
+    config: dict[str, Any] = Field(default_factory=dict)
+    retries: int | None = Field(None, ge=0, le=100)
+    retry_delay: Duration | None = None
+    timeout: Duration | None = None
+    pool: str | None = None
+    on_error: Literal["stop", "continue"] = Field("stop", description="continue: a failure is null to its readers")
+    ui: Place | None = None
+
+    @property
+    def stands_alone(self) -> bool:
+        """Tell whether the node asks for something that only a task of its own can give."""
+        own = (self.retries, self.retry_delay, self.timeout, self.pool)
+        return self.on_error == "continue" or any(value is not None for value in own)
+
+
+class Edge(Model):
+    """Join an output port to an input port; an end is `node` or `node.port`."""
+
+    source: str = Field(alias="from", min_length=1)
+    target: str = Field(alias="to", min_length=1)
+
+    @staticmethod
+    def split(end: str) -> tuple[str, str | None]:
+        """Return the node and the port of an end; the port is None where the end names the node alone."""
+        node, _, port = end.partition(".")
+        return node, port or None
+
+
+class Document(Model):
+    """Hold a whole pipeline; the canonical form of whatever dialect it was written in."""
+
+    id: Identifier
+    name: str = Field("", max_length=200)
+    description: str = Field("", description="Markdown; it becomes the DAG's documentation")
+    tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list)
+    owner: str = Field("airloom", min_length=1, max_length=200)
+    schedule: Schedule | None = None
+    params: dict[Identifier, dict[str, Any]] = Field(
+        default_factory=dict, description="One JSON Schema for each parameter; its default is what a plain run uses"
+    )
+    settings: PipelineSettings = Field(default_factory=PipelineSettings)
+    nodes: list[NodeEntry] = Field(default_factory=list)
+    edges: list[Edge] = Field(default_factory=list)
+
+    def node(self, identifier: str) -> NodeEntry:
+        """Return a node by its id; raise KeyError where there is none."""
+        for node in self.nodes:
+            if node.id == identifier:
+                return node
+        raise KeyError(identifier)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document as its author wrote it: what was left out stays out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def read_document(data: object) -> tuple[Document | None, list[Problem]]:
+    """Read a document and name all its faults at once.
+
+    A faulty node, edge or top-level field is left out of the document that comes back, so that the checks which
+    follow can say what else is wrong; None comes back only where nothing can be read (no object, no valid id).
+    """
+    if not isinstance(data, dict):
+        return None, [Problem("document.type", "a pipeline document is a JSON object", hint='start with {"id": …}')]
+    problems: list[Problem] = []
+    kept: dict[str, Any] = {}
+    for field, value in data.items():
+        if field in ("nodes", "edges"):
+            kept[field] = _read_list(field, value, problems)
+        elif field not in Document.model_fields:
+            problems.append(_unknown_field(str(field), Document, pointer(str(field))))
+        else:
+            kept[field] = value
+    for _ in range(len(kept) + 1):
+        try:
+            return Document.model_validate(kept), problems
+        except ValidationError as error:
+            faulty = {str(item["loc"][0]) for item in error.errors(include_url=False) if item["loc"]}
+            problems.extend(problem_of(item, "", Document) for item in error.errors(include_url=False))
+            if not faulty or "id" in faulty or not faulty & kept.keys():
+                return None, problems
+            kept = {field: value for field, value in kept.items() if field not in faulty}
+    return None, problems
+
+
+def _read_list(field: str, value: object, problems: list[Problem]) -> list[Any]:
+    model: type[Model] = NodeEntry if field == "nodes" else Edge
+    if not isinstance(value, list):
+        problems.append(Problem("document.type", f"{field} is a list", pointer=pointer(field)))
+        return []
+    kept: list[Any] = []
+    for index, item in enumerate(value):
+        at = pointer(field, index)
+        named = item.get("id") if isinstance(item, dict) and field == "nodes" else None
+        try:
+            kept.append(model.model_validate(item))
+        except ValidationError as error:
+            for fault in error.errors(include_url=False):
+                problem = problem_of(fault, at, model)
+                problems.append(problem.at("", named if isinstance(named, str) else None))
+    return kept
+
+
+def problem_of(fault: Any, at: str, model: type[BaseModel], code: str = "document") -> Problem:
+    """Turn one error of Pydantic into a problem at `at`, without the value that caused it."""
+    path = [part for part in fault["loc"] if not _is_branch(part)]
+    where = at + pointer(*path)
+    kind = fault["type"]
+    if kind == "extra_forbidden" and path:
+        return _unknown_field(str(path[-1]), model if len(path) == 1 else None, where, code)
+    if kind == "missing":
+        return Problem(f"{code}.missing", f"{path[-1]} is needed here", pointer=where)
+    if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == IDENTIFIER:
+        return Problem(
+            f"{code}.identifier",
+            "an id starts with a small letter and goes on with small letters, digits and _ (at most 100)",
+            pointer=where,
+        )
+    message = fault["msg"].removeprefix("Value error, ")
+    return Problem(f"{code}.invalid", message[0].lower() + message[1:], pointer=where)
+
+
+def _is_branch(part: str | int) -> bool:
+    # Pydantic names the tried branch of a union or a validator in the path; a document has no such key.
+    return isinstance(part, str) and ("[" in part or part in ("constrained-str", "function-before"))
+
+
+def _unknown_field(field: str, model: type[BaseModel] | None, where: str, code: str = "document") -> Problem:
+    from airloom.spec.problem import suggestion
+
+    known = [info.alias or name for name, info in model.model_fields.items()] if model else []
+    hint = suggestion(field, known) or (f"known fields: {', '.join(known)}" if known else None)
+    return Problem(f"{code}.unknown_field", f"there is no field {field!r}", pointer=where, hint=hint)

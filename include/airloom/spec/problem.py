@@ -1,0 +1,63 @@
+"""What is wrong with a document: one type for every fault that a user can cause."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Say what is wrong, where, and what to do.
+
+    `code` is a stable word of the family `node.unknown_type`; `pointer` is a JSON Pointer (RFC 6901) into the
+    document; `hint` tells what to do. No part of it ever holds a configuration value of a secret field.
+    """
+
+    code: str
+    message: str
+    severity: Severity = "error"
+    node: str | None = None
+    pointer: str = ""
+    hint: str | None = None
+
+    def at(self, pointer: str, node: str | None = None) -> Problem:
+        """Return this problem with `pointer` put in front of its own, and the node named where it is not yet."""
+        return replace(self, pointer=pointer + self.pointer, node=self.node or node)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form that CLI, REST, builder and Airflow's import errors share."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Problem:
+        """Read what `to_json` wrote."""
+        return cls(**data)
+
+    def __str__(self) -> str:
+        where = f"node {self.node!r} " if self.node else ""
+        place = f"{where}at {self.pointer or '/'}"
+        return f"{place}: {self.message} [{self.code}]" + (f" Hint: {self.hint}" if self.hint else "")
+
+
+def pointer(*parts: str | int) -> str:
+    """Return the JSON Pointer of a path (RFC 6901: `~` and `/` in a part are escaped)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def errors(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems that forbid publishing: all but the warnings."""
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+def suggestion(word: str, known: Iterable[str]) -> str | None:
+    """Return a hint naming the known word nearest to `word`, or None where none is near."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    if word.lower() in by_lower:
+        return f"did you mean {by_lower[word.lower()]!r}?"
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean {by_lower[near[0]]!r}?" if near else None
