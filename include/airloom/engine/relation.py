@@ -1,0 +1,218 @@
+"""Relations: the inputs of a table node, which know their columns, and the few helpers to build queries with.
+
+Nothing here takes SQL as plain text: a column is `rows["name"]`, a value `literal(v)`, a function `function("sum", x)`.
+Text of users goes through `Relation.condition` and `Relation.formula`, which parse and check it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airloom.spec.error import ConfigurationError
+from airloom.spec.problem import suggestion
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+    from sqlglot.expressions import Select as Query
+else:
+
+    class Query:
+        """A sqlglot query: what a table node returns."""
+
+    class _Lazy:
+        # sqlglot takes 0.4 s to import: naming it in a signature must not load it.
+        def __getattr__(self, name):
+            import sqlglot.expressions
+
+            return getattr(sqlglot.expressions, name)
+
+    exp = _Lazy()
+
+__all__ = [
+    "ColumnError", "Columns", "ColumnsUnknown", "Query", "Relation", "cast", "column", "exp", "function", "identifier",
+    "literal", "name_as", "nested", "ordered", "over",
+]  # fmt: skip
+
+Columns = Mapping[str, str]
+"""Column name → DuckDB type, in order."""
+
+NUMERIC = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL|BIGNUM)\b")
+
+
+class ColumnsUnknown(Exception):
+    """Raise when a node asks for columns that are known only in a run; its output is unknown then, not wrong."""
+
+
+class ColumnError(ConfigurationError):
+    """Raise when a column that a field names is not there."""
+
+    code = "column.unknown"
+
+
+class Relation:
+    """An input table: the name to select from, and its columns where they are known."""
+
+    def __init__(self, name: str, columns: Columns | None = None, *, alias: str | None = None) -> None:
+        self.name = name
+        self.alias = alias
+        self._columns = columns
+
+    @property
+    def known(self) -> bool:
+        """Tell whether the columns are known."""
+        return self._columns is not None
+
+    @property
+    def columns(self) -> Columns:
+        """Return the columns with their types; raise ColumnsUnknown where only a run can tell."""
+        if self._columns is None:
+            raise ColumnsUnknown(self.name)
+        return self._columns
+
+    def resolve(self, name: str) -> str:
+        """Return a column's name as the table writes it (case is ignored); raise ColumnError where it is not there."""
+        if self._columns is None or name in self._columns:
+            return name
+        for column in self._columns:
+            if column.lower() == name.lower():
+                return column
+        hint = suggestion(name, self._columns) or f"columns here: {', '.join(list(self._columns)[:20])}"
+        raise ColumnError(f"there is no column {name!r}", field=name, hint=hint)
+
+    def __getitem__(self, name: str) -> exp.Column:
+        return column(self.resolve(name), self.alias)
+
+    def type_of(self, name: str) -> str:
+        """Return the DuckDB type of a column."""
+        return self.columns[self.resolve(name)]
+
+    def all(self, names: Iterable[str]) -> list[exp.Column]:
+        """Return the named columns."""
+        return [self[name] for name in names]
+
+    def except_for(self, names: Iterable[str]) -> list[exp.Column]:
+        """Return all columns but the named ones."""
+        left_out = {self.resolve(name) for name in names}
+        return [self[name] for name in self.columns if name not in left_out]
+
+    def numeric(self) -> list[str]:
+        """Return the names of the columns that hold numbers."""
+        return [name for name, kind in self.columns.items() if NUMERIC.match(kind)]
+
+    def aliased(self, alias: str) -> Relation:
+        """Return the same relation under an alias, for joins: its columns are qualified by it."""
+        return Relation(self.name, self._columns, alias=alias)
+
+    def table(self) -> exp.Table:
+        """Return the relation as a table to select from."""
+        alias = exp.TableAlias(this=identifier(self.alias)) if self.alias else None
+        return exp.Table(this=identifier(self.name), alias=alias)
+
+    def condition(self, text: str) -> exp.Expression:
+        """Parse a user's condition over this relation; raise ConfigurationError where it is not allowed or wrong."""
+        from airloom.engine.sql_field import parse_condition
+
+        return parse_condition(text, getattr(text, "values", ()), self._columns)
+
+    def formula(self, text: str, *, aggregates: bool = False) -> exp.Expression:
+        """Parse a user's formula over this relation; with `aggregates`, functions over groups are allowed."""
+        from airloom.engine.sql_field import parse_formula
+
+        return parse_formula(text, getattr(text, "values", ()), self._columns, aggregates=aggregates)
+
+    def select(self, *expressions: Any, **named: Any) -> Query:
+        """Return `SELECT expressions FROM this`; without any, all columns."""
+        chosen = list(_flat(expressions)) + [name_as(value, name) for name, value in named.items()]
+        return exp.Select(expressions=chosen or [exp.Star()]).from_(self.table(), copy=False)
+
+    def where(self, condition: exp.Expression) -> Query:
+        """Return the rows for which the condition is true."""
+        return self.select().where(condition, copy=False)
+
+    def replace(self, columns: Mapping[str, exp.Expression]) -> Query:
+        """Return all columns, with the given ones put in place of those of the same name or added at the end."""
+        new = {self.resolve(name) if self._has(name) else name: value for name, value in columns.items()}
+        kept = [name_as(new.pop(name), name) if name in new else self[name] for name in self.columns]
+        return self.select(kept, **new)
+
+    def first(self, by: Sequence[str], order: Sequence[str] = (), *, descending: bool = False) -> Query:
+        """Return one row for each key: the first by `order`, ties broken by all columns, so that any order of the
+        rows gives the same one."""
+        rest = [self[name] for name in self.columns]
+        places = [ordered(self[name], descending=descending) for name in order] + [ordered(value) for value in rest]
+        number = over(function("row_number"), self.all(by), places)
+        inner = self.select(rest, airloom_row_number=number)
+        outer = Relation("numbered", self._columns)
+        return nested(inner, "numbered", [outer[name] for name in self.columns]).where(
+            exp.EQ(this=column("airloom_row_number"), expression=literal(1)), copy=False
+        )
+
+    def _has(self, name: str) -> bool:
+        return any(column.lower() == name.lower() for column in self.columns)
+
+
+def identifier(name: str) -> exp.Identifier:
+    """Return a quoted identifier."""
+    return exp.Identifier(this=name, quoted=True)
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """Return a column by its exact name."""
+    return exp.Column(this=identifier(name), table=identifier(table) if table else None)
+
+
+def literal(value: Any) -> exp.Expression:
+    """Return a value as an SQL literal."""
+    return exp.convert(value)
+
+
+def function(name: str, *arguments: Any) -> exp.Expression:
+    """Return a call of a DuckDB function; plain values among the arguments become literals."""
+    import sqlglot.expressions
+
+    values = [a if isinstance(a, sqlglot.expressions.Expression) else literal(a) for a in arguments]
+    return sqlglot.expressions.func(name, *values, dialect="duckdb")
+
+
+def name_as(expression: exp.Expression, name: str) -> exp.Alias:
+    """Return `expression AS "name"`."""
+    return exp.Alias(this=expression, alias=identifier(name))
+
+
+def cast(expression: exp.Expression, kind: str) -> exp.Expression:
+    """Return `CAST(expression AS kind)`."""
+    return exp.Cast(this=expression, to=exp.DataType.build(kind, dialect="duckdb"))
+
+
+def ordered(expression: exp.Expression, *, descending: bool = False, nulls_first: bool = False) -> exp.Ordered:
+    """Return an ORDER BY item; nulls come last unless asked otherwise, on every engine."""
+    return exp.Ordered(this=expression, desc=descending, nulls_first=nulls_first)
+
+
+def over(
+    expression: exp.Expression, by: Sequence[exp.Expression] = (), order: Sequence[exp.Expression] = ()
+) -> exp.Window:
+    """Return a window function in its default frame."""
+    return exp.Window(
+        this=expression,
+        partition_by=list(by) or None,
+        order=exp.Order(expressions=list(order)) if order else None,
+    )
+
+
+def nested(query: Query, alias: str, expressions: Sequence[exp.Expression] = ()) -> Query:
+    """Return `SELECT expressions FROM (query) AS alias`."""
+    subquery = exp.Subquery(this=query, alias=exp.TableAlias(this=identifier(alias)))
+    return exp.Select(expressions=list(expressions) or [exp.Star()]).from_(subquery, copy=False)
+
+
+def _flat(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _flat(value)
+        elif isinstance(value, str):
+            raise TypeError('plain text is not SQL here: write rows["column"], literal(value) or function(name, …)')
+        else:
+            yield value

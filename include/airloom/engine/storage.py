@@ -1,0 +1,237 @@
+"""Where data lie: the files that pipelines may touch, and the store of tables between steps."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airloom.engine.scan import FileFacts
+from airloom.spec.configuration import Configuration
+from airloom.spec.error import ConfigurationError, DataError
+
+
+def is_url(path: str) -> bool:
+    """Tell whether a path is a URL rather than a local path."""
+    return "://" in path
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that pipelines may read and write: what lies below the allowed folders, and nothing else."""
+
+    root: Path
+    allowed: tuple[str, ...]
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Files:
+        """Return the files that an installation allows."""
+        return cls(configuration.root.absolute(), tuple(configuration.allowed_paths))
+
+    def resolve(self, path: str) -> str:
+        """Return the absolute place of a path; raise ConfigurationError where it lies outside the allowed folders."""
+        if "\0" in path:
+            raise ConfigurationError("a path holds no NUL character", field="path")
+        if is_url(path):
+            plain = urllib.parse.unquote(path)
+            if ".." in plain.split("/") or not any(
+                is_url(p) and plain.startswith(p.rstrip("/") + "/") for p in self.allowed
+            ):
+                raise self._refused(path)
+            return path
+        # The pattern of a glob is resolved as far as its folders are plain, so that a link cannot lead outside.
+        absolute = Path(os.path.abspath(self.root / path))
+        real = Path(os.path.realpath(absolute))
+        folders = [Path(os.path.realpath(folder)) for folder in self.allowed if not is_url(folder)]
+        if not any(real == folder or folder in real.parents for folder in folders):
+            raise self._refused(path)
+        return str(absolute)
+
+    def _refused(self, path: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{path!r} lies outside the folders that pipelines may use",
+            field="path",
+            hint=f"allowed: {', '.join(self.allowed) or 'nothing'}; an administrator sets AIRLOOM_PATHS",
+        )
+
+    def find(self, pattern: str) -> tuple[FileFacts, ...]:
+        """Return the files that a path or glob names, sorted; raise ConfigurationError where there is none."""
+        place = self.resolve(pattern)
+        if is_url(place):
+            return self._find_remote(place)
+        names = sorted(glob.glob(place, recursive=True)) if glob.has_magic(place) else [place]
+        found = [local_facts(self.resolve(name)) for name in names if os.path.isfile(name)]
+        if not found:
+            what = "no file matches" if glob.has_magic(place) else "there is no file"
+            raise ConfigurationError(f"{what} {pattern!r}", field="path", hint=f"looked at {place}")
+        return tuple(found)
+
+    def _find_remote(self, place: str) -> tuple[FileFacts, ...]:
+        import fsspec
+
+        system, path = fsspec.core.url_to_fs(place)
+        names = sorted(system.glob(path)) if glob.has_magic(path) else [path]
+        found = []
+        for name in names:
+            if system.isfile(name):
+                facts = system.info(name)
+                etag = str(facts.get("ETag") or facts.get("etag") or facts.get("mtime") or facts.get("size"))
+                found.append(FileFacts(system.unstrip_protocol(name), int(facts["size"]), etag))
+        if not found:
+            raise ConfigurationError(f"there is no file {place!r}", field="path")
+        return tuple(found)
+
+
+def local_facts(path: str) -> FileFacts:
+    """Return the facts of a local file."""
+    status = os.stat(path)
+    return FileFacts(path, status.st_size, f"{status.st_mtime_ns}-{status.st_ino}")
+
+
+def unchanged(file: FileFacts) -> None:
+    """Raise DataError, naming the file, where it has changed or gone since it was looked at."""
+    if is_url(file.uri):
+        return
+    try:
+        now = local_facts(file.uri)
+    except OSError:
+        raise DataError(f"the file {file.uri} is gone since it was scanned", hint="run the pipeline again") from None
+    if now != file:
+        raise DataError(f"the file {file.uri} has changed since it was scanned", hint="run the pipeline again")
+
+
+@contextlib.contextmanager
+def local_file(uri: str) -> Iterator[str]:
+    """Give a local path of a file; a remote one is fetched into a temporary folder."""
+    if not is_url(uri):
+        yield uri
+        return
+    import fsspec
+
+    with tempfile.TemporaryDirectory(prefix="airloom-") as folder:
+        system, path = fsspec.core.url_to_fs(uri)
+        target = os.path.join(folder, os.path.basename(path))
+        system.get_file(path, target)
+        yield target
+
+
+def put_file(local: str, uri: str) -> None:
+    """Put a finished local file at a place, so that it is there whole or not at all."""
+    if is_url(uri):
+        import fsspec
+
+        system, path = fsspec.core.url_to_fs(uri)
+        system.makedirs(os.path.dirname(path), exist_ok=True)
+        system.put_file(local, path)
+        return
+    os.makedirs(os.path.dirname(uri), exist_ok=True)
+    try:
+        os.replace(local, uri)
+    except OSError as error:
+        if error.errno != 18:  # EXDEV: another file system; copy beside the target, then rename
+            raise
+        beside = f"{uri}.{os.getpid()}.part"
+        shutil.copyfile(local, beside)
+        os.replace(beside, uri)
+
+
+def part_folder(uri: str) -> str:
+    """Return a local folder to write a file in before `put_file` puts it at `uri`; on its disk where that is local."""
+    if is_url(uri):
+        return tempfile.mkdtemp(prefix="airloom-")
+    folder = os.path.dirname(uri)
+    os.makedirs(folder, exist_ok=True)
+    return tempfile.mkdtemp(prefix=".part-", dir=folder)
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """The place of the tables and large objects that pass between steps."""
+
+    url: str
+
+    def place(self, run: Any, port: str, suffix: str) -> str:
+        """Return where an output of a node lies: pipeline, run, node, map index, port and try name it.
+
+        `run` has pipeline, run_id, node, map_index and attempt.
+        """
+        parts = [run.pipeline, run.run_id, run.node, str(run.map_index), f"{port}-{run.attempt}.{suffix}"]
+        return "/".join([self.url.rstrip("/"), *(urllib.parse.quote(part, safe="") for part in parts)])
+
+    def write_json(self, value: Any, uri: str) -> int:
+        """Write a JSON value; return its size in bytes."""
+        data = json.dumps(value, ensure_ascii=False).encode()
+        folder = part_folder(uri)
+        try:
+            local = os.path.join(folder, "value.json")
+            Path(local).write_bytes(data)
+            put_file(local, uri)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(data)
+
+
+def read_json(uri: str) -> Any:
+    """Read a JSON value that `DataFolder.write_json` wrote."""
+    with existing(uri), local_file(uri) as path:
+        return json.loads(Path(path).read_bytes())
+
+
+@contextlib.contextmanager
+def existing(uri: str) -> Iterator[None]:
+    """Turn a missing file of an earlier step into an error that says what to do."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise gone(uri) from None
+
+
+def gone(uri: str) -> DataError:
+    """Return the error for an output that clean-up has removed."""
+    parts = uri.split("/")
+    node = urllib.parse.unquote(parts[-3]) if len(parts) >= 3 else uri
+    return DataError(
+        f"the output of node {node!r} is gone: {uri}",
+        hint=f"clean-up has removed it; clear the run from node {node!r} on",
+    )
+
+
+def remove_older_than(url: str, days: float, now: float | None = None) -> int:
+    """Remove the runs whose newest file is older than `days`; return how many files went."""
+    import fsspec
+
+    limit = (time.time() if now is None else now) - days * 86400
+    system, root = fsspec.core.url_to_fs(url)
+    if not system.exists(root):
+        return 0
+    removed = 0
+    for pipeline in system.ls(root, detail=False):
+        if not system.isdir(pipeline):
+            continue
+        for run in system.ls(pipeline, detail=False):
+            files = system.find(run, detail=True).values()
+            if all(_modified(facts) < limit for facts in files):
+                removed += len(files)
+                system.rm(run, recursive=True)
+    return removed
+
+
+def _modified(facts: dict[str, Any]) -> float:
+    value = facts.get("mtime") or facts.get("LastModified") or facts.get("created") or 0
+    return float(value.timestamp() if hasattr(value, "timestamp") else value)
+
+
+def content_hash(path: str) -> str:
+    """Return the SHA-256 of a local file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,113 @@
+"""The types of config fields that mean more than their JSON: columns, SQL, Connections, paths, secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+MARK = "x-airloom"
+"""The key of JSON Schema by which form, checks and runtime know such a field."""
+
+
+class Mark:
+    """Mark a field's JSON Schema with what it means."""
+
+    def __init__(self, meaning: str, **facts: Any) -> None:
+        self.meaning = meaning
+        self.facts = facts
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        found = handler(schema)
+        found[MARK] = {"is": self.meaning, **self.facts}
+        return found
+
+
+class SqlText(str):
+    """Text in DuckDB's SQL, with the values that stand in the place of its `{{ }}`."""
+
+    values: Sequence[Any] = ()
+
+    @classmethod
+    def of(cls, text: str, values: Sequence[Any]) -> SqlText:
+        """Return the text with its values."""
+        made = cls(text)
+        made.values = tuple(values)
+        return made
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(
+            cls._keep, core_schema.str_schema(min_length=1), serialization=core_schema.to_string_ser_schema()
+        )
+
+    @classmethod
+    def _keep(cls, value: Any, check: Any) -> SqlText:
+        checked = check(value)
+        return value if isinstance(value, SqlText) else cls(checked)
+
+
+Column = Annotated[str, Field(min_length=1), Mark("column")]
+"""The name of a column of the input."""
+
+Condition = Annotated[SqlText, Mark("sql", form="condition")]
+"""A condition in DuckDB's SQL over the columns of the input."""
+
+Formula = Annotated[SqlText, Mark("sql", form="formula")]
+"""A formula in DuckDB's SQL over the columns of the input."""
+
+SqlQuery = Annotated[SqlText, Mark("sql", form="query")]
+"""One SELECT in DuckDB's SQL over the named inputs."""
+
+FilePath = Annotated[str, Field(min_length=1), Mark("path")]
+"""A path below an allowed folder, or a URL; a glob names several files."""
+
+Raw = Annotated[str, Mark("raw")]
+"""Text that is not rendered: code, or a prompt with braces of its own."""
+
+Secret = Annotated[str, Mark("secret")]
+"""A value that never stands in a document; a Connection holds it."""
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    ConnectionId: TypeAlias = dict[str, str]
+else:
+
+    class ConnectionId:
+        """The name of an Airflow Connection of a given type: `ConnectionId["postgres"]`."""
+
+        def __class_getitem__(cls, kind: str) -> Any:
+            return Annotated[str, Field(min_length=1), Mark("connection", type=kind)]
+
+
+def marks_of(schema: dict[str, Any], value: Any, pointer: str = "") -> list[tuple[str, dict[str, Any], Any]]:
+    """Return pointer, mark and value of each marked place that a config value has, by the config's JSON Schema."""
+    return list(_walk(schema, schema.get("$defs", {}), value, pointer))
+
+
+def _walk(schema: dict[str, Any], definitions: dict[str, Any], value: Any, at: str) -> Any:
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        schema = {**definitions[name], **{key: item for key, item in schema.items() if key != "$ref"}}
+    if MARK in schema and isinstance(value, str):
+        yield at, schema[MARK], value
+        return
+    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
+        yield from _walk(branch, definitions, value, at)
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        others = schema.get("additionalProperties")
+        for key, item in value.items():
+            inner = properties.get(key, others if isinstance(others, dict) else None)
+            if inner is not None:
+                yield from _walk(inner, definitions, item, f"{at}/{str(key).replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list):
+        prefix = schema.get("prefixItems", [])
+        rest = schema.get("items")
+        for index, item in enumerate(value):
+            inner = prefix[index] if index < len(prefix) else rest
+            if isinstance(inner, dict):
+                yield from _walk(inner, definitions, item, f"{at}/{index}")
