@@ -1,0 +1,120 @@
+"""Airflow as an installation runs it: its settings, and the preparation of its database."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from airloom.local.databases import databases
+from airloom.local.installation import DEFAULT_HOST, Installation
+
+BUNDLES = [
+    {"name": "airloom", "classpath": "airloom.dags.bundle.PipelineBundle", "kwargs": {"refresh_interval": 2}},
+]
+
+
+def hostname() -> str:
+    """Return the name under which Airflow's parts find each other: all run on this machine."""
+    return DEFAULT_HOST
+
+
+def environment(installation: Installation) -> dict[str, str]:
+    """Return the variables that every process of an installation runs with; what the user set wins."""
+    state = installation.state
+    where = databases(installation)
+    home = installation.home
+    settings = {
+        "core.auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+        "core.executor": "airloom.dags.executor.LocalExecutor",
+        "core.parallelism": "4",
+        "core.load_examples": "False",
+        "core.dags_are_paused_at_creation": "False",
+        "core.dags_folder": str(installation.root / "dags"),
+        "core.plugins_folder": str(installation.root / "plugins"),
+        "core.execution_api_server_url": f"http://{DEFAULT_HOST}:{state.port}/execution/",
+        "core.fernet_key": state.fernet_key,
+        "core.hostname_callable": "airloom.local.airflow.hostname",
+        # A second publish within 30 seconds would otherwise leave the old graph under the new version.
+        "core.min_serialized_dag_update_interval": "0",
+        "core.dag_discovery_safe_mode": "False",
+        "database.sql_alchemy_conn": where.airflow,
+        "dag_processor.dag_bundle_config_list": json.dumps(BUNDLES),
+        "dag_processor.dag_bundle_storage_path": str(home / "bundles"),
+        "dag_processor.bundle_refresh_check_interval": "1",
+        "dag_processor.min_file_process_interval": "21600",
+        "dag_processor.print_stats_interval": "0",
+        "workers.min_heartbeat_interval": "1",
+        "api.host": state.host,
+        "api.port": str(state.port),
+        "api.base_url": installation.address,
+        "api.workers": "1",
+        "api.secret_key": state.secret_key,
+        "api_auth.jwt_secret": state.jwt_secret,
+        "logging.base_log_folder": str(installation.logs / "tasks"),
+        "logging.dag_processor_child_process_log_directory": str(installation.logs / "parsing"),
+        "logging.colored_console_log": "False",
+        "logging.worker_log_server_port": str(installation.log_port),
+        "logging.trigger_log_server_port": str(installation.log_port),
+    }
+    variables = {
+        **{f"AIRFLOW__{name.replace('.', '__').upper()}": value for name, value in settings.items()},
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRLOOM_ROOT": str(installation.root),
+        "AIRLOOM_HOME": str(home),
+        "AIRLOOM_DATABASE_URL": where.store,
+        # A proxy must not stand between the parts of one machine.
+        "NO_PROXY": _without_proxy(),
+        "no_proxy": _without_proxy(),
+        # A process title must not overwrite the environment: left processes are known by it.
+        "SPT_NOENV": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    }
+    if state.task_database_url:
+        variables["AIRLOOM_TASK_DATABASE_URL"] = state.task_database_url
+    given = {name: value for name, value in installation.given.items() if value}
+    # The address that the user gave may lack the driver; the state's form of it has it.
+    given.pop("AIRLOOM_DATABASE_URL", None)
+    return {**variables, **given}
+
+
+def _without_proxy() -> str:
+    present = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    names = [name.strip() for name in present.split(",") if name.strip()]
+    return ",".join(dict.fromkeys([*names, DEFAULT_HOST, "localhost"]))
+
+
+def prepare(user: str, password: str, warehouse: str) -> None:
+    """Migrate Airflow's database and make the first user and the Connection `warehouse`, where they are missing.
+
+    Runs in a process of its own whose environment is the installation's: importing Airflow takes seconds and stays.
+    `warehouse` is the SQLAlchemy URL of the database.
+    """
+    from airflow.models.connection import Connection
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+    from airflow.utils import db
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+    from sqlalchemy.engine import make_url
+
+    db.upgradedb()
+    with get_application_builder() as builder:
+        manager = builder.sm
+        manager.sync_roles()
+        if manager.find_user(username=user) is None:
+            manager.add_user(user, "Airloom", "Admin", f"{user}@localhost", manager.find_role("Admin"), password)
+    parts = make_url(warehouse)
+    with create_session() as session:
+        connection = session.scalar(select(Connection).where(Connection.conn_id == "warehouse"))
+        if connection is None:
+            connection = Connection(conn_id="warehouse", conn_type="postgres", description="The local warehouse")
+            session.add(connection)
+        connection.host, connection.port = parts.host, parts.port
+        connection.schema, connection.login = parts.database, parts.username
+        connection.set_password(str(parts.password))
+
+
+if __name__ == "__main__":
+    prepare(**json.load(sys.stdin))
