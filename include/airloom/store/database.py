@@ -1,0 +1,48 @@
+"""The store's database: the engine, and what becomes of the driver's errors."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+
+import psycopg
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Engine, ExceptionContext
+
+from airloom.spec.error import ConfigurationError
+from airloom.store.records import StoreUnavailable
+
+# NaN and Infinity are no JSON; PostgreSQL would refuse them with a message about a token.
+to_json = functools.partial(json.dumps, separators=(",", ":"), allow_nan=False)
+
+
+def open_engine(url: str, **options: Any) -> Engine:
+    """Return an engine for the PostgreSQL database at `url`, which connects when it is first used.
+
+    Its errors are StoreUnavailable where the database does not answer, and ConfigurationError for a text that
+    PostgreSQL can't hold; no error shows a statement's parameters.
+    """
+    engine = create_engine(
+        url,
+        json_serializer=to_json,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 10, "application_name": "airloom"},
+        **options,
+    )
+    event.listen(engine, "handle_error", _translate)
+    return engine
+
+
+def _translate(context: ExceptionContext) -> None:
+    cause = context.original_exception
+    if context.is_pre_ping:
+        return
+    if isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)):
+        reason = str(cause).strip().partition("\n")[0]
+        raise StoreUnavailable(
+            f"the store's database does not answer: {reason}",
+            hint="is PostgreSQL running, and does AIRLOOM_DATABASE_URL name it?",
+        ) from cause
+    if isinstance(cause, psycopg.DataError):
+        raise ConfigurationError("a text holds a character that the store can't keep (NUL)") from cause

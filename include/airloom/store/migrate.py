@@ -1,0 +1,58 @@
+"""Bring a database to the store's newest form, and give tasks a role that sees little of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+from sqlalchemy import make_url, text
+from sqlalchemy.pool import NullPool
+
+from airloom.store.database import open_engine
+from airloom.store.lookup import plain
+
+TASK_ROLE = "airloom_task"
+# Any number will do; it has to differ from those of `Store.lock`, which are hashes of names.
+MIGRATION_LOCK = 7261994
+
+
+def migrate(url: str) -> None:
+    """Upgrade the database at `url` to the newest schema; several processes may call this at once."""
+    with open_engine(url, poolclass=NullPool).begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        configuration = Config()
+        configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")
+
+
+def ensure_task_role(url: str, password: str) -> str:
+    """Create or update the role that task processes use, and return the SQLAlchemy URL for it.
+
+    The role reads the published versions and may call `airloom_event`; it sees no draft, file or event.
+    `url` names a migrated store, with a user who may create roles.
+    """
+    role, database = sql.Identifier(TASK_ROLE), sql.Identifier(make_url(url).database or "")
+    with psycopg.connect(plain(url)) as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+        # Hashed here, so that the password reaches neither the statement nor the server's log.
+        secret = connection.pgconn.encrypt_password(password.encode(), TASK_ROLE.encode(), b"scram-sha-256").decode()
+        known = connection.execute("select 1 from pg_roles where rolname = %s", (TASK_ROLE,)).fetchone()
+        verb = sql.SQL("alter" if known else "create")
+        options = sql.SQL("login nosuperuser nocreatedb nocreaterole noinherit noreplication nobypassrls")
+        for statement in (
+            sql.SQL("{} role {} with {} password {}").format(verb, role, options, sql.Literal(secret)),
+            sql.SQL("revoke all on database {} from public, {}").format(database, role),
+            sql.SQL("revoke all on schema public from public, {}").format(role),
+            sql.SQL("revoke all on all tables in schema public from public, {}").format(role),
+            sql.SQL("revoke all on all functions in schema public from public, {}").format(role),
+            sql.SQL("grant connect on database {} to {}").format(database, role),
+            sql.SQL("grant usage on schema public to {}").format(role),
+            sql.SQL("grant select on versions, pipelines, revision to {}").format(role),
+            sql.SQL("grant execute on function airloom_event(text, jsonb) to {}").format(role),
+        ):
+            connection.execute(statement)
+    return make_url(url).set(username=TASK_ROLE, password=password).render_as_string(hide_password=False)
