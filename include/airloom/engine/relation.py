@@ -31,14 +31,31 @@ else:
     exp = _Lazy()
 
 __all__ = [
-    "ColumnError", "Columns", "ColumnsUnknown", "Query", "Relation", "cast", "column", "exp", "function", "identifier",
-    "literal", "name_as", "nested", "ordered", "over",
+    "ColumnError", "Columns", "ColumnsUnknown", "Query", "Relation", "cast", "column", "exp", "family", "function",
+    "identifier", "literal", "name_as", "nested", "not_null", "ordered", "over",
 ]  # fmt: skip
 
 Columns = Mapping[str, str]
 """Column name → DuckDB type, in order."""
 
 NUMERIC = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL|BIGNUM)\b")
+
+MOMENT = re.compile(r"^(DATE|TIMESTAMP(_S|_MS|_NS)?)$")
+
+
+def family(kind: str) -> str:
+    """Return the family of a DuckDB type: values of one family can be compared and stand in one column."""
+    if kind.endswith("]"):
+        return family(kind[: kind.rindex("[")]) + "[]"
+    if NUMERIC.match(kind):
+        return "number"
+    if MOMENT.match(kind):
+        return "moment"
+    if kind.startswith("ENUM("):
+        return "VARCHAR"
+    if kind in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"):
+        return "TIMESTAMPTZ"
+    return kind.partition("(")[0]
 
 
 class ColumnsUnknown(Exception):
@@ -122,7 +139,7 @@ class Relation:
 
         return parse_formula(text, getattr(text, "values", ()), self._columns, aggregates=aggregates)
 
-    def select(self, *expressions: Any, **named: Any) -> Query:
+    def select(self, /, *expressions: Any, **named: Any) -> Query:
         """Return `SELECT expressions FROM this`; without any, all columns."""
         chosen = list(_flat(expressions)) + [name_as(value, name) for name, value in named.items()]
         return exp.Select(expressions=chosen or [exp.Star()]).from_(self.table(), copy=False)
@@ -184,6 +201,11 @@ def name_as(expression: exp.Expression, name: str) -> exp.Alias:
 def cast(expression: exp.Expression, kind: str) -> exp.Expression:
     """Return `CAST(expression AS kind)`."""
     return exp.Cast(this=expression, to=exp.DataType.build(kind, dialect="duckdb"))
+
+
+def not_null(expression: exp.Expression) -> exp.Expression:
+    """Return `expression IS NOT NULL`."""
+    return exp.Not(this=exp.Is(this=expression, expression=exp.Null()))
 
 
 def ordered(expression: exp.Expression, *, descending: bool = False, nulls_first: bool = False) -> exp.Ordered:

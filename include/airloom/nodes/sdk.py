@@ -17,7 +17,21 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from airloom.engine.batches import Batches
-from airloom.engine.relation import Columns, Query, Relation
+from airloom.engine.relation import (
+    Columns,
+    Query,
+    Relation,
+    cast,
+    column,
+    exp,
+    function,
+    literal,
+    name_as,
+    nested,
+    not_null,
+    ordered,
+    over,
+)
 from airloom.engine.scan import Copy, Scan
 from airloom.engine.storage import Files
 from airloom.nodes.context import Context
@@ -32,12 +46,14 @@ from airloom.nodes.ports import (
     outputs_of_signature,
     port,
 )
+from airloom.spec.error import ConfigurationError, DataError, TransientError
 
 __all__ = [
-    "Action", "Batches", "Column", "Columns", "Condition", "Config", "ConnectionId", "Context", "Control", "Copy",
-    "Example", "FilePath", "FileSink", "FileSource", "Files", "Fired", "Formula", "Model", "Node", "Query", "Raw",
-    "Relation", "Scan", "Secret", "Sink", "Source", "SqlQuery", "Table", "Transform", "Trigger", "Written", "each",
-    "port",
+    "Action", "Batches", "Column", "Columns", "Condition", "Config", "ConfigurationError", "ConnectionId", "Context",
+    "Control", "Copy", "DataError", "Example", "FilePath", "FileSink", "FileSource", "Files", "Fired", "Formula",
+    "Model", "Node", "Query", "Raw", "Relation", "Scan", "Secret", "Sink", "Source", "SqlQuery", "Table", "Transform",
+    "TransientError", "Trigger", "Written", "cast", "column", "each", "exp", "function", "literal", "name_as", "nested",
+    "not_null", "ordered", "over", "port",
 ]  # fmt: skip
 
 Effect = Literal["pure", "read", "write", "control", "config"]
@@ -148,7 +164,7 @@ class Node(Model):
         )
 
     @classmethod
-    def inputs(cls, config: Any) -> list[Port]:
+    def input_ports(cls, config: Any) -> list[Port]:
         """Return the input ports for a config (an instance, or a mapping as the document has it)."""
         declared = cls.declaration.inputs
         if declared is not None:
@@ -156,7 +172,7 @@ class Node(Model):
         return inputs_of_signature(getattr(cls, cls.method), (Context, Files))
 
     @classmethod
-    def outputs(cls, config: Any) -> list[Port]:
+    def output_ports(cls, config: Any) -> list[Port]:
         """Return the output ports for a config, without `error`, which every node that runs has."""
         declared = cls.declaration.outputs
         if declared is not None:
@@ -204,7 +220,7 @@ class FileSource(Source):
     method: ClassVar[str] = "scan"
 
     @classmethod
-    def outputs(cls, config: Any) -> list[Port]:
+    def output_ports(cls, config: Any) -> list[Port]:
         """Return the one output, rows."""
         return [Port("rows", "table")]
 
@@ -217,7 +233,7 @@ class Sink(Node, effect="write"):
     """A node that writes outside; its one output `done` tells rows and target, so that work can follow it."""
 
     @classmethod
-    def outputs(cls, config: Any) -> list[Port]:
+    def output_ports(cls, config: Any) -> list[Port]:
         """Return the one output, done."""
         return [Port("done", "object")]
 
@@ -228,7 +244,7 @@ class FileSink(Sink):
     method: ClassVar[str] = "copy_to"
 
     @classmethod
-    def inputs(cls, config: Any) -> list[Port]:
+    def input_ports(cls, config: Any) -> list[Port]:
         """Return the one input, rows."""
         return [Port("rows", "table")]
 
@@ -281,4 +297,4 @@ ERROR_PORT = Port(ERROR, "object")
 
 def ports_of(node_class: type[Node], config: Any) -> Ports:
     """Return the ports of a node for one config: the one function that checks, plan and API ask."""
-    return Ports(tuple(node_class.inputs(config)), tuple(node_class.outputs(config)))
+    return Ports(tuple(node_class.input_ports(config)), tuple(node_class.output_ports(config)))
