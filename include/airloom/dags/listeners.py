@@ -1,0 +1,43 @@
+"""What Airflow tells us: a run of one of our pipelines has ended.
+
+A listener and no DAG callback: one callback of a versioned bundle makes the DAG processor of Airflow 3.3 parse the file
+in a loop. The scheduler calls these, so they never raise and never wait long.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow.listeners import hookimpl
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+
+log = logging.getLogger(__name__)
+
+
+@hookimpl
+def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
+    """Put the end of a run into the outbox."""
+    _run_ended(dag_run, "success")
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
+    """Put the end of a run into the outbox."""
+    _run_ended(dag_run, "failed")
+
+
+def _run_ended(run: DagRun, state: str) -> None:
+    from airloom.dags.bundle import task_database_url
+    from airloom.dags.platform import bundle_name
+    from airloom.spec.error import AirloomError
+    from airloom.store.event import send_event
+
+    try:
+        if run.dag_model is None or run.dag_model.bundle_name != bundle_name():
+            return
+        send_event(task_database_url(), "run_ended", {"dag_id": run.dag_id, "run_id": run.run_id, "state": state})
+    except AirloomError as error:
+        log.warning("The end of run %s of pipeline %s was not noted: %s", run.run_id, run.dag_id, error)

@@ -1,0 +1,107 @@
+"""The one operator of pipelines: runs a step's nodes, hands references on, and chooses what follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, BranchMixIn
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airloom.plan.plan import Plan, PlanStep
+    from airloom.runtime.step import NodeResult
+
+
+class NodeFailed(AirflowException):
+    """Raise when a step failed in a way that another attempt may mend."""
+
+
+class NodeOperator(BaseOperator, BranchMixIn):
+    """Run the nodes of one step of a pipeline.
+
+    XCom keys are `<node>.<port>` (a reference), `<node>.fired`, `<node>.error` and `<node>.statistics`, whatever the
+    step is called. `config` and `sql` are for people to read: the runtime renders each node's configuration just before
+    the node runs, in a sandbox over five names, and the Rendered Template tab then shows what it made of it.
+    """
+
+    template_fields = ("config", "sql")
+    template_fields_renderers = {"config": "json", "sql": "sql"}  # noqa: RUF012 (read from the class by Airflow)
+    overwrite_rtif_after_execution = True
+    ui_color = "#e8f1fb"
+
+    def __init__(
+        self,
+        *,
+        document: dict[str, Any],
+        plan: Plan,
+        config: dict[str, Any],
+        sql: str | None = None,
+        chooses: bool = False,
+        type_name: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.document = document
+        self.plan = plan
+        self.config = config
+        self.sql = sql
+        self.chooses = chooses
+        self.custom_operator_name = type_name
+
+    @property
+    def inherits_from_skipmixin(self) -> bool:
+        """Tell the scheduler whether it has to look for tasks that this one skipped."""
+        return self.chooses
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Leave the fields as they are written: the runtime renders, so that its errors reach the error port."""
+
+    def execute(self, context: Context) -> None:
+        """Run the step; keep what its nodes gave; skip the tasks that no fired port leads to."""
+        from airloom.dags.outcome import FINAL_FAILURES, error_text, outcome_of
+        from airloom.dags.surroundings import TaskSurroundings
+        from airloom.runtime.step import run_step
+
+        plan = self.plan
+        step = plan.step(self.task_id)
+        surroundings = TaskSurroundings(context, self.document, plan, self.log)
+        try:
+            results = run_step(plan, step.id, self.document, surroundings).nodes
+        except AirflowTaskTimeout:
+            results = {step.exit: _timed_out(step)}
+        self._show(results)
+        outcome = outcome_of(plan, step, results, surroundings.run.last_attempt)
+        for key, value in outcome.values.items():
+            context["ti"].xcom_push(key=key, value=value)
+        if outcome.failure is not None:
+            kind = AirflowFailException if outcome.failure.get("failure") in FINAL_FAILURES else NodeFailed
+            raise kind(error_text(outcome.failure))
+        if outcome.skipped:
+            raise AirflowSkipException("nothing leads to this step in this run")
+        if self.chooses:
+            self.skip_all_except(context["ti"], outcome.followed)
+
+    def on_kill(self) -> None:
+        """End the processes that run this step's queries: they would outlive a task that is only asked to stop."""
+        import psutil
+
+        for process in psutil.Process().children(recursive=True):
+            process.kill()
+
+    def _show(self, results: dict[str, NodeResult]) -> None:
+        rendered = {node: result.rendered for node, result in results.items() if result.rendered is not None}
+        self.config = {**self.config, **rendered}
+
+
+def _timed_out(step: PlanStep) -> NodeResult:
+    from airloom.dags.outcome import StepTimeout
+    from airloom.runtime.step import NodeResult
+
+    error = StepTimeout(
+        f"stopped, for it took longer than its timeout of {step.timeout:g} s",
+        node=step.exit,
+        hint="raise the timeout of the node or of the pipeline's settings",
+    )
+    return NodeResult(state="failed", fired=[], outputs={}, error=error.to_json(), statistics={}, rendered=None)

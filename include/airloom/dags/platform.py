@@ -1,0 +1,339 @@
+"""The talk with Airflow's own database: what is parsed, what runs, which Connections and pools there are.
+
+For processes that Airflow lets into its database (the worker, the command line, the API server); never for tasks.
+Airflow's models take seconds to import, so every function imports what it needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from airloom.spec.error import ConfigurationError, SystemFault
+
+BUNDLE_CLASS = "airloom.dags.bundle.PipelineBundle"
+NOT_STARTED = ("scheduled", "queued", "deferred", "awaiting_input", "up_for_retry", "up_for_reschedule")
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """Say how one node of a run is doing: `waiting`, `running`, `success`, `failed`, `skipped` or `not_run`."""
+
+    node: str
+    task: str
+    state: str
+    map_index: int = -1
+    fired: list[str] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+    statistics: dict[str, Any] = field(default_factory=dict)
+    attempt: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Say how a DAG run is doing, and the store's revision that it is pinned to."""
+
+    pipeline: str
+    run_id: str
+    state: str
+    revision: int | None
+    logical_date: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the run is over."""
+        return self.state in ("success", "failed")
+
+
+def bundle_name() -> str:
+    """Return the name under which Airflow knows our bundle; raise ConfigurationError where it knows none."""
+    from airflow.configuration import conf
+
+    bundles = json.loads(conf.get("dag_processor", "dag_bundle_config_list", fallback="") or "[]")
+    for bundle in bundles:
+        if bundle["classpath"] == BUNDLE_CLASS:
+            return str(bundle["name"])
+    raise ConfigurationError(
+        "Airflow is not configured to serve pipelines",
+        field="dag_bundle_config_list",
+        hint=f"add a bundle with the class {BUNDLE_CLASS} to [dag_processor] dag_bundle_config_list",
+    )
+
+
+def request_parse(pipeline: str) -> None:
+    """Ask the DAG processor to look at this pipeline's file before any other."""
+    from airflow.models.dagbag import DagPriorityParsingRequest
+    from airflow.utils.session import create_session
+    from sqlalchemy.exc import IntegrityError
+
+    try:
+        with create_session(scoped=False) as session:
+            session.add(DagPriorityParsingRequest(bundle_name=bundle_name(), relative_fileloc=f"{pipeline}.py"))
+    except IntegrityError:
+        pass  # the same request is waiting already
+
+
+def serialized_version(pipeline: str) -> int | None:
+    """Return the version of a pipeline that Airflow would run now, or None where it knows none."""
+    from airflow.models.dag import DagModel
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    from airloom.dags.factory import version_in
+
+    with create_session(scoped=False) as session:
+        active = select(DagModel.dag_id).where(
+            DagModel.dag_id == pipeline, DagModel.bundle_name == bundle_name(), DagModel.is_stale.is_(False)
+        )
+        if session.scalar(active) is None:
+            return None
+        serialized = SerializedDagModel.get(pipeline, session=session)
+        return version_in(serialized.data["dag"].get("doc_md")) if serialized and serialized.data else None
+
+
+def wait_for_version(pipeline: str, version: int, timeout: float = 60) -> None:
+    """Wait until Airflow would run this version of a pipeline or a later one; raise SystemFault after `timeout` s."""
+
+    def parsed() -> bool:
+        return (serialized_version(pipeline) or 0) >= version
+
+    if not _wait(parsed, timeout, every=0.3):
+        raise SystemFault(
+            f"Airflow has not read version {version} of pipeline {pipeline!r} within {timeout:g} s",
+            hint="look whether the DAG processor runs, and at the import errors in Airflow",
+        )
+
+
+def foreign_dag(pipeline: str) -> str | None:
+    """Return where an active DAG of this id comes from if it is not ours, else None."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        foreign = select(DagModel.bundle_name, DagModel.relative_fileloc).where(
+            DagModel.dag_id == pipeline, DagModel.bundle_name != bundle_name(), DagModel.is_stale.is_(False)
+        )
+        row = session.execute(foreign).one_or_none()
+        return f"{row[1]} (bundle {row[0]})" if row else None
+
+
+def trigger_run(
+    pipeline: str,
+    params: dict[str, Any] | None = None,
+    *,
+    run_id: str | None = None,
+    trigger: dict[str, Any] | None = None,
+    user: str | None = None,
+    note: str | None = None,
+) -> str:
+    """Start a run of a published pipeline and return its run id; raise ConfigurationError for what Airflow refuses.
+
+    `trigger` is what started the run where it is an event with data; nodes read it as `trigger`.
+    """
+    from airflow.api.common.trigger_dag import trigger_dag
+    from airflow.sdk.exceptions import AirflowException
+    from airflow.utils.types import DagRunTriggeredByType
+
+    conf = {**(params or {}), **({"airloom": {"trigger": trigger}} if trigger is not None else {})}
+    try:
+        run = trigger_dag(
+            pipeline,
+            triggered_by=DagRunTriggeredByType.CLI,
+            triggering_user_name=user,
+            run_id=run_id,
+            conf=conf,
+            note=note,
+        )
+    except (AirflowException, ValueError) as error:
+        raise ConfigurationError(f"Airflow refused to start pipeline {pipeline!r}: {error}") from None
+    if run is None:
+        raise SystemFault(f"Airflow started no run of pipeline {pipeline!r}")
+    return str(run.run_id)
+
+
+def run_state(pipeline: str, run_id: str) -> RunState | None:
+    """Return how a run is doing, or None where Airflow knows no such run."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        run = session.scalar(select(DagRun).where(DagRun.dag_id == pipeline, DagRun.run_id == run_id))
+        if run is None:
+            return None
+        return RunState(
+            pipeline=pipeline,
+            run_id=run_id,
+            state=str(run.state),
+            revision=int(run.bundle_version) if run.bundle_version else None,
+            logical_date=run.logical_date,
+            started_at=run.start_date,
+            ended_at=run.end_date,
+        )
+
+
+def wait_for_run(pipeline: str, run_id: str, timeout: float = 3600) -> RunState:
+    """Wait until a run is over and return how it ended; raise SystemFault after `timeout` seconds."""
+    ended = _wait(lambda: (state := run_state(pipeline, run_id)) is not None and state.ended, timeout, every=1)
+    state = run_state(pipeline, run_id)
+    if not ended or state is None:
+        raise SystemFault(f"run {run_id!r} of pipeline {pipeline!r} has not ended within {timeout:g} s")
+    return state
+
+
+def active_runs(pipeline: str) -> list[str]:
+    """Return the ids of a pipeline's runs that have not ended."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        active = select(DagRun.run_id).where(DagRun.dag_id == pipeline, DagRun.state.in_(["queued", "running"]))
+        return list(session.scalars(active.order_by(DagRun.id)))
+
+
+def is_paused(pipeline: str) -> bool:
+    """Tell whether Airflow starts no runs of a pipeline until someone unpauses it."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == pipeline)))
+
+
+def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeState]:
+    """Return how each node of a run is doing, in the order of the run's own plan; nodes without a step have no state.
+
+    `plan` is the plan of the version that the run is pinned to: `store.lookup.published_at` with `RunState.revision`.
+    """
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        values: dict[tuple[str, int, str], Any] = {
+            (row.task_id, row.map_index, row.key): XComModel.deserialize_value(row)
+            for row in session.execute(
+                select(XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value).where(
+                    XComModel.dag_id == pipeline, XComModel.run_id == run_id
+                )
+            )
+        }
+        tasks = session.scalars(
+            select(TaskInstance)
+            .where(TaskInstance.dag_id == pipeline, TaskInstance.run_id == run_id)
+            .order_by(TaskInstance.task_id, TaskInstance.map_index)
+        ).all()
+        by_task: dict[str, list[Any]] = {}
+        for task in tasks:
+            by_task.setdefault(task.task_id, []).append(task)
+        return [
+            _node_state(node, planned, task, values)
+            for node, planned in plan["nodes"].items()
+            if planned["step"]
+            for task in by_task.get(planned["step"], [])
+        ]
+
+
+def connections() -> dict[str, str]:
+    """Return the Connections that Airflow's database and environment hold: id → type."""
+    from airflow.models.connection import Connection
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        found = {row[0]: str(row[1]) for row in session.execute(select(Connection.conn_id, Connection.conn_type))}
+    backend = EnvironmentVariablesBackend()
+    for variable in os.environ:
+        if variable.startswith("AIRFLOW_CONN_"):
+            name = variable.removeprefix("AIRFLOW_CONN_").lower()
+            if (connection := backend.get_connection(name)) is not None:
+                found[name] = str(connection.conn_type)
+    return found
+
+
+def pools() -> list[str]:
+    """Return the names of Airflow's pools."""
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        return sorted(session.scalars(select(Pool.pool)))
+
+
+def import_errors() -> dict[str, str]:
+    """Return the import errors of our bundle's files: file → text."""
+    from airflow.models.errors import ParseImportError
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        rows = session.execute(
+            select(ParseImportError.filename, ParseImportError.stacktrace)
+            .where(ParseImportError.bundle_name == bundle_name())
+            .order_by(ParseImportError.filename)
+        )
+        return {str(row[0]): str(row[1]) for row in rows}
+
+
+def _node_state(node: str, planned: dict[str, Any], task: Any, values: dict[tuple[str, int, str], Any]) -> NodeState:
+    def value(key: str) -> Any:
+        return values.get((task.task_id, task.map_index, f"{node}.{key}"))
+
+    fired, error = value("fired"), value("error")
+    place = (task.task_id, task.map_index)
+    step_has_error = any(key[:2] == place and key[2].endswith(".error") for key in values)
+    outputs = {port["name"]: value(port["name"]) for port in planned["outputs"]}
+    return NodeState(
+        node=node,
+        task=task.task_id,
+        state=_state(str(task.state) if task.state else None, fired is not None, error is not None, step_has_error),
+        map_index=task.map_index,
+        fired=fired or [],
+        outputs={port: reference for port, reference in outputs.items() if reference is not None},
+        error=error,
+        statistics=value("statistics") or {},
+        attempt=task.try_number,
+        started_at=task.start_date,
+        ended_at=task.end_date,
+    )
+
+
+def _state(task_state: str | None, has_fired: bool, has_error: bool, step_has_error: bool) -> str:
+    if task_state is None or task_state in NOT_STARTED:
+        return "waiting"
+    if task_state in ("running", "restarting"):
+        return "running"
+    if has_error:
+        return "failed"  # also where the task ended well because an error edge or on_error took the failure
+    if task_state in ("skipped", "removed"):
+        return "skipped"
+    if task_state == "success" or has_fired:
+        return "success"
+    # A task that was killed pushed no error, and nobody knows which of its nodes ran at that moment.
+    return "failed" if task_state == "failed" and not step_has_error else "not_run"
+
+
+def _wait(done: Callable[[], bool], timeout: float, every: float) -> bool:
+    end = time.monotonic() + timeout
+    while not done():
+        if time.monotonic() > end:
+            return False
+        time.sleep(every)
+    return True
