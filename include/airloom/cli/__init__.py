@@ -1,0 +1,40 @@
+"""The command line `airloom`. A command imports what is heavy only when it runs, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from airloom.cli import local
+from airloom.cli.output import print_error
+from airloom.spec.error import AirloomError
+
+app = typer.Typer(
+    name="airloom",
+    help="Pipelines written as JSON, compiled into Apache Airflow DAGs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(local.app)
+
+# These begin or end an installation, or run beside it: they must not take its variables for ones the user gave.
+WITHOUT_INSTALLATION = frozenset({"up", "down", "test"})
+
+
+@app.callback()
+def begin(context: typer.Context) -> None:
+    """Pipelines written as JSON, compiled into Apache Airflow DAGs."""
+    if context.invoked_subcommand not in WITHOUT_INSTALLATION:
+        from airloom.local.installation import load_environment
+
+        load_environment()
+
+
+def main() -> None:
+    """Run the command line; end with a code of `airloom.cli.output.Exit`."""
+    try:
+        app()
+    except AirloomError as error:
+        sys.exit(print_error(error))

@@ -28,7 +28,7 @@ class Client:
     address: str
     user: str
     password: str = field(repr=False)
-    _token: str | None = field(None, init=False, repr=False)
+    _token: str | None = field(default=None, init=False, repr=False)
 
     def health(self) -> dict[str, Any]:
         """Return the state of Airflow's parts. Raises TransientError while nobody answers."""

@@ -72,7 +72,7 @@ class Postgres:
             self._run("pg_ctl", "start", "--wait", "--timeout=60", "-D", "data", "-l", "log", "-o", options)
         except SystemFault as fault:
             raise SystemFault(
-                f"PostgreSQL does not start. The end of {self.log}:\n{_tail(self.log)}", hint=fault.hint
+                f"PostgreSQL does not start. The end of {self.log}:\n{tail(self.log)}", hint=fault.hint
             ) from fault
         return new
 
@@ -221,8 +221,9 @@ def _make_account() -> None:
             ) from error
 
 
-def _tail(path: Path) -> str:
+def tail(path: Path, lines: int = 15) -> str:
+    """Return the end of a log, for the message of an error."""
     try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
     except OSError:
         return "(no log)"

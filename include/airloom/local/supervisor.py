@@ -82,7 +82,7 @@ class Supervisor:
             return (
                 process.pid != os.getpid()
                 and process.status() != psutil.STATUS_ZOMBIE
-                and process.environ().get(MARK) == self.identity
+                and bool(process.environ().get(MARK) == self.identity)
             )
         except (psutil.AccessDenied, psutil.NoSuchProcess):
             return False

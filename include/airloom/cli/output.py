@@ -1,0 +1,39 @@
+"""What commands print, and the codes that they end with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import IntEnum
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from airloom.spec.error import AirloomError
+
+console = Console(highlight=False, soft_wrap=True)
+complaints = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Exit(IntEnum):
+    """Say how a command ended; scripts may rely on these codes."""
+
+    OK = 0
+    FAILED = 1  # a pipeline has problems, a run failed, a setting is wrong
+    USAGE = 2  # the command line itself is wrong
+    SYSTEM = 3  # the machine or a service failed: the same command may work later
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value to standard output, for scripts: `--json`."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_error(error: AirloomError) -> Exit:
+    """Print what went wrong and what to do, to standard error; return the code to end with."""
+    place = "".join(f" {name} {value!r}" for name, value in (("node", error.node), ("field", error.field)) if value)
+    complaints.print(f"[red]Error{escape(place)}:[/red] {escape(error.message)}")
+    if error.hint:
+        complaints.print(f"  {escape(error.hint)}")
+    return Exit.FAILED if error.failure in ("configuration", "data") else Exit.SYSTEM
