@@ -1,0 +1,63 @@
+"""References: what passes between tasks in place of the data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airloom.engine.relation import Columns
+from airloom.engine.scan import Scan
+
+INLINE_LIMIT = 32_768
+"""Bytes of JSON up to which an object travels in its reference."""
+
+
+@dataclass(frozen=True)
+class TableReference:
+    """Name a table: a Parquet file that Airloom wrote, or a scan of files in place."""
+
+    columns: Columns
+    uri: str | None = None
+    scan: Scan | None = None
+    rows: int | None = None
+    bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form; columns are a list of pairs, for their order counts."""
+        found: dict[str, Any] = {"kind": "table", "rows": self.rows, "bytes": self.bytes}
+        if self.uri is not None:
+            found["uri"] = self.uri
+        if self.scan is not None:
+            found["scan"] = self.scan.to_json()
+        found["columns"] = [[name, kind] for name, kind in self.columns.items()]
+        return found
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TableReference:
+        """Read what `to_json` wrote."""
+        scan = Scan.from_json(data["scan"]) if data.get("scan") else None
+        return cls({pair[0]: pair[1] for pair in data["columns"]}, data.get("uri"), scan, data["rows"], data["bytes"])
+
+    @property
+    def files(self) -> list[str]:
+        """Return the URIs of all files that hold the table."""
+        return [file.uri for file in self.scan.files] if self.scan else [self.uri or ""]
+
+
+def object_reference(kind: str, value: Any, place: Any) -> dict[str, Any]:
+    """Return the reference of a JSON value; a large one is written where `place()` says.
+
+    `place` is called only then, and returns a URI and a function that writes JSON there and returns its size.
+    """
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if len(text.encode()) <= INLINE_LIMIT:
+        return {"kind": kind, "value": json.loads(text)}
+    uri, write = place()
+    return {"kind": kind, "uri": uri, "bytes": write(json.loads(text), uri)}
+
+
+def is_table(reference: Mapping[str, Any] | None) -> bool:
+    """Tell whether a reference names a table."""
+    return reference is not None and reference["kind"] == "table"

@@ -1,0 +1,89 @@
+"""Column types from DuckDB itself: an empty table for each relation, and DESCRIBE of each query over them.
+
+DESCRIBE alone: EXPLAIN folds constants and would run parts of a user's text. Tables, not views: views nest, and the
+hundredth would cost as much as the hundred before it.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from airloom.engine.reading import quoted, select_cast
+from airloom.engine.relation import Columns, Query
+from airloom.engine.types import casts, clashing_names
+from airloom.spec.error import ConfigurationError
+
+
+class QueryError(ConfigurationError):
+    """Raise when DuckDB refuses a query over the columns that it will meet."""
+
+    code = "query.invalid"
+
+
+class Shapes:
+    """Know the columns of relations, and say those of queries over them."""
+
+    def __init__(self) -> None:
+        from airloom.engine import duck
+
+        self.columns: dict[str, Columns] = {}
+        self._connection = duck.connect(memory_limit="512MB", threads=1)
+
+    def __enter__(self) -> Shapes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def add(self, name: str, columns: Columns) -> None:
+        """Keep the columns of a relation; raise QueryError where two names differ in case alone."""
+        clashes = clashing_names(list(columns))
+        if clashes:
+            raise QueryError(
+                f"two columns are called {clashes[0]!r} but for case; SQL cannot tell them apart",
+                hint="rename one of them",
+            )
+        kinds = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
+        if columns:
+            self._connection.execute(f"CREATE TABLE {quoted(name)} ({kinds})")
+        self.columns[name] = dict(columns)
+
+    def describe(self, query: Query) -> tuple[str, Columns]:
+        """Return the query's text with its columns cast into types that last, and those columns; raise QueryError."""
+        text = query.sql("duckdb")
+        columns = self._describe(text)
+        clashes = clashing_names(list(columns))
+        if clashes:
+            raise QueryError(
+                f"two columns of the result are called {clashes[0]!r}", hint="give one of them another name"
+            )
+        changes = casts(columns)
+        if not changes:
+            return text, columns
+        text = select_cast(text, columns, changes)
+        return text, self._describe(text)
+
+    def _describe(self, text: str) -> dict[str, str]:
+        import duckdb
+
+        try:
+            rows = self._connection.execute(f"DESCRIBE {text}").fetchall()
+        except duckdb.Error as error:
+            raise QueryError(plain_message(error)) from None
+        return {row[0]: row[1] for row in rows}
+
+
+def plain_message(error: Exception) -> str:
+    """Return what DuckDB says, without its prefix, the position and the text of the query."""
+    text = str(error).split("\n\nLINE ")[0].split("\nLINE ")[0]
+    for prefix in (
+        "Binder Error: ",
+        "Catalog Error: ",
+        "Parser Error: ",
+        "Conversion Error: ",
+        "Invalid Input Error: ",
+    ):
+        text = text.removeprefix(prefix)
+    return " ".join(text.split())

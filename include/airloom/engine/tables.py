@@ -1,0 +1,147 @@
+"""Reading and writing the table that a reference names, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from airloom.engine.batches import Batches
+from airloom.engine.reading import select_files
+from airloom.engine.reference import TableReference
+from airloom.engine.relation import Columns
+from airloom.engine.scan import Scan
+from airloom.engine.storage import existing, is_url, local_file, part_folder, put_file, unchanged
+from airloom.engine.types import casts
+from airloom.spec.error import ConfigurationError, DataError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow
+
+BATCH_ROWS = 50_000
+
+
+@contextlib.contextmanager
+def local_paths(reference: TableReference) -> Iterator[list[str]]:
+    """Give local paths of a table's files; raise DataError where one is gone or has changed since it was scanned."""
+    with contextlib.ExitStack() as stack:
+        for file in reference.scan.files if reference.scan else ():
+            unchanged(file)
+        if reference.uri is not None:
+            stack.enter_context(existing(reference.uri))
+        paths = [stack.enter_context(local_file(uri)) for uri in reference.files]
+        for uri in reference.files:
+            if not is_url(uri):
+                os.stat(uri)
+        yield paths
+
+
+def select_reference(reference: TableReference, paths: list[str]) -> str:
+    """Return the SQL that reads a table from the local paths of its files."""
+    if reference.scan is not None:
+        return select_files(reference.scan.format, paths, reference.scan.options, reference.columns)
+    return select_files("parquet", paths, {})
+
+
+def scan_columns(scan: Scan, connection: duckdb.DuckDBPyConnection, paths: list[str]) -> Columns:
+    """Return the columns that a scan gives, found out by DuckDB from the files; raise ConfigurationError."""
+    import duckdb
+
+    from airloom.engine.shapes import plain_message
+
+    try:
+        rows = connection.execute("DESCRIBE " + select_files(scan.format, paths, scan.options)).fetchall()
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"{os.path.basename(paths[0])} cannot be read as {scan.format}: {plain_message(error)}", field="path"
+        ) from None
+    found = {row[0]: row[1] for row in rows}
+    return {**found, **casts(found)}
+
+
+def describe_scan(scan: Scan) -> TableReference:
+    """Return the reference of a scan, its columns found out from the files."""
+    from airloom.engine import duck
+
+    with contextlib.ExitStack() as stack:
+        paths = [stack.enter_context(local_file(file.uri)) for file in scan.files]
+        connection = stack.enter_context(contextlib.closing(duck.connect(read=paths)))
+        return TableReference(scan_columns(scan, connection, paths), scan=scan, bytes=scan.size)
+
+
+@contextlib.contextmanager
+def _query(reference: TableReference, tail: str, head: str = "") -> Iterator[Any]:
+    import duckdb
+
+    from airloom.engine import duck
+    from airloom.engine.shapes import plain_message
+
+    with local_paths(reference) as paths, contextlib.closing(duck.connect(read=paths)) as connection:
+        try:
+            yield connection.sql(f"{head}{select_reference(reference, paths)}{tail}")
+        except duckdb.Error as error:
+            raise DataError(f"the table cannot be read: {plain_message(error)}") from None
+
+
+def count(reference: TableReference) -> int:
+    """Return how many rows a table has; those of a scan are counted."""
+    if reference.rows is not None:
+        return reference.rows
+    with _query(reference, ")", "SELECT count(*) FROM (") as result:
+        return int(result.fetchone()[0])
+
+
+def first_rows(reference: TableReference, number: int) -> list[dict[str, Any]]:
+    """Return the first rows as JSON-like objects."""
+    with _query(reference, f" LIMIT {int(number)}") as result:
+        rows: list[dict[str, Any]] = result.to_arrow_table().to_pylist()
+        return rows
+
+
+@contextlib.contextmanager
+def open_batches(reference: TableReference) -> Iterator[Batches]:
+    """Give a table's rows as a stream of Arrow batches."""
+    with _query(reference, "") as result:
+        reader = result.to_arrow_reader(BATCH_ROWS)
+        yield Batches(reader.schema, reader)
+
+
+def write_batches(batches: Batches, uri: str) -> TableReference:
+    """Write a stream of batches as a Parquet file that appears whole or not at all; return its reference."""
+    import pyarrow.parquet
+
+    folder = part_folder(uri)
+    try:
+        local = os.path.join(folder, "rows.parquet")
+        rows = 0
+        with pyarrow.parquet.ParquetWriter(local, batches.schema, compression="snappy") as writer:
+            for batch in batches:
+                rows += batch.num_rows
+                writer.write_batch(batch)
+        size = os.path.getsize(local)
+        columns = parquet_columns(local)
+        put_file(local, uri)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return TableReference(columns, uri=uri, rows=rows, bytes=size)
+
+
+def parquet_columns(path: str) -> Columns:
+    """Return the columns of a Parquet file with their DuckDB types."""
+    from airloom.engine import duck
+
+    with contextlib.closing(duck.connect(read=[path])) as connection:
+        return scan_columns(Scan("parquet", ()), connection, [path])
+
+
+def arrow_of(rows: list[dict[str, Any]]) -> pyarrow.Table:
+    """Return rows given as objects as an Arrow table; raise DataError where a column mixes types."""
+    import pyarrow
+
+    try:
+        return pyarrow.Table.from_pylist(rows)
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
+        raise DataError(f"the list is no table: {error}", hint="each item is an object with the same fields") from None

@@ -1,0 +1,58 @@
+"""Column types: the fixed list that survives a Parquet file, and how every output is brought into it.
+
+Source of the mapping: what DuckDB 2.0 gives back after writing and reading a Parquet file; HUGEINT would become DOUBLE
+and lose exactness above 2^53.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+PORTABLE = {
+    "HUGEINT": "DECIMAL(38,0)",
+    "UHUGEINT": "DECIMAL(38,0)",
+    "BIGNUM": "VARCHAR",
+    "BIT": "VARCHAR",
+    "TIMESTAMP_S": "TIMESTAMP",
+    "TIMESTAMP_MS": "TIMESTAMP",
+    "TIMESTAMP_NS": "TIMESTAMP",
+    "TIME WITH TIME ZONE": "TIME",
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
+    "TIMETZ": "TIME",
+    '"NULL"': "INTEGER",
+    "NULL": "INTEGER",
+}
+_WORD = re.compile(r'"NULL"|"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|TIME(?:STAMP)? WITH TIME ZONE|[A-Z_]+|\[\d+\]')
+
+
+def portable(kind: str) -> str:
+    """Return the type that a column of DuckDB type `kind` is cast to; most types stay as they are."""
+    if kind.startswith("ENUM("):
+        return "VARCHAR"
+
+    def swap(match: re.Match[str]) -> str:
+        word = match[0]
+        return "[]" if word.startswith("[") else PORTABLE.get(word, word)
+
+    return _WORD.sub(swap, kind)
+
+
+def casts(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the columns whose type has to change, with the type to cast them to."""
+    return {name: portable(kind) for name, kind in columns.items() if portable(kind) != _spelling(kind)}
+
+
+def _spelling(kind: str) -> str:
+    return kind.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")
+
+
+def clashing_names(names: list[str]) -> list[str]:
+    """Return the names that are equal to an earlier one but for case; SQL cannot tell them apart."""
+    seen: set[str] = set()
+    clashes = []
+    for name in names:
+        if name.lower() in seen:
+            clashes.append(name)
+        seen.add(name.lower())
+    return clashes

@@ -1,0 +1,65 @@
+"""Rendering a node's config just before it runs, and making the node of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from airloom.nodes.fields import SqlText, marks_of
+from airloom.nodes.sdk import Node
+from airloom.spec.document import problem_of
+from airloom.spec.error import ConfigurationError
+from airloom.spec.expression import capture, render
+
+UNRENDERED = ("raw", "secret", "sql")
+"""Marked fields that expressions are not worked out in; SQL keeps its values apart."""
+
+
+def render_config(node_class: type[Node], config: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config with every expression replaced by its value; values in SQL stay apart from the text.
+
+    Raises ConfigurationError that names the field.
+    """
+    given = dict(config)
+    marks = {at: mark["is"] for at, mark, _ in marks_of(node_class.config_schema(), given)}
+    rendered: dict[str, Any] = render(given, names, raw=[at for at, meaning in marks.items() if meaning in UNRENDERED])
+    for at, meaning in marks.items():
+        if meaning == "sql":
+            _replace(rendered, at, lambda text, at=at: SqlText.of(*capture(text, names, at)))
+    return rendered
+
+
+def _replace(value: Any, at: str, change: Callable[[Any], Any]) -> None:
+    *path, last = (part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:])
+    for part in path:
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    key = int(last) if isinstance(value, list) else last
+    value[key] = change(value[key])
+
+
+def make_node(node_class: type[Node], rendered: Mapping[str, Any]) -> Node:
+    """Return the node for a rendered config; raise ConfigurationError that names every field which does not fit."""
+    try:
+        return node_class.model_validate(rendered)
+    except ValidationError as error:
+        problems = [problem_of(item, "", node_class, "config") for item in error.errors(include_url=False)]
+        text = "; ".join(f"{problem.pointer or '/'}: {problem.message}" for problem in problems)
+        raise ConfigurationError(text, field=problems[0].pointer.lstrip("/"), hint=problems[0].hint) from None
+
+
+def shown(rendered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rendered config as JSON for people: SQL with its values behind it."""
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, SqlText):
+            return str(value) if not value.values else f"{value} -- {list(value.values)!r}"
+        if isinstance(value, Mapping):
+            return {str(key): walk(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [walk(item) for item in value]
+        return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+    plain: dict[str, Any] = walk(rendered)
+    return plain
