@@ -14,6 +14,7 @@ app = typer.Typer(
     name="airloom",
     help="Pipelines written as JSON, compiled into Apache Airflow DAGs.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -8,16 +8,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 from xml.etree import ElementTree
 
 import typer
 from rich.markup import escape
 
-from airloom.cli.output import Exit, console
+from airloom.cli.output import Exit, console, print_error
+from airloom.spec.error import AirloomError, SystemFault
 
 if TYPE_CHECKING:
     from airloom.local.installation import Installation
@@ -40,36 +42,33 @@ def up(
     from airloom.local import lifecycle
     from airloom.local.installation import Installation
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    _on_signals(_interrupt)
     try:
         installation = Installation.open(host=host, port=port)
-        try:
-            manager = lifecycle.start(installation, _step)
-        except lifecycle.AlreadyRunning as running:
-            console.print(f"{escape(running.message)}. {running.hint}")
-            return
+        manager = lifecycle.start(installation, _step)
+    except lifecycle.AlreadyRunning as running:
+        console.print(f"{escape(running.message)}. {running.hint}.")
+        return
     except KeyboardInterrupt:
         console.print("Stopped before it was up.")
         raise typer.Exit(Exit.FAILED) from None
+    stays = False
     try:
-        if example and not installation.state.example_done:
-            _run_example(installation)
+        succeeded = not example or installation.state.example_done or _run_example(installation)
         _print_address(installation)
         if detach:
-            return
-        console.print("Ctrl-C stops it.")
-        code = manager.wait()
-        console.print("Airloom was stopped.")
+            stays = True
+            raise typer.Exit(Exit.OK if succeeded else Exit.FAILED)
+        console.print("  Ctrl-C stops it.")
+        if manager.wait():
+            raise SystemFault(f"The process manager was killed, see {installation.logs}")
     except KeyboardInterrupt:
         console.print()
-        code = 0
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    with _step("Stopping"):
-        lifecycle.stop(installation)
-    if code:
-        raise typer.Exit(Exit.SYSTEM)
+    finally:
+        if not stays:
+            _on_signals(signal.SIG_IGN)
+            with _step("Stopping"):
+                lifecycle.stop(installation)
 
 
 @app.command()
@@ -79,14 +78,15 @@ def down() -> None:
     from airloom.local.installation import Installation
 
     installation = Installation.existing()
+    _on_signals(signal.SIG_IGN)
     with _step("Stopping"):
         ran = lifecycle.stop(installation)
     if not ran:
         console.print("Nothing was running.")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def test(
+@app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_tests(
     context: typer.Context,
     soak: Annotated[bool, typer.Option("--soak", help="Run the tests that take minutes instead")] = False,
 ) -> None:
@@ -111,12 +111,10 @@ def test(
 
 def _pytest(arguments: list[str]) -> tuple[int, dict[str, int]]:
     """Run pytest in a process of its own; return its code and how many tests ended how."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AIRLOOM_", "AIRFLOW"))
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRLOOM_", "AIRFLOW"))}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments],
             cwd=_project_root(),
             env=environment,
@@ -160,20 +158,33 @@ def _step(name: str) -> Iterator[None]:
     console.print(f"[green]✓[/green] {name} [dim]{time.monotonic() - began:.1f} s[/dim]")
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _run_example(installation: Installation) -> None:
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
+
+
+def _run_example(installation: Installation) -> bool:
+    """Run the first pipeline of the drop folder; return False where it failed, which ends nothing."""
     from airloom.local.example import first_pipeline, run
 
     pipeline = first_pipeline(installation)
     if pipeline is None:
-        return
-    with _step(f"Running the example pipeline {pipeline}"):
-        outcome = run(installation, pipeline)
+        return True
+    try:
+        with _step(f"Running the example pipeline {pipeline}"):
+            outcome = run(installation, pipeline)
+    except AirloomError as error:
+        print_error(error)
+        return False
     for line in outcome.lines():
         console.print(f"  {escape(line)}")
+    installation.state.example_done = True
+    installation.save()
+    return True
 
 
 def _print_address(installation: Installation) -> None:

@@ -40,10 +40,11 @@ class PortBusy(ConfigurationError):
     code = "installation.port_busy"
 
 
-def start(installation: Installation, step: Step) -> None:
-    """Start an installation and return when every part is healthy; what was started is stopped where a step fails.
+def start(installation: Installation, step: Step) -> subprocess.Popen[bytes]:
+    """Start an installation; return its process manager when every part is healthy.
 
-    `step` is entered with the name of each step while it is under way. Raises AlreadyRunning, PortBusy before anything
+    `step` is entered with the name of each step while it is under way. What was started is stopped where a step fails,
+    or where the caller is interrupted. Raises AlreadyRunning, PortBusy before anything
     starts, SystemFault where a part does not get healthy.
     """
     with _lock(installation):
@@ -52,7 +53,7 @@ def start(installation: Installation, step: Step) -> None:
         _stop(installation)
         check_ports(installation)
         try:
-            _start(installation, step)
+            return _start(installation, step)
         except BaseException:
             _stop(installation)
             raise
@@ -84,7 +85,7 @@ def client(installation: Installation) -> Client:
     return Client(installation.address, USER, installation.state.user_password)
 
 
-def _start(installation: Installation, step: Step) -> None:
+def _start(installation: Installation, step: Step) -> subprocess.Popen[bytes]:
     if installation.embedded:
         with step("Starting PostgreSQL"):
             embedded_server(installation).start()
@@ -107,6 +108,7 @@ def _start(installation: Installation, step: Step) -> None:
         began = datetime.now(UTC)
         manager = Supervisor(installation.home, installation.state.identity).start(environment)
         _wait_for_health(installation, manager, began)
+    return manager
 
 
 def _stop(installation: Installation) -> bool:
