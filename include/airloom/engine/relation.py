@@ -67,6 +67,13 @@ class ColumnError(ConfigurationError):
 
     code = "column.unknown"
 
+    def __init__(self, column: str, hint: str | None = None) -> None:
+        super().__init__(f"there is no column {column!r}", hint=hint)
+        self.column = column
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.column, self.hint)
+
 
 class Relation:
     """An input table: the name to select from, and its columns where they are known."""
@@ -88,15 +95,19 @@ class Relation:
             raise ColumnsUnknown(self.name)
         return self._columns
 
-    def resolve(self, name: str) -> str:
-        """Return a column's name as the table writes it (case is ignored); raise ColumnError where it is not there."""
+    def resolve(self, name: str, field: str | None = None) -> str:
+        """Return a column's name as the table writes it (case is ignored); raise ColumnError where it is not there.
+
+        `field` is the path of the config field that names the column, for the error; the name itself where absent.
+        """
         if self._columns is None or name in self._columns:
             return name
         for column in self._columns:
             if column.lower() == name.lower():
                 return column
+        table = f"the {self.alias} table has" if self.alias else "there is"
         hint = suggestion(name, self._columns) or f"columns here: {', '.join(list(self._columns)[:20])}"
-        raise ColumnError(f"there is no column {name!r}", field=name, hint=hint)
+        raise ColumnError(f"{table} no column {name!r}", field=field or name, hint=hint)
 
     def __getitem__(self, name: str) -> exp.Column:
         return column(self.resolve(name), self.alias)
@@ -127,13 +138,13 @@ class Relation:
         alias = exp.TableAlias(this=identifier(self.alias)) if self.alias else None
         return exp.Table(this=identifier(self.name), alias=alias)
 
-    def condition(self, text: str) -> exp.Expression:
+    def condition(self, text: str) -> exp.Expr:
         """Parse a user's condition over this relation; raise ConfigurationError where it is not allowed or wrong."""
         from airloom.engine.sql_field import parse_condition
 
         return parse_condition(text, getattr(text, "values", ()), self._columns)
 
-    def formula(self, text: str, *, aggregates: bool = False) -> exp.Expression:
+    def formula(self, text: str, *, aggregates: bool = False) -> exp.Expr:
         """Parse a user's formula over this relation; with `aggregates`, functions over groups are allowed."""
         from airloom.engine.sql_field import parse_formula
 
@@ -144,11 +155,11 @@ class Relation:
         chosen = list(_flat(expressions)) + [name_as(value, name) for name, value in named.items()]
         return exp.Select(expressions=chosen or [exp.Star()]).from_(self.table(), copy=False)
 
-    def where(self, condition: exp.Expression) -> Query:
+    def where(self, condition: exp.Expr) -> Query:
         """Return the rows for which the condition is true."""
         return self.select().where(condition, copy=False)
 
-    def replace(self, columns: Mapping[str, exp.Expression]) -> Query:
+    def replace(self, columns: Mapping[str, exp.Expr]) -> Query:
         """Return all columns, with the given ones put in place of those of the same name or added at the end."""
         new = {self.resolve(name) if self._has(name) else name: value for name, value in columns.items()}
         kept = [name_as(new.pop(name), name) if name in new else self[name] for name in self.columns]
@@ -180,12 +191,12 @@ def column(name: str, table: str | None = None) -> exp.Column:
     return exp.Column(this=identifier(name), table=identifier(table) if table else None)
 
 
-def literal(value: Any) -> exp.Expression:
+def literal(value: Any) -> exp.Expr:
     """Return a value as an SQL literal."""
     return exp.convert(value)
 
 
-def function(name: str, *arguments: Any) -> exp.Expression:
+def function(name: str, *arguments: Any) -> exp.Expr:
     """Return a call of a DuckDB function; plain values among the arguments become literals."""
     import sqlglot.expressions
 
@@ -193,28 +204,28 @@ def function(name: str, *arguments: Any) -> exp.Expression:
     return sqlglot.expressions.func(name, *values, dialect="duckdb")
 
 
-def name_as(expression: exp.Expression, name: str) -> exp.Alias:
+def name_as(expression: exp.Expr, name: str) -> exp.Alias:
     """Return `expression AS "name"`."""
     return exp.Alias(this=expression, alias=identifier(name))
 
 
-def cast(expression: exp.Expression, kind: str) -> exp.Expression:
+def cast(expression: exp.Expr, kind: str) -> exp.Expr:
     """Return `CAST(expression AS kind)`."""
     return exp.Cast(this=expression, to=exp.DataType.build(kind, dialect="duckdb"))
 
 
-def not_null(expression: exp.Expression) -> exp.Expression:
+def not_null(expression: exp.Expr) -> exp.Expr:
     """Return `expression IS NOT NULL`."""
     return exp.Not(this=exp.Is(this=expression, expression=exp.Null()))
 
 
-def ordered(expression: exp.Expression, *, descending: bool = False, nulls_first: bool = False) -> exp.Ordered:
+def ordered(expression: exp.Expr, *, descending: bool = False, nulls_first: bool = False) -> exp.Ordered:
     """Return an ORDER BY item; nulls come last unless asked otherwise, on every engine."""
     return exp.Ordered(this=expression, desc=descending, nulls_first=nulls_first)
 
 
 def over(
-    expression: exp.Expression, by: Sequence[exp.Expression] = (), order: Sequence[exp.Expression] = ()
+    expression: exp.Expr, by: Sequence[exp.Expr] = (), order: Sequence[exp.Expr] = ()
 ) -> exp.Window:
     """Return a window function in its default frame."""
     return exp.Window(
@@ -224,7 +235,7 @@ def over(
     )
 
 
-def nested(query: Query, alias: str, expressions: Sequence[exp.Expression] = ()) -> Query:
+def nested(query: exp.Query, alias: str, expressions: Sequence[exp.Expr] = ()) -> Query:
     """Return `SELECT expressions FROM (query) AS alias`."""
     subquery = exp.Subquery(this=query, alias=exp.TableAlias(this=identifier(alias)))
     return exp.Select(expressions=list(expressions) or [exp.Star()]).from_(subquery, copy=False)

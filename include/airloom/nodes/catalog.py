@@ -19,7 +19,8 @@ from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem, suggestion
 
-CLASS_LINE = re.compile(r"^class ([A-Z]\w*)\(", re.MULTILINE)
+# The models and tuples beside a node class are no node types.
+CLASS_LINE = re.compile(r"^class ([A-Z]\w*)\((?!Model\b|BaseModel\b|NamedTuple\b)", re.MULTILINE)
 ENTRY_POINTS = "airloom.nodes"
 
 

@@ -168,7 +168,7 @@ class Node(Model):
         """Return the input ports for a config (an instance, or a mapping as the document has it)."""
         declared = cls.declaration.inputs
         if declared is not None:
-            return expand(declared, config)
+            return expand(declared, cls._with_defaults(config))
         return inputs_of_signature(getattr(cls, cls.method), (Context, Files))
 
     @classmethod
@@ -176,8 +176,19 @@ class Node(Model):
         """Return the output ports for a config, without `error`, which every node that runs has."""
         declared = cls.declaration.outputs
         if declared is not None:
-            return expand(declared, config)
+            return expand(declared, cls._with_defaults(config))
         return outputs_of_signature(getattr(cls, cls.method)) or []
+
+    @classmethod
+    def _with_defaults(cls, config: Any) -> Any:
+        if not isinstance(config, Mapping):
+            return config
+        defaults = {
+            name: field.get_default(call_default_factory=True, validated_data={})
+            for name, field in cls.model_fields.items()
+            if not field.is_required() and name not in config
+        }
+        return {**defaults, **config}
 
     @classmethod
     def missing_extra(cls) -> str | None:

@@ -1,0 +1,212 @@
+"""Which columns there are, what they are called, and what stands in them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from airloom.engine.types import clashing_names
+from airloom.nodes.sdk import (
+    Column,
+    ConfigurationError,
+    Example,
+    Formula,
+    Query,
+    Relation,
+    Table,
+    cast,
+    exp,
+    name_as,
+)
+from airloom.spec.problem import pointer
+
+COLUMN_TYPE = re.compile(
+    r"(BOOLEAN|U?(TINY|SMALL|BIG)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\((\d+), ?(\d+)\)|VARCHAR|DATE|TIME|TIMESTAMP"
+    r"|TIMESTAMPTZ|INTERVAL|UUID|BLOB|JSON)(\[\])*"
+)
+OTHER_NAMES = {
+    "BOOL": "BOOLEAN", "INT": "INTEGER", "LONG": "BIGINT", "REAL": "FLOAT", "STRING": "VARCHAR", "STR": "VARCHAR",
+    "TEXT": "VARCHAR", "DATETIME": "TIMESTAMP", "DECIMAL": "DECIMAL(18,2)", "NUMERIC": "DECIMAL(18,2)",
+}  # fmt: skip
+
+
+def _checked_type(given: str) -> str:
+    kind = given.upper()
+    match = COLUMN_TYPE.fullmatch(kind)
+    if match is None:
+        other = OTHER_NAMES.get(kind)
+        raise ValueError(f"{given!r} is no column type; " + (f"write {other}" if other else "see the list of types"))
+    if match[3] and not 1 <= int(match[3]) <= 38:
+        raise ValueError(f"a DECIMAL has 1 to 38 digits, not {match[3]}")
+    if match[4] and int(match[4]) > int(match[3]):
+        raise ValueError(f"{kind} has more digits behind the point than digits")
+    return kind
+
+
+ColumnType = Annotated[
+    str, AfterValidator(_checked_type), Field(examples=["INTEGER", "DOUBLE", "DECIMAL(12,2)", "VARCHAR", "DATE"])
+]
+"""A column type by its DuckDB name, `[]` behind it for a list: INTEGER, DECIMAL(12,2), VARCHAR[]."""
+
+NewName = Annotated[str, Field(min_length=1)]
+
+
+def refuse_clashes(names: list[str]) -> None:
+    """Raise ValueError where two names are the same but for case."""
+    clashes = clashing_names(names)
+    if clashes:
+        raise ValueError(f"{clashes[0]!r} stands here twice (SQL does not tell capital letters from small ones)")
+
+
+class Select(Table):
+    """Keep some columns, in a given order."""
+
+    columns: list[Column] = Field([], description="The columns to keep, in this order")
+    drop: list[Column] = Field([], description="Instead of `columns`: those to leave out; all others stay")
+
+    examples = (
+        Example(
+            "Two columns",
+            {"columns": ["city", "id"]},
+            {"rows": [{"id": 1, "name": "Ada", "city": "Rome"}]},
+            {"rows": [{"city": "Rome", "id": 1}]},
+        ),
+        Example(
+            "All but one",
+            {"drop": ["name"]},
+            {"rows": [{"id": 1, "name": "Ada", "city": "Rome"}]},
+            {"rows": [{"id": 1, "city": "Rome"}]},
+        ),
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_differ(cls, columns: list[str]) -> list[str]:
+        refuse_clashes(columns)
+        return columns
+
+    @model_validator(mode="after")
+    def _one_list(self) -> Select:
+        if bool(self.columns) == bool(self.drop):
+            raise ValueError("give either columns (to keep) or drop (to leave out)")
+        return self
+
+    def query(self, rows: Relation) -> Query:
+        kept = rows.all(self.columns) if self.columns else rows.except_for(self.drop)
+        if not kept:
+            raise ConfigurationError("no column is left", field="drop", hint="a table has at least one column")
+        return rows.select(kept)
+
+
+class Rename(Table):
+    """Give columns other names."""
+
+    mapping: dict[Column, NewName] = Field(min_length=1, description="Old name → new name; other columns stay")
+
+    examples = (
+        Example(
+            "One column",
+            {"mapping": {"nm": "name"}},
+            {"rows": [{"id": 1, "nm": "Ada"}]},
+            {"rows": [{"id": 1, "name": "Ada"}]},
+        ),
+        Example(
+            "Two columns change names",
+            {"mapping": {"a": "b", "b": "a"}},
+            {"rows": [{"a": 1, "b": 2}]},
+            {"rows": [{"b": 1, "a": 2}]},
+        ),
+    )
+
+    @field_validator("mapping")
+    @classmethod
+    def _columns_differ(cls, mapping: dict[str, str]) -> dict[str, str]:
+        refuse_clashes(list(mapping))
+        return mapping
+
+    def query(self, rows: Relation) -> Query:
+        new = {rows.resolve(old, pointer("mapping", old)[1:]): name for old, name in self.mapping.items()}
+        names = [new.get(name, name) for name in rows.columns]
+        clashes = {name.lower() for name in clashing_names(names)}
+        for old, name in self.mapping.items():
+            if name.lower() in clashes:
+                raise ConfigurationError(
+                    f"two columns would be called {name!r}",
+                    field=pointer("mapping", old)[1:],
+                    hint="choose another name, or rename or drop the other column",
+                )
+        return rows.select([name_as(rows[name], new[name]) if name in new else rows[name] for name in rows.columns])
+
+
+class Derive(Table):
+    """Add columns, or replace them, by formulas."""
+
+    columns: dict[NewName, Formula] = Field(
+        min_length=1, description="Name → formula in SQL over the columns of the input (not those made here)"
+    )
+
+    examples = (
+        Example(
+            "An amount",
+            {"columns": {"amount": "price * quantity"}},
+            {"rows": [{"price": 2.5, "quantity": 2}]},
+            {"rows": [{"price": 2.5, "quantity": 2, "amount": 5.0}]},
+        ),
+        Example(
+            "A column in the place of another",
+            {"columns": {"name": "upper(name)"}},
+            {"rows": [{"name": "Ada", "id": 1}, {"name": None, "id": 2}]},
+            {"rows": [{"name": "ADA", "id": 1}, {"name": None, "id": 2}]},
+        ),
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_differ(cls, columns: dict[str, Formula]) -> dict[str, Formula]:
+        refuse_clashes(list(columns))
+        return columns
+
+    def query(self, rows: Relation) -> Query:
+        return rows.replace({name: rows.formula(text) for name, text in self.columns.items()})
+
+
+class Cast(Table):
+    """Change the types of columns."""
+
+    columns: dict[Column, ColumnType] = Field(
+        min_length=1, description="Column → type: INTEGER, BIGINT, DOUBLE, DECIMAL(12,2), VARCHAR, DATE, TIMESTAMP, …"
+    )
+    on_error: Literal["fail", "null"] = Field(
+        "fail", description="What a value becomes that does not fit: an error that stops the step, or null"
+    )
+
+    examples = (
+        Example(
+            "Text to numbers and dates",
+            {"columns": {"n": "INTEGER", "day": "DATE"}},
+            {"rows": [{"n": "7", "day": "2026-01-31"}]},
+            {"rows": [{"n": 7, "day": "2026-01-31"}]},
+        ),
+        Example(
+            "What is no number becomes null",
+            {"columns": {"n": "INTEGER"}, "on_error": "null"},
+            {"rows": [{"n": "7"}, {"n": "seven"}]},
+            {"rows": [{"n": 7}, {"n": None}]},
+        ),
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_differ(cls, columns: dict[str, str]) -> dict[str, str]:
+        refuse_clashes(list(columns))
+        return columns
+
+    def query(self, rows: Relation) -> Query:
+        kinds = {rows.resolve(name, pointer("columns", name)[1:]): kind for name, kind in self.columns.items()}
+        return rows.replace({name: self._cast(rows[name], kind) for name, kind in kinds.items()})
+
+    def _cast(self, value: exp.Column, kind: str) -> exp.Expr:
+        made = cast(value, kind)
+        return exp.TryCast(this=made.this, to=made.args["to"]) if self.on_error == "null" else made

@@ -1,0 +1,130 @@
+"""Match the rows of two tables."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from airloom.engine.relation import family, identifier
+from airloom.engine.types import clashing_names
+from airloom.nodes.sdk import (
+    Column,
+    ConfigurationError,
+    Example,
+    Query,
+    Relation,
+    Table,
+    exp,
+    function,
+    name_as,
+)
+
+Pair = tuple[str, str]
+How = Literal["inner", "left", "right", "outer", "semi", "anti", "cross"]
+
+
+class Join(Table):
+    """Match the rows of two tables by columns that are equal; null equals nothing."""
+
+    on: list[Column | Annotated[tuple[Column, Column], Field(title="Left and right column")]] = Field(
+        [], description="Columns that have to be equal: a name that both tables have, or [left, right]"
+    )
+    how: How = Field(
+        "inner",
+        description="Which rows come out: inner, matches alone; left, right, outer: also rows of that side without; "
+        "semi, anti: left rows with, or without, a match; cross: every pair",
+    )
+    suffixes: tuple[str, str] = Field(
+        ("_left", "_right"), description="What is put behind names that both tables have and that are no key of both"
+    )
+
+    examples = (
+        Example(
+            "Orders with their customer",
+            {"on": [["customer", "id"]], "how": "left"},
+            {
+                "left": [{"order": 1, "customer": 7}, {"order": 2, "customer": 8}],
+                "right": [{"id": 7, "name": "Ada"}],
+            },
+            {
+                "rows": [
+                    {"order": 1, "customer": 7, "id": 7, "name": "Ada"},
+                    {"order": 2, "customer": 8, "id": None, "name": None},
+                ]
+            },
+        ),
+        Example(
+            "A key of the same name stands there once",
+            {"on": ["id"], "how": "outer"},
+            {"left": [{"id": 1, "n": 10}], "right": [{"id": 1, "n": 20}, {"id": 2, "n": 30}]},
+            {"rows": [{"id": 1, "n_left": 10, "n_right": 20}, {"id": 2, "n_left": None, "n_right": 30}]},
+        ),
+        Example(
+            "Who has not ordered",
+            {"on": [["id", "customer"]], "how": "anti"},
+            {"left": [{"id": 7}, {"id": 8}], "right": [{"customer": 8}, {"customer": 8}]},
+            {"rows": [{"id": 7}]},
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> Join:
+        if self.how == "cross" and self.on:
+            raise ValueError("a cross join has no key; leave `on` out")
+        if self.how != "cross" and not self.on:
+            raise ValueError(f"a join of sort {self.how} needs `on`: the columns that have to be equal")
+        return self
+
+    def query(self, left: Relation, right: Relation) -> Query:
+        left, right = left.aliased("left"), right.aliased("right")
+        pairs = [self._pair(at, left, right) for at in range(len(self.on))]
+        matches = exp.and_(*(exp.EQ(this=left[ours], expression=right[theirs]) for ours, theirs in pairs))
+        if self.how in ("semi", "anti"):
+            everything = exp.Column(this=exp.Star(), table=identifier("left"))
+            return left.select(everything).join(right.table(), on=matches, join_type=self.how, copy=False)
+        how = "full outer" if self.how == "outer" else self.how
+        chosen = self._columns(left, right, pairs)
+        return left.select(chosen).join(right.table(), on=matches if pairs else None, join_type=how, copy=False)
+
+    def _pair(self, at: int, left: Relation, right: Relation) -> Pair:
+        entry = self.on[at]
+        if isinstance(entry, str):
+            ours, theirs = left.resolve(entry, f"on/{at}"), right.resolve(entry, f"on/{at}")
+        else:
+            ours, theirs = left.resolve(entry[0], f"on/{at}/0"), right.resolve(entry[1], f"on/{at}/1")
+        if left.known and right.known and family(left.type_of(ours)) != family(right.type_of(theirs)):
+            raise ConfigurationError(
+                f"{ours!r} on the left is {left.type_of(ours)}, {theirs!r} on the right {right.type_of(theirs)}",
+                field=f"on/{at}",
+                hint="cast one of them before the join",
+            )
+        return ours, theirs
+
+    def _columns(self, left: Relation, right: Relation, pairs: list[Pair]) -> list[exp.Alias]:
+        shared = {ours: theirs for ours, theirs in pairs if ours.lower() == theirs.lower()}
+        ours = [name for name in left.columns if name not in shared]
+        theirs = [name for name in right.columns if name not in shared.values()]
+        clashes = {name.lower() for name in clashing_names([*shared, *ours, *theirs])}
+
+        def named(side: Relation, name: str, suffix: str) -> exp.Alias:
+            return name_as(side[name], name + suffix if name.lower() in clashes else name)
+
+        chosen = [
+            *(
+                name_as(self._key_value(left[name], right[shared[name]]), name)
+                if name in shared
+                else named(left, name, self.suffixes[0])
+                for name in left.columns
+            ),
+            *(named(right, name, self.suffixes[1]) for name in theirs),
+        ]
+        still = clashing_names([item.alias for item in chosen])
+        if still:
+            raise ConfigurationError(
+                f"two columns would be called {still[0]!r}", field="suffixes", hint="choose other suffixes"
+            )
+        return chosen
+
+    def _key_value(self, ours: exp.Column, theirs: exp.Column) -> exp.Expr:
+        return function("coalesce", ours, theirs) if self.how in ("right", "outer") else ours
