@@ -32,7 +32,7 @@ def migrate(url: str) -> None:
 def ensure_task_role(url: str, password: str) -> str:
     """Create or update the role that task processes use, and return the SQLAlchemy URL for it.
 
-    The role reads the published versions and may call `airloom_event`; it sees no draft, file or event.
+    The role reads what the bundle serves and may call `airloom_event`; it sees no draft, file, run or event.
     `url` names a migrated store, with a user who may create roles.
     """
     role, database = sql.Identifier(TASK_ROLE), sql.Identifier(make_url(url).database or "")
@@ -51,7 +51,7 @@ def ensure_task_role(url: str, password: str) -> str:
             sql.SQL("revoke all on all functions in schema public from public, {}").format(role),
             sql.SQL("grant connect on database {} to {}").format(database, role),
             sql.SQL("grant usage on schema public to {}").format(role),
-            sql.SQL("grant select on versions, pipelines, revision to {}").format(role),
+            sql.SQL("grant select on versions, pipelines, problems, revision to {}").format(role),
             sql.SQL("grant execute on function airloom_event(text, jsonb) to {}").format(role),
         ):
             connection.execute(statement)
