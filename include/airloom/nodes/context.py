@@ -13,13 +13,18 @@ from airloom.engine.storage import Files
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Name the run, the node and the attempt that this work belongs to."""
+    """Name the run, the node and the attempt that this work belongs to.
+
+    Attempts count on when a run is cleared; `first_attempt` is the one with which the work began since then, so that
+    what an attempt before it did is an earlier life's, and what one from it on did is a retry's.
+    """
 
     pipeline: str
     run_id: str
     node: str = ""
     map_index: int = -1
     attempt: int = 1
+    first_attempt: int = 1
     last_attempt: bool = True
     logical_date: datetime | None = None
     started_at: datetime | None = None

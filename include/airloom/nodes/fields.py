@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -61,6 +61,9 @@ Formula = Annotated[SqlText, Mark("sql", form="formula")]
 SqlQuery = Annotated[SqlText, Mark("sql", form="query")]
 """One SELECT in DuckDB's SQL over the named inputs."""
 
+ForeignQuery = Annotated[SqlText, Mark("sql", form="foreign")]
+"""One SELECT in the dialect of the system that runs it; its `{{ }}` become parameters of that system's driver."""
+
 FilePath = Annotated[str, Field(min_length=1), Mark("path")]
 """A path below an allowed folder, or a URL; a glob names several files."""
 
@@ -111,3 +114,12 @@ def _walk(schema: dict[str, Any], definitions: dict[str, Any], value: Any, at: s
             inner = prefix[index] if index < len(prefix) else rest
             if isinstance(inner, dict):
                 yield from _walk(inner, definitions, item, f"{at}/{index}")
+
+
+def replace_at(value: Any, at: str, change: Callable[[Any], Any]) -> None:
+    """Change the value at a JSON Pointer in place."""
+    *path, last = (part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:])
+    for part in path:
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    key = int(last) if isinstance(value, list) else last
+    value[key] = change(value[key])
