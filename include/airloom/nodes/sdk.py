@@ -35,7 +35,7 @@ from airloom.engine.relation import (
 from airloom.engine.scan import Copy, Scan
 from airloom.engine.storage import Files
 from airloom.nodes.context import Context
-from airloom.nodes.fields import Column, Condition, ConnectionId, FilePath, Formula, Raw, Secret, SqlQuery
+from airloom.nodes.fields import Column, ColumnType, Condition, ConnectionId, FilePath, Formula, Raw, Secret, SqlQuery
 from airloom.nodes.ports import (
     ERROR,
     Declared,
@@ -49,11 +49,11 @@ from airloom.nodes.ports import (
 from airloom.spec.error import ConfigurationError, DataError, TransientError
 
 __all__ = [
-    "Action", "Batches", "Column", "Columns", "Condition", "Config", "ConfigurationError", "ConnectionId", "Context",
-    "Control", "Copy", "DataError", "Example", "FilePath", "FileSink", "FileSource", "Files", "Fired", "Formula",
-    "Model", "Node", "Query", "Raw", "Relation", "Scan", "Secret", "Sink", "Source", "SqlQuery", "Table", "Transform",
-    "TransientError", "Trigger", "Written", "cast", "column", "each", "exp", "function", "literal", "name_as", "nested",
-    "not_null", "ordered", "over", "port",
+    "Action", "Batches", "Column", "ColumnType", "Columns", "Condition", "Config", "ConfigurationError",
+    "ConnectionId", "Context", "Control", "Copy", "DataError", "Example", "FilePath", "FileSink", "FileSource",
+    "Files", "Fired", "Formula", "Model", "Node", "Query", "Raw", "Relation", "Scan", "Secret", "Sink", "Source",
+    "SqlQuery", "Table", "Transform", "TransientError", "Trigger", "Written", "cast", "column", "each", "exp",
+    "function", "literal", "name_as", "nested", "not_null", "ordered", "over", "port",
 ]  # fmt: skip
 
 Effect = Literal["pure", "read", "write", "control", "config"]
