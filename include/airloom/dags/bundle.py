@@ -96,10 +96,7 @@ class PipelineBundle(BaseDagBundle):
     def _store(self) -> Store:
         from airloom.store.store import Store
 
-        url = configuration().database_url
-        if url is None:
-            raise ConfigurationError("the DAG processor needs the store", hint="set AIRLOOM_DATABASE_URL")
-        return Store(url.get_secret_value())
+        return Store(task_database_url())
 
     def _write_all(self) -> None:
         """Make the folder what the store says, leaving files alone that are right: a restart rewrites nothing."""
@@ -198,7 +195,7 @@ class PipelineBundle(BaseDagBundle):
 
 
 def task_database_url() -> str:
-    """Return the store's address as tasks and the scheduler use it; raise ConfigurationError where none is set."""
+    """Return the store's address as Airflow's processes, all but the API server, use it; raise ConfigurationError where none is set."""
     url = configuration().task_database_url or configuration().database_url
     if url is None:
         raise ConfigurationError("the store's address is not set", hint="set AIRLOOM_TASK_DATABASE_URL")

@@ -7,6 +7,7 @@ end of the second and fails the task ("state mismatch").
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +15,25 @@ from typing import Any
 from airflow.executors.local_executor import LocalExecutor as AirflowLocalExecutor
 
 
+IMPORTED_BY_TASKS = (
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.providers.standard.operators.empty",
+    "airloom.dags.bundle",
+    "airloom.dags.factory",
+    "airloom.dags.outcome",
+    "airloom.dags.surroundings",
+    "airloom.runtime.step",
+    "psycopg",
+)
+
+
 class LocalExecutor(AirflowLocalExecutor):
     """Run tasks on this machine; drop the report of a process whose task was dispatched again since."""
 
     def start(self) -> None:
-        """Start the worker processes."""
+        """Start the worker processes, which inherit in memory what each task would else import anew."""
+        for module in IMPORTED_BY_TASKS:
+            importlib.import_module(module)
         self._dispatched: Counter[Any] = Counter()
         super().start()
 

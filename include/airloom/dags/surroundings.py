@@ -62,7 +62,8 @@ class TaskSurroundings:
 
     def _pull(self, node: str, key: str) -> Any:
         task = self._plan.nodes[node].step
-        return self._task.xcom_pull(task_ids=task, key=f"{node}.{key}", map_indexes=-1)
+        # Asked for one map index, Airflow logs an error for each value that is not there, such as a port that stayed cold.
+        return self._task.xcom_pull(task_ids=task, key=f"{node}.{key}")
 
 
 def _run_facts(task: Any, run: Any) -> RunFacts:
