@@ -91,7 +91,7 @@ def count(reference: TableReference) -> int:
     if reference.rows is not None:
         return reference.rows
     with _query(reference, ")", "SELECT count(*) FROM (") as result:
-        return int(result.fetchone()[0])
+        return int(result.fetchall()[0][0])
 
 
 def first_rows(reference: TableReference, number: int) -> list[dict[str, Any]]:

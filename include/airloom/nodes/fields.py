@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 MARK = "x-airloom"
 """The key of JSON Schema by which form, checks and runtime know such a field."""
+
+
+COLUMN_TYPE = re.compile(
+    r"(BOOLEAN|U?(TINY|SMALL|BIG)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\((\d+), ?(\d+)\)|VARCHAR|DATE|TIME|TIMESTAMP"
+    r"|TIMESTAMPTZ|INTERVAL|UUID|BLOB|JSON)(\[\])*"
+)
+TYPE_NAMES = (
+    "INTEGER, BIGINT, DOUBLE, DECIMAL(12,2), VARCHAR, BOOLEAN, DATE, TIME, TIMESTAMP, TIMESTAMPTZ, UUID, JSON, …"
+)
+OTHER_NAMES = {
+    "BOOL": "BOOLEAN", "INT": "INTEGER", "LONG": "BIGINT", "REAL": "FLOAT", "STRING": "VARCHAR", "STR": "VARCHAR",
+    "TEXT": "VARCHAR", "DATETIME": "TIMESTAMP", "DECIMAL": "DECIMAL(18,2)", "NUMERIC": "DECIMAL(18,2)",
+}  # fmt: skip
 
 
 class Mark:
@@ -49,8 +63,26 @@ class SqlText(str):
         return value if isinstance(value, SqlText) else cls(checked)
 
 
+def _checked_type(given: str) -> str:
+    kind = given.upper()
+    match = COLUMN_TYPE.fullmatch(kind)
+    if match is None:
+        known = f"write {OTHER_NAMES[kind]}" if kind in OTHER_NAMES else f"types are {TYPE_NAMES}"
+        raise ValueError(f"{given!r} is no column type; {known}")
+    if match[3] and not 1 <= int(match[3]) <= 38:
+        raise ValueError(f"a DECIMAL has 1 to 38 digits, not {match[3]}")
+    if match[4] and int(match[4]) > int(match[3]):
+        raise ValueError(f"{kind} has more digits behind the point than digits")
+    return kind
+
+
 Column = Annotated[str, Field(min_length=1), Mark("column")]
 """The name of a column of the input."""
+
+ColumnType = Annotated[
+    str, AfterValidator(_checked_type), Field(examples=["INTEGER", "DOUBLE", "DECIMAL(12,2)", "VARCHAR", "DATE"])
+]
+"""A column type by its DuckDB name, `[]` behind it for a list: INTEGER, DECIMAL(12,2), VARCHAR[]."""
 
 Condition = Annotated[SqlText, Mark("sql", form="condition")]
 """A condition in DuckDB's SQL over the columns of the input."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from airloom.nodes.fields import SqlText, marks_of
+from airloom.nodes.fields import SqlText, marks_of, replace_at
 from airloom.nodes.sdk import Node
 from airloom.spec.document import problem_of
 from airloom.spec.error import ConfigurationError
@@ -27,16 +28,12 @@ def render_config(node_class: type[Node], config: Mapping[str, Any], names: Mapp
     rendered: dict[str, Any] = render(given, names, raw=[at for at, meaning in marks.items() if meaning in UNRENDERED])
     for at, meaning in marks.items():
         if meaning == "sql":
-            _replace(rendered, at, lambda text, at=at: SqlText.of(*capture(text, names, at)))
+            replace_at(rendered, at, functools.partial(_captured, names=names, at=at))
     return rendered
 
 
-def _replace(value: Any, at: str, change: Callable[[Any], Any]) -> None:
-    *path, last = (part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:])
-    for part in path:
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    key = int(last) if isinstance(value, list) else last
-    value[key] = change(value[key])
+def _captured(text: str, names: Mapping[str, Any], at: str) -> SqlText:
+    return SqlText.of(*capture(text, names, at))
 
 
 def make_node(node_class: type[Node], rendered: Mapping[str, Any]) -> Node:

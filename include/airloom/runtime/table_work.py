@@ -144,14 +144,14 @@ class _Session:
                     self._add_queries(node)
         self._share_inputs()
         for name, uri in self.work.targets.items():
-            node = name.partition(".")[0]
-            if node in self.scans:
+            source = name.partition(".")[0]
+            if source in self.scans:
                 continue
-            with _blamed(node):
+            with _blamed(source):
                 done.outputs[name] = self._write(name, uri)
-        for node_id, (copy, folder, target) in self.copies.items():
-            with _blamed(node_id):
-                done.written[node_id] = self._copy(node_id, copy, folder, target)
+        for sink, (copy, folder, target) in self.copies.items():
+            with _blamed(sink):
+                done.written[sink] = self._copy(sink, copy, folder, target)
         return done
 
     def _add_scan(self, node: TableNode, done: TableDone) -> None:

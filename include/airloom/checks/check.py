@@ -1,0 +1,134 @@
+"""Is this pipeline right? All that is wrong, at once; never an exception for a user's mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airloom.checks.columns import ColumnReport, report_columns
+from airloom.checks.config import CheckedNode, ConfigCheck
+from airloom.checks.facts import Facts
+from airloom.checks.graph import check_graph, resolved_nodes
+from airloom.engine.child import run_in_child
+from airloom.engine.relation import Columns
+from airloom.plan.build import Resolved
+from airloom.spec.document import Document, read_document
+from airloom.spec.error import AirloomError
+from airloom.spec.params import check_schemas
+from airloom.spec.problem import Problem, errors, pointer
+
+CHECK_SECONDS = 30.0
+CHECK_MEMORY = 4 << 30
+"""Bytes; the check's process is killed above them."""
+
+
+@dataclass
+class Report:
+    """What a check found: all problems, the columns of each `node.port`, and what a plan is built from."""
+
+    document: Document | None
+    problems: list[Problem]
+    columns: Mapping[str, Columns] = field(default_factory=dict)
+    resolved: Resolved | None = None
+
+    @property
+    def correct(self) -> bool:
+        """Tell whether the pipeline can be published: there is no problem but warnings."""
+        return self.document is not None and not errors(self.problems)
+
+
+def check(data: object, facts: Facts | None = None) -> Report:
+    """Check a document as it was read from JSON or YAML; never raises for a user's mistake."""
+    facts = facts or Facts()
+    document, problems = read_document(data)
+    if document is None:
+        return Report(None, problems)
+    problems.extend(check_schemas(document.params))
+    _check_pool(document, facts, problems)
+    places = _places(data)
+    nodes = _check_nodes(document, places, facts, problems)
+    wires, order = check_graph(document, nodes, problems)
+    found = ColumnReport()
+    if order:
+        found = _columns(nodes, wires, order, facts, problems)
+    problems = _sorted(problems)
+    report = Report(document, problems, found.columns)
+    if report.correct:
+        referenced = {
+            ref[1] for node in nodes.values() for ref in node.references if ref[0] == "nodes" and len(ref) > 1
+        }
+        report.resolved = Resolved(
+            document, resolved_nodes(nodes), wires, found.sql, found.columns, frozenset(referenced)
+        )
+    return report
+
+
+def _places(data: Any) -> list[int]:
+    """Return the index in the document of each node that could be read: a faulty one was left out."""
+    from airloom.spec.document import NodeEntry
+
+    places = []
+    for index, item in enumerate(data.get("nodes") or ()):
+        try:
+            NodeEntry.model_validate(item)
+        except ValueError:
+            continue
+        places.append(index)
+    return places
+
+
+def _check_nodes(
+    document: Document, places: list[int], facts: Facts, problems: list[Problem]
+) -> dict[str, CheckedNode]:
+    if not document.nodes and not problems:
+        problems.append(Problem("document.empty", "the pipeline has no nodes", pointer="/nodes", hint="add a source"))
+    checker = ConfigCheck(document, facts)
+    found: dict[str, CheckedNode] = {}
+    for index, entry in zip(places, document.nodes, strict=True):
+        at = pointer("nodes", index)
+        if entry.id in found:
+            problems.append(
+                Problem("node.duplicate_id", f"two nodes are called {entry.id!r}", "error", entry.id, at + "/id",
+                        "give one of them another id")
+            )  # fmt: skip
+            continue
+        checked = checker.check(entry, at)
+        if checked is not None:
+            found[entry.id] = checked
+    problems.extend(checker.problems)
+    return found
+
+
+def _check_pool(document: Document, facts: Facts, problems: list[Problem]) -> None:
+    pool = document.settings.pool
+    if pool and facts.pools is not None and pool not in facts.pools:
+        problems.append(
+            Problem("pool.unknown", f"there is no pool {pool!r}", pointer="/settings/pool",
+                    hint="create it in Airflow: Admin, Pools")
+        )  # fmt: skip
+
+
+def _columns(
+    nodes: Mapping[str, CheckedNode], wires: Any, order: list[str], facts: Facts, problems: list[Problem]
+) -> ColumnReport:
+    try:
+        found: ColumnReport = run_in_child(
+            report_columns, nodes, wires, order, facts, timeout=CHECK_SECONDS, memory=CHECK_MEMORY
+        )
+    except AirloomError as error:
+        problems.append(
+            Problem("check.stopped", f"the columns could not be found out: {error.message}", hint=error.hint)
+        )
+        return ColumnReport()
+    known = {(problem.node, problem.pointer) for problem in problems}
+    problems.extend(problem for problem in found.problems if (problem.node, problem.pointer) not in known)
+    return found
+
+
+def _sorted(problems: list[Problem]) -> list[Problem]:
+    def place(problem: Problem) -> list[tuple[int, int | str]]:
+        parts = problem.pointer.split("/")[1:]
+        return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
+
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.severity != "error", place(problem)))

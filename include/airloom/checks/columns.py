@@ -1,0 +1,194 @@
+"""Column types of every port, without data: each node's query over empty tables, each fault at its node and field.
+
+Unknown stays unknown: below a node whose columns only a run can tell, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airloom.checks.config import CheckedNode
+from airloom.checks.facts import Facts
+from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query, Relation
+from airloom.engine.shapes import QueryError, Shapes
+from airloom.nodes.calling import queries_of
+from airloom.nodes.fields import marks_of
+from airloom.nodes.sdk import FileSource, Node
+from airloom.plan.build import Wire
+from airloom.spec.error import AirloomError
+from airloom.spec.problem import Problem, pointer
+
+
+@dataclass
+class ColumnReport:
+    """Hold the columns of each `node.port` that is known, each table node's SQL, and what is wrong."""
+
+    columns: dict[str, Columns] = field(default_factory=dict)
+    sql: dict[str, dict[str, str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def report_columns(
+    nodes: Mapping[str, CheckedNode], wires: Sequence[Wire], order: Sequence[str], facts: Facts
+) -> ColumnReport:
+    """Return the column types of a document's nodes; to be run in a process that can be killed."""
+    report = ColumnReport()
+    with Shapes() as shapes:
+        for name in order:
+            if name in nodes and nodes[name].node is not None:
+                _Columns(nodes[name], wires, facts, shapes, report).find()
+    return report
+
+
+class _Columns:
+    def __init__(
+        self, checked: CheckedNode, wires: Sequence[Wire], facts: Facts, shapes: Shapes, report: ColumnReport
+    ) -> None:
+        self.checked = checked
+        self.name = checked.entry.id
+        self.node: Node = checked.node  # type: ignore[assignment] # asked before
+        self.facts = facts
+        self.shapes = shapes
+        self.report = report
+        self.sources: dict[str, list[str]] = {
+            port.name: [f"{w.source}.{w.output}" for w in wires if w.target == self.name and w.input == port.name]
+            for port in checked.ports.inputs
+        }
+
+    def find(self) -> None:
+        if isinstance(self.node, FileSource):
+            self._find_files(self.node)
+        elif self.name in self.facts.sources:
+            self._keep(self.checked.ports.outputs[0].name, self.facts.sources[self.name])
+        elif self.node.method == "query":
+            self._find_query()
+        else:
+            self._check_marked_columns()
+
+    def _keep(self, port: str, columns: Columns) -> None:
+        name = f"{self.name}.{port}"
+        try:
+            self.shapes.add(name, columns)
+        except AirloomError as error:
+            self._problem(error, "")
+            return
+        self.report.columns[name] = dict(columns)
+
+    def _find_files(self, node: FileSource) -> None:
+        if self.facts.files is None:
+            return
+        from airloom.engine.tables import describe_scan
+
+        try:
+            reference = describe_scan(node.scan(self.facts.files))
+        except AirloomError as error:
+            # The file may come before the run does: what cannot be looked at now is no error yet.
+            missing = error.message.startswith(("there is no file", "no file matches"))
+            self._problem(error, pointer("path"), severity="warning" if missing else "error")
+            return
+        self._keep("rows", reference.columns)
+
+    def _relations(self) -> dict[str, Any]:
+        relations: dict[str, Any] = {}
+        for port in self.checked.ports.inputs:
+            found = [Relation(source, self.shapes.columns.get(source)) for source in self.sources[port.name]]
+            relations[port.name] = found if port.many else (found[0] if found else None)
+        return relations
+
+    def _find_query(self) -> None:
+        if any(port.required and not self.sources[port.name] for port in self.checked.ports.inputs):
+            return
+        try:
+            queries = queries_of(self.node, self._relations())
+        except ColumnsUnknown:
+            return
+        except AirloomError as error:
+            self._problem(error, self._field_of(error))
+            return
+        if not all(source in self.shapes.columns for found in self.sources.values() for source in found):
+            return
+        texts: dict[str, str] = {}
+        for port, query in queries.items():
+            columns = self._describe(port, query, texts)
+            if columns is None:
+                return
+        for port, text in texts.items():
+            self.report.sql.setdefault(self.name, {})[port] = text
+
+    def _describe(self, port: str, query: Query, texts: dict[str, str]) -> Columns | None:
+        try:
+            text, columns = self.shapes.describe(query)
+        except QueryError as error:
+            at, found = self._blame(error)
+            self._problem(found, at)
+            return None
+        texts[port] = text
+        self._keep(port, columns)
+        return columns
+
+    # Where a fault stands
+
+    def _field_of(self, error: AirloomError) -> str:
+        config = self.checked.entry.config
+        if isinstance(error, ColumnError):
+            for at, mark, value in marks_of(type(self.node).config_schema(), config):
+                if mark["is"] == "column" and value == error.column:
+                    return at
+        if error.field:
+            return "/" + error.field.lstrip("/")
+        if isinstance(error, ColumnError):
+            return next((at for at, text in _sql_fields(self.node, config) if error.column in text), "")
+        return ""
+
+    def _blame(self, error: QueryError) -> tuple[str, AirloomError]:
+        """Bind each SQL field alone; the first that fails is the one."""
+        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
+        config = self.checked.entry.config
+        for at, _ in _sql_fields(self.node, config) if relations else ():
+            text = _value_at(self.node, at)
+            try:
+                formula = relations[0].formula(text, aggregates=True)
+                self.shapes.describe(relations[0].select(formula))
+            except AirloomError as found:
+                return at, found
+        return "", error
+
+    def _check_marked_columns(self) -> None:
+        tables = [port for port in self.checked.ports.inputs if port.kind == "table" and self.sources[port.name]]
+        if len(tables) != 1 or len(self.sources[tables[0].name]) != 1:
+            return
+        columns = self.shapes.columns.get(self.sources[tables[0].name][0])
+        if columns is None:
+            return
+        relation = Relation("rows", columns)
+        for at, mark, value in marks_of(type(self.node).config_schema(), self.checked.entry.config):
+            if mark["is"] == "column" and "{{" not in value:
+                try:
+                    relation.resolve(value)
+                except ColumnError as error:
+                    self._problem(error, at)
+
+    def _problem(self, error: AirloomError, at: str, severity: Any = "error") -> None:
+        where = self.checked.at + "/config" + at
+        self.report.problems.append(Problem(error.code, error.message, severity, self.name, where, error.hint))
+
+
+def _sql_fields(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    marks = marks_of(type(node).config_schema(), dict(config))
+    return [
+        (at, value) for at, mark, value in marks if mark["is"] == "sql" and mark.get("form") in ("condition", "formula")
+    ]
+
+
+def _value_at(node: Node, at: str) -> Any:
+    value: Any = node
+    for part in (part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]):
+        if isinstance(value, Mapping):
+            value = value[part]
+        elif isinstance(value, list | tuple):
+            value = value[int(part)]
+        else:
+            value = getattr(value, part)
+    return value

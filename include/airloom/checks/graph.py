@@ -1,0 +1,215 @@
+"""Do the edges fit? Ends, ports, kinds, arity, cycles, and what expressions reach for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from graphlib import CycleError
+
+from airloom.checks.config import CheckedNode
+from airloom.nodes.ports import ERROR, connects
+from airloom.plan.build import ResolvedNode, Wire, default_input, default_output, topological
+from airloom.spec.document import Document, Edge
+from airloom.spec.problem import Problem, pointer, suggestion
+
+
+def check_graph(
+    document: Document, nodes: Mapping[str, CheckedNode], problems: list[Problem]
+) -> tuple[tuple[Wire, ...], list[str]]:
+    """Return the good edges with both ports named, and the topological order (empty where there is a cycle)."""
+    wires: list[tuple[Wire, str]] = []
+    declared = {node.id for node in document.nodes}
+    seen: set[tuple[str, str]] = set()
+    for index, edge in enumerate(document.edges):
+        at = pointer("edges", index)
+        wire = _resolve(edge, at, declared, nodes, problems)
+        if wire is None:
+            continue
+        if (f"{wire.source}.{wire.output}", f"{wire.target}.{wire.input}") in seen:
+            problems.append(Problem("edge.duplicate", "this edge is there twice", pointer=at, hint="remove one"))
+            continue
+        seen.add((f"{wire.source}.{wire.output}", f"{wire.target}.{wire.input}"))
+        wires.append((wire, at))
+    order = _order(document, [wire for wire, _ in wires], problems)
+    _check_arity(nodes, wires, document, problems)
+    if order:
+        _check_references(nodes, [wire for wire, _ in wires], order, problems)
+    return tuple(wire for wire, _ in wires), order
+
+
+def resolved_nodes(nodes: Mapping[str, CheckedNode]) -> dict[str, ResolvedNode]:
+    """Return the nodes as the plan takes them."""
+    return {name: ResolvedNode(node.entry, node.node_class, node.ports) for name, node in nodes.items()}
+
+
+def _resolve(
+    edge: Edge, at: str, declared: set[str], nodes: Mapping[str, CheckedNode], problems: list[Problem]
+) -> Wire | None:
+    source, output = Edge.split(edge.source)
+    target, target_port = Edge.split(edge.target)
+    missing = [(end, side) for end, side in ((source, "from"), (target, "to")) if end not in declared]
+    for end, side in missing:
+        problems.append(
+            Problem(
+                "edge.unknown_node", f"there is no node {end!r}", pointer=at + pointer(side),
+                hint=suggestion(end, declared) or (f"nodes: {', '.join(sorted(declared)[:20])}" if declared else None),
+            )
+        )  # fmt: skip
+    if missing or source not in nodes or target not in nodes:
+        return None
+    found_output = _output(nodes[source], output, at + "/from", problems)
+    found_input = _input(nodes[target], target_port, at + "/to", problems)
+    if found_output is None or found_input is None:
+        return None
+    kind_from = nodes[source].ports.output(found_output)
+    kind_to = nodes[target].ports.input(found_input)
+    if kind_from and kind_to and not connects(kind_from.kind, kind_to.kind):
+        problems.append(
+            Problem(
+                "edge.kind",
+                f"{source}.{found_output} gives {_kind(kind_from.kind)}, "
+                f"{target}.{found_input} takes {_kind(kind_to.kind)}",
+                node=target, pointer=at,
+                hint="put a node between that turns one into the other",
+            )
+        )  # fmt: skip
+        return None
+    return Wire(source, found_output, target, found_input)
+
+
+def _kind(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _output(node: CheckedNode, port: str | None, at: str, problems: list[Problem]) -> str | None:
+    names = [found.name for found in node.ports.outputs]
+    runs = node.node_class.declaration.effect != "config"
+    if port is None:
+        port = default_output(node.ports)
+        if port is None:
+            message = "has several ports: name one" if names else "has no output"
+            hint = f"ports: {', '.join(names)}" if names else "a sink's `done` or `error` can be read"
+            problems.append(
+                Problem("edge.port", f"{node.entry.id!r} {message}", node=node.entry.id, pointer=at, hint=hint)
+            )
+        return port
+    if port in names or (port == ERROR and runs):
+        return port
+    hint = suggestion(port, [*names, ERROR]) or f"ports: {', '.join([*names, ERROR])}"
+    problems.append(
+        Problem("edge.unknown_port", f"{node.entry.id!r} has no output {port!r}", "error", node.entry.id, at, hint)
+    )
+    return None
+
+
+def _input(node: CheckedNode, port: str | None, at: str, problems: list[Problem]) -> str | None:
+    names = [found.name for found in node.ports.inputs]
+    if port is None:
+        port = default_input(node.ports)
+        if port is None:
+            message = "has several inputs: name one" if names else "takes no input"
+            hint = f"inputs: {', '.join(names)}" if names else None
+            problems.append(
+                Problem("edge.port", f"{node.entry.id!r} {message}", node=node.entry.id, pointer=at, hint=hint)
+            )
+        return port
+    if port in names:
+        return port
+    hint = suggestion(port, names) or (f"inputs: {', '.join(names)}" if names else "it takes no input")
+    problems.append(
+        Problem("edge.unknown_port", f"{node.entry.id!r} has no input {port!r}", "error", node.entry.id, at, hint)
+    )
+    return None
+
+
+def _order(document: Document, wires: list[Wire], problems: list[Problem]) -> list[str]:
+    try:
+        return topological(document, wires)
+    except CycleError as error:
+        # graphlib names the cycle against the direction of the edges.
+        path = list(reversed(error.args[1]))
+        problems.append(
+            Problem(
+                "graph.cycle", f"the edges go in a circle: {' → '.join(path)}", node=path[0], pointer="/edges",
+                hint="a loop is a node with a body, never an edge back",
+            )
+        )  # fmt: skip
+        return []
+
+
+def _check_arity(
+    nodes: Mapping[str, CheckedNode], wires: list[tuple[Wire, str]], document: Document, problems: list[Problem]
+) -> None:
+    feeding: dict[tuple[str, str], list[tuple[Wire, str]]] = {}
+    for wire, at in wires:
+        feeding.setdefault((wire.target, wire.input), []).append((wire, at))
+    broken_targets = {Edge.split(edge.target)[0] for edge in document.edges} - {wire.target for wire, _ in wires}
+    for name, node in nodes.items():
+        for port in node.ports.inputs:
+            found = feeding.get((name, port.name), [])
+            if port.required and not found and name not in broken_targets:
+                problems.append(
+                    Problem(
+                        "edge.missing", f"the input {port.name!r} of {name!r} needs an edge", node=name, pointer=node.at,
+                        hint=f'write an edge such as {{"from": "…", "to": "{name}.{port.name}"}}',
+                    )
+                )  # fmt: skip
+            if len(found) > 1 and not port.many and not _exclusive([wire for wire, _ in found], nodes):
+                problems.append(
+                    Problem(
+                        "edge.several", f"the input {port.name!r} of {name!r} takes one edge, not {len(found)}",
+                        node=name, pointer=found[1][1], hint="join them with concat or merge first",
+                    )
+                )  # fmt: skip
+        if node.node_class.declaration.effect == "config" and not any(wire.source == name for wire, _ in wires):
+            problems.append(
+                Problem("node.unused", f"{name!r} is wired to nothing", "warning", name, node.at, "wire it to a port")
+            )
+
+
+def _exclusive(wires: list[Wire], nodes: Mapping[str, CheckedNode]) -> bool:
+    """Tell whether at most one of the edges can fire: ports of one control node, or a node's error and another."""
+    if len({wire.source for wire in wires}) != 1:
+        return False
+    effect = nodes[wires[0].source].node_class.declaration.effect
+    others = [wire for wire in wires if wire.output != ERROR]
+    return effect == "control" or len(others) <= 1
+
+
+def _check_references(
+    nodes: Mapping[str, CheckedNode], wires: list[Wire], order: list[str], problems: list[Problem]
+) -> None:
+    above: dict[str, set[str]] = {name: set() for name in order}
+    for name in order:
+        for wire in wires:
+            if wire.target == name:
+                above[name] |= above[wire.source] | {wire.source}
+    for name, node in nodes.items():
+        for reference in sorted(node.references):
+            if reference[0] != "nodes" or len(reference) < 2:
+                continue
+            problem = _reference_problem(reference, name, nodes, above)
+            if problem:
+                problems.append(problem.at(node.at + "/config", name))
+
+
+def _reference_problem(
+    reference: tuple[str, ...], name: str, nodes: Mapping[str, CheckedNode], above: Mapping[str, set[str]]
+) -> Problem | None:
+    other = reference[1]
+    if other not in nodes:
+        return Problem(
+            "expression.unknown_node", f"an expression names node {other!r}, which is not there",
+            hint=suggestion(other, nodes),
+        )  # fmt: skip
+    if other not in above.get(name, set()):
+        return Problem(
+            "expression.not_upstream", f"an expression reads {other!r}, which does not come before {name!r}",
+            hint=f"add edges from {other!r} to {name!r}",
+        )  # fmt: skip
+    ports = [port.name for port in nodes[other].ports.outputs]
+    if len(reference) > 2 and reference[2] not in [*ports, ERROR]:
+        return Problem(
+            "expression.unknown_port", f"{other!r} has no output {reference[2]!r}",
+            hint=suggestion(reference[2], ports) or f"ports: {', '.join(ports)}",
+        )  # fmt: skip
+    return None

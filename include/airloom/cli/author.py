@@ -1,0 +1,230 @@
+"""Commands for whoever writes pipelines and nodes: validate, try, nodes, schema."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from airloom.cli.output import Exit, complaints, console, print_json
+from airloom.spec.error import ConfigurationError
+from airloom.spec.problem import Problem, errors
+
+app = typer.Typer()
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def read_file(path: Path) -> tuple[Any, list[Problem]]:
+    """Return a document's data and what is wrong with its text; raise ConfigurationError where it can't be read."""
+    from airloom.spec.text import read_text
+
+    try:
+        return read_text(path.read_text(encoding="utf-8"), path.name)
+    except UnicodeDecodeError:
+        return None, [Problem("document.encoding", f"{path.name} is not UTF-8 text", hint="save it as UTF-8")]
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Pipeline documents, JSON or YAML.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say all that is wrong with documents. Ends with 1 where one has an error."""
+    from airloom.checks.check import check
+    from airloom.checks.facts import Facts
+    from airloom.engine.storage import Files
+    from airloom.spec.configuration import configuration
+
+    facts = Facts(files=Files.of(configuration()))
+    reports = []
+    for path in files:
+        data, problems = read_file(path)
+        if not errors(problems):
+            problems = [*problems, *check(data, facts).problems]
+        identifier = data.get("id") if isinstance(data, dict) else None
+        reports.append((path, identifier, problems))
+    if as_json:
+        print_json(
+            {
+                "files": [
+                    {"file": str(path), "id": identifier, "problems": [problem.to_json() for problem in problems]}
+                    for path, identifier, problems in reports
+                ]
+            }
+        )
+    else:
+        for path, _, problems in reports:
+            mark = "[red]✗[/red]" if errors(problems) else "[green]✓[/green]"
+            console.print(f"{mark} {escape(str(path))}")
+            print_problems(problems)
+    if any(errors(problems) for _, _, problems in reports):
+        raise typer.Exit(Exit.FAILED)
+
+
+def print_problems(problems: list[Problem]) -> None:
+    """Print problems, one a line, each with what to do."""
+    for problem in problems:
+        colour = "red" if problem.severity == "error" else "yellow"
+        place = f"{problem.node + ' ' if problem.node else ''}{problem.pointer or '/'}"
+        severity = f"[{colour}]{problem.severity}[/{colour}]"
+        code = f"[dim]{escape('[' + problem.code + ']')}[/dim]"
+        console.print(f"  {severity} [bold]{escape(place)}[/bold] {escape(problem.message)} {code}")
+        if problem.hint:
+            console.print(f"    → {escape(problem.hint)}")
+
+
+@app.command("try")
+def try_(
+    file: Annotated[Path, typer.Argument(help="A pipeline document, JSON or YAML.")],
+    node: Annotated[str | None, typer.Option(help="Run this node and what it needs.")] = None,
+    limit: Annotated[int, typer.Option(min=0, max=1000, help="Rows to show of each table.")] = 10,
+    param: Annotated[list[str] | None, typer.Option(help="A parameter, as name=value; may be repeated.")] = None,
+    connections: Annotated[
+        Path | None, typer.Option(help="A JSON or YAML file: name → URI, or the fields of a Connection.")
+    ] = None,
+    write: Annotated[bool, typer.Option(help="Run nodes that write, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a document here and now, without Airflow: the quick loop of whoever writes one."""
+    from airloom.runtime.trial import try_document
+    from airloom.spec.configuration import configuration
+
+    data, problems = read_file(file)
+    if errors(problems):
+        nodes: dict[str, Any] = {}
+    else:
+        trial = try_document(
+            data,
+            configuration(),
+            params=split_params(param or []),
+            until=node,
+            sample=limit,
+            write=write,
+            connections=_connections(connections),
+        )
+        nodes, problems = trial.nodes, [*problems, *trial.problems]
+    failed = bool(errors(problems)) or any(item["state"] == "failed" and not item["fired"] for item in nodes.values())
+    if as_json:
+        print_json({"nodes": nodes, "problems": [problem.to_json() for problem in problems]})
+    else:
+        print_problems(problems)
+        for name, report in nodes.items():
+            print_node(name, report)
+    if failed:
+        raise typer.Exit(Exit.FAILED)
+
+
+def split_params(given: list[str]) -> dict[str, str]:
+    """Return `name=value` texts as a mapping; end with a usage error for anything else."""
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{text!r} is not name=value", param_hint="--param")
+        found[name] = value
+    return found
+
+
+def print_node(name: str, report: dict[str, Any]) -> None:
+    """Print how a node ended, and what it gave."""
+    colours = {"success": "green", "failed": "red", "skipped": "magenta", "not_run": "dim"}
+    state = report["state"]
+    fired = f" → {', '.join(report['fired'])}" if report["fired"] else ""
+    console.print(
+        f"[{colours[state]}]{state:8}[/] [bold]{escape(name)}[/bold]{escape(fired)} [dim]{report['seconds']}s[/dim]"
+    )
+    if report["error"]:
+        error = report["error"]
+        console.print(
+            f"  [red]{escape(str(error['message']))}[/red]" + (f" ({error['field']})" if error["field"] else "")
+        )
+        if error["hint"]:
+            console.print(f"  → {escape(error['hint'])}")
+    for port, output in report["outputs"].items():
+        if output["kind"] == "table":
+            _print_table(port, output)
+        elif port != "error":
+            text = json.dumps(output["value"], ensure_ascii=False)
+            console.print(f"  {escape(port)}: {escape(text[:500])}")
+
+
+def _print_table(port: str, output: dict[str, Any]) -> None:
+    title = f"{port}: {output['rows']} rows"
+    if len(output["sample"]) < output["rows"]:
+        title += f", the first {len(output['sample'])}"
+    table = Table(title=title, title_justify="left", title_style="dim", box=None, pad_edge=False, padding=(0, 2, 0, 2))
+    for column in output["columns"]:
+        table.add_column(f"{escape(column['name'])}\n[dim]{escape(column['type'])}[/dim]", overflow="fold")
+    for row in output["sample"]:
+        table.add_row(*("[dim]null[/dim]" if value is None else escape(str(value)) for value in row.values()))
+    console.print(table)
+
+
+def _connections(path: Path | None) -> Callable[[str], Any]:
+    given: dict[str, Any] = {}
+    if path is not None:
+        data, problems = read_file(path)
+        if problems or not isinstance(data, dict):
+            raise ConfigurationError(
+                f"{path} is no file of Connections", hint="name → URI, or name → {conn_type, host, …}"
+            )
+        given = data
+
+    def connection(name: str) -> Any:
+        from airloom.runtime.trial import no_connections
+
+        value = given.get(name, os.environ.get(f"AIRFLOW_CONN_{name.upper()}"))
+        if value is None:
+            return no_connections(name)
+        from airflow.sdk import Connection
+
+        if isinstance(value, dict):
+            return Connection(conn_id=name, **value)
+        read = Connection.from_json if value.lstrip().startswith("{") else Connection.from_uri
+        return read(value, name)
+
+    return connection
+
+
+@app.command()
+def nodes(
+    type_name: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="One node type.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the node types, or tell all about one."""
+    from airloom.nodes.catalog import catalog
+    from airloom.nodes.describing import describe_node
+
+    known = catalog()
+    found = [describe_node(known.get(type_name))] if type_name else [describe_node(node) for node in known.all()]
+    for problem in known.problems:
+        complaints.print(f"[yellow]{escape(str(problem))}[/yellow]")
+    if as_json:
+        print_json(found)
+        return
+    if type_name:
+        print_json(found[0])
+        return
+    category = None
+    for node in found:
+        if node["category"] != category:
+            category = node["category"]
+            console.print(f"\n[bold]{escape(category)}[/bold]")
+        console.print(f"  {escape(node['type']):24} {escape(node['summary'])}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a whole document, for editors."""
+    from airloom.nodes.catalog import catalog
+    from airloom.nodes.schema import document_schema
+
+    print_json(document_schema(catalog().all()))

@@ -1,0 +1,43 @@
+"""What the outside is told of a node type: command line, API and docs show the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airloom.nodes.ports import Declared, Each, Maybe, Port
+from airloom.nodes.sdk import Node
+
+
+def describe_node(node: type[Node]) -> dict[str, Any]:
+    """Return type, category, version, title, summary, ports, effect and config schema of a node type."""
+    declaration = node.declaration
+    inputs: tuple[Declared, ...] | list[Port] | None = declaration.inputs
+    outputs: tuple[Declared, ...] | list[Port] | None = declaration.outputs
+    if inputs is None:
+        inputs = node.input_ports({})
+    if outputs is None:
+        outputs = node.output_ports({})
+    return {
+        "type": declaration.type,
+        "category": declaration.category,
+        "version": declaration.version,
+        "title": declaration.title,
+        "summary": declaration.summary,
+        "inputs": [_port(port, target=True) for port in inputs],
+        "outputs": [_port(port, target=False) for port in outputs],
+        "effect": declaration.effect,
+        "requires": declaration.requires.partition(":")[0] if declaration.requires else None,
+        "installed": node.missing_extra() is None,
+        "schema": node.config_schema(),
+    }
+
+
+def _port(declared: Declared, *, target: bool) -> dict[str, Any]:
+    if isinstance(declared, Each):
+        return {"each": declared.field, "name": declared.name, "kind": declared.kind}
+    if isinstance(declared, Maybe):
+        return {"name": declared.port.name, "kind": declared.port.kind, "when": declared.when}
+    found: dict[str, Any] = {"name": declared.name, "kind": declared.kind}
+    if target:
+        found |= {"many": declared.many, "required": declared.required}
+    return found

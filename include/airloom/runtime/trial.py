@@ -1,0 +1,169 @@
+"""Trying a document here and now: no Airflow, no store, and nothing written outside unless asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from airloom.checks.check import check
+from airloom.checks.facts import Facts
+from airloom.engine.reference import TableReference, is_table
+from airloom.engine.storage import Files
+from airloom.engine.tables import count, first_rows
+from airloom.nodes.context import RunFacts
+from airloom.plan.build import Resolved, build_plan
+from airloom.plan.plan import Plan
+from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
+from airloom.runtime.results import NodeResult
+from airloom.runtime.values import value_of
+from airloom.spec.configuration import Configuration
+from airloom.spec.document import Document
+from airloom.spec.error import ConfigurationError
+from airloom.spec.params import as_expression_values, parse_given, read_params
+from airloom.spec.problem import Problem, errors, pointer, suggestion
+
+
+@dataclasses.dataclass
+class Trial:
+    """Hold what came of a try: a report of each node, and all problems of the document and its parameters."""
+
+    nodes: dict[str, dict[str, Any]]
+    problems: list[Problem]
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether there was no problem but warnings, and no node failed without anything handling it."""
+        failed = any(node["state"] == "failed" and not node["fired"] for node in self.nodes.values())
+        return not errors(self.problems) and not failed
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `airloom try --json` prints."""
+        return {"nodes": self.nodes, "problems": [problem.to_json() for problem in self.problems]}
+
+
+def no_connections(name: str) -> Any:
+    """Refuse every Connection."""
+    raise ConfigurationError(
+        f"there is no Connection {name!r} here", hint=f"set AIRFLOW_CONN_{name.upper()}, or give --connections FILE"
+    )
+
+
+def try_document(
+    data: object,
+    settings: Configuration,
+    *,
+    params: Mapping[str, str] | None = None,
+    until: str | None = None,
+    sample: int = 10,
+    write: bool = False,
+    connections: Callable[[str], Any] = no_connections,
+    on_node: Callable[[str, dict[str, Any]], None] = lambda node, report: None,
+) -> Trial:
+    """Check a document and run it node by node; `until` runs that node and what it needs, `sample` is rows shown.
+
+    Nodes that write are not run unless `write` is set. Results are kept in a temporary folder.
+    """
+    report = check(data, Facts(files=Files.of(settings)))
+    trial = Trial({}, list(report.problems))
+    if report.resolved is None or report.document is None:
+        return trial
+    schemas = report.document.params
+    values, problems = read_params(schemas, parse_given(schemas, params or {}))
+    trial.problems.extend(problem.at(pointer("params")) for problem in problems)
+    if until is not None and until not in report.resolved.nodes:
+        hint = suggestion(until, report.resolved.nodes)
+        trial.problems.append(Problem("node.unknown", f"there is no node {until!r}", hint=hint))
+    if errors(trial.problems):
+        return trial
+    plan = _single_plan(report.document, report.resolved)
+    wanted = set(plan.nodes) if until is None else _above(plan, until)
+    with tempfile.TemporaryDirectory(prefix="airloom-try-") as folder:
+        local = settings.model_copy(update={"data": folder})
+        now = datetime.now(UTC)
+        surroundings = LocalSurroundings(
+            run=RunFacts(report.document.id, "try", logical_date=now, started_at=now),
+            params=as_expression_values(schemas, values),
+            connections=connections,
+        )
+
+        def skip(node: str) -> bool:
+            return node not in wanted or (plan.nodes[node].effect == "write" and not write)
+
+        _warm()
+        for node, result in run_pipeline(plan, report.document.to_json(), surroundings, local, skip):
+            trial.nodes[node] = node_report(result, sample)
+            on_node(node, trial.nodes[node])
+    return trial
+
+
+def _single_plan(document: Document, resolved: Resolved) -> Plan:
+    settings = document.settings.model_copy(update={"grouping": "none"})
+    return build_plan(dataclasses.replace(resolved, document=document.model_copy(update={"settings": settings})))
+
+
+def _above(plan: Plan, node: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting += [source.partition(".")[0] for port in plan.nodes[current].inputs for source in port.sources]
+    return found
+
+
+def _warm() -> None:
+    # Each step is a fork of this process: what is imported here is not imported again by each of them.
+    import duckdb  # noqa: F401
+    import sqlglot  # noqa: F401
+
+
+def node_report(result: NodeResult, sample: int) -> dict[str, Any]:
+    """Return what a try, a preview and a run's view show of a node."""
+    outputs: dict[str, Any] = {}
+    for port, reference in result.outputs.items():
+        if is_table(reference):
+            outputs[port] = table_report(TableReference.from_json(reference), sample)
+        else:
+            outputs[port] = {"kind": reference["kind"], "value": plain(value_of(reference))}
+    return {
+        "state": result.state,
+        "fired": result.fired,
+        "outputs": outputs,
+        "error": result.error,
+        "seconds": result.statistics.get("seconds", 0.0),
+    }
+
+
+def table_report(reference: TableReference, sample: int) -> dict[str, Any]:
+    """Return rows, columns and a sample of a table."""
+    return {
+        "kind": "table",
+        "rows": count(reference),
+        "columns": [{"name": name, "type": kind} for name, kind in reference.columns.items()],
+        "sample": [plain(row) for row in first_rows(reference, sample)] if sample else [],
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can say it: dates and exact numbers beyond JSON's as text, NaN and infinities too."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Decimal):
+        if value == value.to_integral_value():
+            return int(value)
+        return float(value) if Decimal(repr(float(value))) == value else str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
