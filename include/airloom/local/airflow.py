@@ -21,7 +21,11 @@ def hostname() -> str:
 
 
 def environment(installation: Installation) -> dict[str, str]:
-    """Return the variables that every process of an installation runs with; what the user set wins."""
+    """Return the whole environment of an installation's processes.
+
+    It is this process's, without what belongs to another installation; of Airloom's and Airflow's variables those win
+    that the user set.
+    """
     state = installation.state
     where = databases(installation)
     home = installation.home
@@ -77,7 +81,8 @@ def environment(installation: Installation) -> dict[str, str]:
     given = {name: value for name, value in installation.given.items() if value}
     # The address that the user gave may lack the driver; the state's form of it has it.
     given.pop("AIRLOOM_DATABASE_URL", None)
-    return {**variables, **given}
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(("AIRLOOM_", "AIRFLOW"))}
+    return {**rest, **variables, **given}
 
 
 def _without_proxy() -> str:

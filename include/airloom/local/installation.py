@@ -90,7 +90,8 @@ class Installation:
         given = {name: value for name, value in variables.items() if name.startswith(("AIRLOOM_", "AIRFLOW__"))}
         root, home = _root_and_home(given)
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            # PostgreSQL's own account passes through it where root runs this; only that account's folder is open to it.
+            home.mkdir(parents=True, exist_ok=True, mode=0o711)
             state = _read(home) or State.new()
             installation = cls(root, home, state, given)
             state.host = host or state.host

@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import importlib.metadata
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from airloom.local.supervisor import Supervisor
 from airloom.spec.error import AirloomError, ConfigurationError, SystemFault, TransientError
 
 Step = Callable[[str], AbstractContextManager[None]]
-HEALTH_TIMEOUT = 300.0
+HEALTH_TIMEOUT = 180.0
 
 
 class AlreadyRunning(AirloomError):
@@ -86,6 +85,8 @@ def client(installation: Installation) -> Client:
 
 
 def _start(installation: Installation, step: Step) -> subprocess.Popen[bytes]:
+    for folder in (installation.logs, installation.home / "airflow", installation.home / "bundles"):
+        folder.mkdir(mode=0o700, exist_ok=True)
     if installation.embedded:
         with step("Starting PostgreSQL"):
             embedded_server(installation).start()
@@ -139,11 +140,10 @@ def _prepare_airflow(installation: Installation) -> None:
         "warehouse": databases(installation).warehouse,
     }
     log = installation.logs / "prepare.log"
-    log.parent.mkdir(exist_ok=True)
     with log.open("w") as output:
         done = subprocess.run(
             [sys.executable, "-m", "airloom.local.airflow"],
-            env={**os.environ, **airflow.environment(installation)},
+            env=airflow.environment(installation),
             input=json.dumps(facts),
             text=True,
             stdout=output,
@@ -173,6 +173,8 @@ def _wait_for_health(installation: Installation, manager: subprocess.Popen[bytes
             for part in ("scheduler", "triggerer", "dag_processor")
             if not _beats_since(health.get(part, {}).get(f"latest_{part}_heartbeat"), began)
         ]
+        if not Supervisor(installation.home, installation.state.identity).is_steady("worker"):
+            missing.append("worker")
         if not missing:
             return
         time.sleep(0.2)

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ import psutil
 from airloom.spec.error import SystemFault
 
 MARK = "AIRLOOM_INSTALLATION"
+# Longer than any `stopwaitsecs` of supervisord.conf.
+STOP_TIMEOUT = 40.0
+# Seconds; a part that can't start gives up earlier, even on a busy machine.
+STEADY_AFTER = 8.0
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,8 @@ class Supervisor:
     identity: str
 
     def start(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Start every part, in a session of its own so that a Ctrl-C reaches only who waits for it."""
-        variables = {
-            **os.environ,
-            **environment,
-            MARK: self.identity,
-            "AIRLOOM_SUPERVISOR_USER": getpass.getuser(),
-        }
-        (self.home / "logs").mkdir(exist_ok=True)
+        """Start every part with this whole environment; their session is their own, so that a Ctrl-C spares them."""
+        variables = {**environment, MARK: self.identity, "AIRLOOM_SUPERVISOR_USER": getpass.getuser()}
         configuration = Path(__file__).with_name("supervisord.conf")
         with (self.home / "logs" / "supervisord.out").open("w") as output:
             return subprocess.Popen(  # noqa: S603
@@ -54,24 +53,38 @@ class Supervisor:
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
             return None
 
+    def is_steady(self, part: str) -> bool:
+        """Tell whether the part whose command ends in this word has run for a while, and did not just begin again."""
+        manager = self.process()
+        try:
+            return manager is not None and any(
+                child.cmdline()[-1:] == [part] and time.time() - child.create_time() > STEADY_AFTER
+                for child in manager.children()
+            )
+        except psutil.NoSuchProcess:
+            return False
+
     def stop(self) -> None:
         """Stop every part and wait until no process of this installation is left; a deaf one is killed."""
         manager = self.process()
         if manager is not None:
             _signal(manager, signal.SIGTERM)
-            psutil.wait_procs([manager], timeout=40)
-        left = self.processes()
-        for process in left:
-            _signal(process, signal.SIGTERM)
-        _, deaf = psutil.wait_procs(left, timeout=5)
-        for process in [*deaf, *self.processes()]:
-            _signal(process, signal.SIGKILL)
-        _, immortal = psutil.wait_procs(deaf, timeout=10)
-        if immortal:
+            self._wait(lambda: self.process() is not None, STOP_TIMEOUT)
+        for number, seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 10.0)):
+            for process in self.processes():
+                _signal(process, number)
+            self._wait(self.processes, seconds)
+        if left := self.processes():
             raise SystemFault(
-                f"These processes can't be ended: {', '.join(str(process.pid) for process in immortal)}",
+                f"These processes can't be ended: {', '.join(str(process.pid) for process in left)}",
                 hint="They may wait for a disk; look at them with ps",
             )
+
+    def _wait(self, busy: Callable[[], object], seconds: float) -> None:
+        """Wait while something runs; a process that nobody has reaped yet does not count."""
+        limit = time.monotonic() + seconds
+        while busy() and time.monotonic() < limit:
+            time.sleep(0.05)
 
     def processes(self) -> list[psutil.Process]:
         """Return the living processes of this installation, whoever started them."""
