@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from airloom.engine.types import clashing_names
 from airloom.nodes.sdk import (
     Column,
+    ColumnType,
     ConfigurationError,
     Example,
     Formula,
@@ -21,34 +21,6 @@ from airloom.nodes.sdk import (
     name_as,
 )
 from airloom.spec.problem import pointer
-
-COLUMN_TYPE = re.compile(
-    r"(BOOLEAN|U?(TINY|SMALL|BIG)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\((\d+), ?(\d+)\)|VARCHAR|DATE|TIME|TIMESTAMP"
-    r"|TIMESTAMPTZ|INTERVAL|UUID|BLOB|JSON)(\[\])*"
-)
-OTHER_NAMES = {
-    "BOOL": "BOOLEAN", "INT": "INTEGER", "LONG": "BIGINT", "REAL": "FLOAT", "STRING": "VARCHAR", "STR": "VARCHAR",
-    "TEXT": "VARCHAR", "DATETIME": "TIMESTAMP", "DECIMAL": "DECIMAL(18,2)", "NUMERIC": "DECIMAL(18,2)",
-}  # fmt: skip
-
-
-def _checked_type(given: str) -> str:
-    kind = given.upper()
-    match = COLUMN_TYPE.fullmatch(kind)
-    if match is None:
-        other = OTHER_NAMES.get(kind)
-        raise ValueError(f"{given!r} is no column type; " + (f"write {other}" if other else "see the list of types"))
-    if match[3] and not 1 <= int(match[3]) <= 38:
-        raise ValueError(f"a DECIMAL has 1 to 38 digits, not {match[3]}")
-    if match[4] and int(match[4]) > int(match[3]):
-        raise ValueError(f"{kind} has more digits behind the point than digits")
-    return kind
-
-
-ColumnType = Annotated[
-    str, AfterValidator(_checked_type), Field(examples=["INTEGER", "DOUBLE", "DECIMAL(12,2)", "VARCHAR", "DATE"])
-]
-"""A column type by its DuckDB name, `[]` behind it for a list: INTEGER, DECIMAL(12,2), VARCHAR[]."""
 
 NewName = Annotated[str, Field(min_length=1)]
 

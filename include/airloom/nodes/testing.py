@@ -1,0 +1,124 @@
+"""What tests of nodes need: run a node on Python rows, and see whether its examples come true."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from airloom.engine.reading import quoted
+from airloom.engine.relation import Columns, Relation
+from airloom.nodes.calling import call, queries_of
+from airloom.nodes.sdk import Control, Example, Fired, Node, Table, Transform, ports_of
+
+Row = dict[str, Any]
+SQL_TYPES: tuple[tuple[type, str], ...] = (
+    (bool, "BOOLEAN"), (int, "BIGINT"), (float, "DOUBLE"), (Decimal, "DECIMAL(18,2)"),
+    (datetime, "TIMESTAMP"), (date, "DATE"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table with its columns: for one without rows, and where types matter that values do not show."""
+
+    columns: Columns
+    values: Sequence[Sequence[Any]] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What leaves a port: the columns with their DuckDB types, and the rows."""
+
+    columns: Columns
+    values: Sequence[Sequence[Any]]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return each row as a dictionary."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.values]
+
+
+Given = Rows | Sequence[Row]
+
+
+def run_table(node: Table, **inputs: Given | Sequence[Given]) -> dict[str, Answer]:
+    """Return what leaves each port of a table node; an input of a many-port is a list of tables.
+
+    Raise what the node's `query` raises, and DuckDB's errors as they are.
+    """
+    import duckdb
+
+    with contextlib.closing(duckdb.connect()) as connection:
+
+        def columns_of(query: str) -> dict[str, str]:
+            return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {query}").fetchall()}
+
+        def relation(name: str, rows: Given) -> Relation:
+            table = rows if isinstance(rows, Rows) else _typed(rows)
+            kinds = ", ".join(f"{quoted(column)} {kind}" for column, kind in table.columns.items())
+            connection.execute(f"CREATE TABLE {quoted(name)} ({kinds})")
+            marks = ", ".join("?" for _ in table.columns)
+            for values in table.values:
+                connection.execute(f"INSERT INTO {quoted(name)} VALUES ({marks})", list(values))  # noqa: S608 quoted
+            return Relation(name, columns_of(quoted(name)))
+
+        relations: dict[str, Any] = {}
+        for port in ports_of(type(node), node).inputs:
+            given: Any = inputs[port.name]
+            relations[port.name] = (
+                [relation(f"{port.name}.{at}", rows) for at, rows in enumerate(given)]
+                if port.many
+                else relation(f"{port.name}.rows", given)
+            )
+        texts = {port: query.sql("duckdb") for port, query in queries_of(node, relations).items()}
+        return {port: Answer(columns_of(text), connection.execute(text).fetchall()) for port, text in texts.items()}
+
+
+def run_node(node: Transform | Control, **inputs: Any) -> dict[str, Any]:
+    """Return what leaves each port of a node on JSON values: nothing for a port that does not fire."""
+    ports = ports_of(type(node), node)
+    answer = call(node, ports.inputs, inputs)
+    if isinstance(node, Control):
+        return {answer.port: answer.value} if isinstance(answer, Fired) else {}
+    return {ports.outputs[0].name: answer}
+
+
+def outputs_of(node_class: type[Node], example: Example) -> dict[str, Any]:
+    """Return what a node gives for an example, as JSON has it."""
+    node: Any = node_class.model_validate(example.config)
+    if isinstance(node, Table):
+        return {port: plain(answer.rows) for port, answer in run_table(node, **example.inputs).items()}
+    return {port: plain(value) for port, value in run_node(node, **example.inputs).items()}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: dates as ISO text, decimals as numbers."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
+def _typed(rows: Sequence[Row]) -> Rows:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    kinds = {name: _kind([row.get(name) for row in rows]) for name in names}
+    return Rows(kinds, [[row.get(name) for name in names] for row in rows])
+
+
+def _kind(values: Sequence[Any]) -> str:
+    there = [value for value in values if value is not None]
+    if there and isinstance(there[0], list):
+        return _kind([item for value in there for item in value]) + "[]"
+    for kind, name in SQL_TYPES:
+        if there and all(isinstance(value, kind) for value in there):
+            return name
+    return "DOUBLE" if there and all(isinstance(value, int | float) for value in there) else "VARCHAR"
