@@ -195,6 +195,15 @@ class Store:
             raise NotFound(f"pipeline {pipeline!r} has no " + ("version" if number is None else f"version {number}"))
         return StoredVersion(**row._mapping)
 
+    def version_at(self, pipeline: str, revision: int) -> StoredVersion:
+        """Return the version that was current at a revision, which a run is pinned to; raise NotFound for none."""
+        query = select(*VERSION).where(VersionRow.pipeline == pipeline, VersionRow.revision <= revision)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.order_by(VersionRow.revision.desc()).limit(1)).one_or_none()
+        if row is None:
+            raise NotFound(f"pipeline {pipeline!r} was not published at revision {revision}")
+        return StoredVersion(**row._mapping)
+
     def versions(self, pipeline: str, *, limit: int = 100, offset: int = 0) -> list[StoredVersion]:
         """Return the versions of a pipeline, the newest first."""
         query = select(*VERSION).where(VersionRow.pipeline == pipeline)
@@ -277,16 +286,16 @@ class Store:
 
     # Problems and what the bundle has to show
 
-    def set_problems(self, path: str, problems: Sequence[Problem], pipeline: str | None = None) -> None:
-        """Show problems under a path, in place of those that it had; raises a revision only where they differ."""
+    def set_problems(self, path: str, problems: Sequence[Problem], pipeline: str | None = None) -> bool:
+        """Show problems under a path in place of those it had; return whether they differ, which raises a revision."""
         if not problems:
             raise ValueError("clear_problems is what resolves a path's problems")
         values = {"pipeline": pipeline, "problems": [problem.to_json() for problem in problems], "resolved": False}
-        self._change_problems(path, values)
+        return self._change_problems(path, values)
 
-    def clear_problems(self, path: str) -> None:
-        """Resolve the problems of a path; raises a revision only where it had some."""
-        self._change_problems(path, {"pipeline": None, "problems": [], "resolved": True})
+    def clear_problems(self, path: str) -> bool:
+        """Resolve the problems of a path; return whether it had some (and a revision was raised)."""
+        return self._change_problems(path, {"pipeline": None, "problems": [], "resolved": True})
 
     def problems(self) -> list[StoredProblems]:
         """Return the problems that are not resolved, by path."""
@@ -324,7 +333,7 @@ class Store:
                 resolved=[row.file_name for row in changed if row.resolved],
             )
 
-    def _change_problems(self, path: str, values: dict[str, Any]) -> None:
+    def _change_problems(self, path: str, values: dict[str, Any]) -> bool:
         def unchanged() -> bool:
             row = connection.execute(select(ProblemsRow).where(ProblemsRow.path == path)).one_or_none()
             if row is None:
@@ -332,20 +341,22 @@ class Store:
             return all(getattr(row, field) == value for field, value in values.items())
 
         with self._engine.connect() as connection:
+            # Asked without the counter's lock first, which every publisher waits for.
             with connection.begin():
                 if unchanged():
-                    return
+                    return False
             with connection.begin() as transaction:
                 revision = _raise_revision(connection)
                 if unchanged():
                     transaction.rollback()
-                    return
+                    return False
                 row = {"file_name": problem_file_name(path), "revision": revision, **values}
                 connection.execute(
                     insert(ProblemsRow)
                     .values(path=path, **row)
                     .on_conflict_do_update(index_elements=[ProblemsRow.path], set_=row)
                 )
+        return True
 
     # How nodes ran
 

@@ -1,0 +1,188 @@
+"""The drop folder: every file in it is a pipeline, for as long as it is there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airloom.spec.error import AirloomError
+from airloom.spec.problem import Problem, errors, pointer
+from airloom.store.records import StoredFile, StoreUnavailable
+from airloom.store.store import Store
+from airloom.worker.files import Content, File, list_files, read_file
+
+log = logging.getLogger(__name__)
+
+AUTHOR = "drop folder"
+FOLDER = "drop folder"
+"""The path under which the problems of the folder itself are kept; no file has it, for it lacks a suffix."""
+
+ARCHIVE_AFTER = timedelta(seconds=60)
+REPORT_LOSS_AFTER = timedelta(seconds=5)
+REPEAT_BROKEN_AFTER = timedelta(seconds=30)
+
+Publish = Callable[..., Any]
+
+
+class Folder:
+    """Keep the pipelines of a folder's files as the files are; several processes may do so at once.
+
+    `publish` is `airloom.dags.publishing.publish`, and `now` tells the time.
+    """
+
+    def __init__(
+        self, store: Store, folder: Path, publish: Publish, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._store = store
+        self._folder = folder
+        self._publish = publish
+        self._now = now
+        self._listed: dict[str, File] = {}
+        self._hashes: dict[str, tuple[File, str]] = {}
+        self._ids_changed = False
+
+    def synchronise(self) -> None:
+        """Look at the folder once and publish, report and archive what is due.
+
+        A file is read when two looks in a row find it the same, so that none is read while it is written.
+        """
+        with self._store.lock("folder") as held:
+            if held:
+                self._look()
+
+    def _look(self) -> None:
+        known = self._store.files.all()
+        repeat_broken, self._ids_changed = self._ids_changed, False
+        try:
+            listed = list_files(self._folder)
+        except OSError as error:
+            self._report_folder(known, error)
+            return
+        previous, self._listed = self._listed, listed
+        self._hashes = {path: kept for path, kept in self._hashes.items() if path in listed}
+        self._store.files.mark_present([path for path in listed if path in known and known[path].missing_since])
+        due = {path for path, record in known.items() if record.broken and (repeat_broken or self._is_old(record))}
+        contents = self._read([file for path, file in listed.items() if previous.get(path) == file], known, due)
+        if self._move(contents, known, listed):
+            known = self._store.files.all()
+        for path, content in sorted(contents.items()):
+            self._take(path, content, known.get(path))
+        self._lose(listed)
+
+    def _report_folder(self, known: Mapping[str, StoredFile], error: OSError) -> None:
+        self._listed = {}
+        reason = (error.strerror or type(error).__name__).lower()
+        message = f"the folder {error.filename or self._folder} can't be read: {reason}"
+        if any(file.owns for file in known.values()):
+            hint = "its pipelines go on as they are; bring the folder back, or archive them by hand"
+            self._show(FOLDER, [Problem("folder.unreadable", message, hint=hint)])
+        else:
+            self._store.clear_problems(FOLDER)
+
+    def _is_old(self, record: StoredFile) -> bool:
+        # What was wrong may lie outside of the file: a Connection, a package, another file with the same id.
+        return record.synchronised_at is None or self._now() - record.synchronised_at >= REPEAT_BROKEN_AFTER
+
+    def _read(self, files: list[File], known: Mapping[str, StoredFile], due: set[str]) -> dict[str, Content]:
+        """Return the contents that differ from what was synchronised, and those that are due to be tried again."""
+        contents = {}
+        for file in files:
+            path, kept = file.path, self._hashes.get(file.path)
+            synchronised = known[path].hash if path in known else None
+            if path not in due and kept == (file, synchronised):
+                continue
+            content = read_file(file)
+            if content is None:
+                continue
+            self._hashes[path] = (file, content.hash)
+            if path in due or content.hash != synchronised:
+                contents[path] = content
+        return contents
+
+    def _move(
+        self, contents: Mapping[str, Content], known: Mapping[str, StoredFile], listed: Mapping[str, File]
+    ) -> bool:
+        """Let pipelines follow their ids into other files, where the file that had an id is gone or has another now."""
+        owners = {file.owns: file.path for file in known.values() if file.owns}
+        moved = False
+        for path, content in contents.items():
+            owner = owners.get(content.declares or "")
+            if content.declares is None or owner is None or owner == path:
+                continue
+            now_declared = contents[owner].declares if owner in contents else known[owner].declares
+            if owner not in listed or now_declared not in (None, content.declares):
+                log.info("Pipeline %s moves from the file %s to %s", content.declares, owner, path)
+                self._store.files.move(content.declares, path)
+                moved = True
+        return moved
+
+    def _take(self, path: str, content: Content, record: StoredFile | None) -> None:
+        problems = content.problems or self._published(path, content.data)
+        if problems:
+            self._show(path, problems, content.declares or (record.declares if record else None))
+        else:
+            self._store.clear_problems(path)
+            self._ids_changed = True
+        self._store.files.save(path, content.hash, content.declares, self._now())
+
+    def _published(self, path: str, data: Any) -> list[Problem]:
+        """Publish a document, and return what kept it from being published."""
+        message = f"from the file {path}"
+        try:
+            result = self._publish(self._store, data, author=AUTHOR, message=message, source="file", path=path)
+        except StoreUnavailable:
+            raise
+        except AirloomError as error:
+            at = pointer(error.field) if error.field and not error.node else ""
+            return [Problem(f"publish.{error.code}", error.message, node=error.node, pointer=at, hint=error.hint)]
+        except Exception as error:
+            # One file that meets a fault of ours must not keep all others from being published.
+            log.exception("Publishing the file %s failed", path)
+            fault = f"publishing failed: {type(error).__name__}"
+            return [Problem("publish.fault", fault, hint="the worker's log says more")]
+        if result.version is None:
+            return errors(result.problems)
+        log.info("The file %s is version %d of pipeline %s", path, result.version.number, result.version.pipeline)
+        return []
+
+    def _lose(self, listed: Mapping[str, File]) -> None:
+        """Archive the pipelines of files that are gone long enough, unless so many are that an accident is likely."""
+        now = self._now()
+        known = self._store.files.all()
+        for path, file in known.items():
+            if path not in listed and not file.owns:
+                self._forget(path)
+        lost = {path: file for path, file in known.items() if path not in listed and file.owns}
+        self._store.files.mark_missing([path for path, file in lost.items() if not file.missing_since], now)
+        since = {path: file.missing_since or now for path, file in lost.items()}
+        if len(lost) > 2 and len(lost) * 5 > sum(1 for file in known.values() if file.owns):
+            if now - min(since.values()) >= REPORT_LOSS_AFTER:
+                self._report_loss(sorted(lost))
+        elif any(problems.path == FOLDER for problems in self._store.problems()):
+            # Files come back, and may do so one by one: those still missing get their time again.
+            self._store.files.mark_missing(lost, now)
+            self._store.clear_problems(FOLDER)
+        else:
+            for path, file in lost.items():
+                if file.owns and now - since[path] >= ARCHIVE_AFTER:
+                    log.info("Pipeline %s is archived: its file %s is gone", file.owns, path)
+                    self._store.archive(file.owns, AUTHOR)
+                    self._forget(path)
+
+    def _report_loss(self, paths: list[str]) -> None:
+        named = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+        message = f"{len(paths)} files are gone at once: {named}"
+        hint = "their pipelines go on as they are; bring the files back, or archive the pipelines by hand"
+        self._show(FOLDER, [Problem("folder.loss", message, hint=hint)])
+
+    def _show(self, path: str, problems: list[Problem], pipeline: str | None = None) -> None:
+        if self._store.set_problems(path, problems, pipeline):
+            log.warning("%s: %s", path, "; ".join(str(problem) for problem in problems))
+
+    def _forget(self, path: str) -> None:
+        self._ids_changed = True
+        self._store.clear_problems(path)
+        self._store.files.remove(path)

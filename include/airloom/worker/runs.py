@@ -1,0 +1,54 @@
+"""What is kept of a DAG run when it has ended: how each of its nodes did."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airloom.store.records import NodeRun, StoredVersion
+from airloom.store.store import Store
+
+if TYPE_CHECKING:
+    from airloom.dags.platform import NodeState
+
+log = logging.getLogger(__name__)
+
+
+def keep_node_runs(store: Store, payload: dict[str, Any]) -> None:
+    """Keep how the nodes of a run ended, by the plan of the version that the run was pinned to.
+
+    `payload` is that of the event `run_ended`: `dag_id` and `run_id`. Nothing is kept of a run that was deleted since.
+    """
+    from airloom.dags import platform
+
+    pipeline, run_id = payload["dag_id"], payload["run_id"]
+    run = platform.run_state(pipeline, run_id)
+    if run is None or run.revision is None:
+        log.info("Nothing is kept of run %s of pipeline %s: Airflow no longer knows it", run_id, pipeline)
+        return
+    version = store.version_at(pipeline, run.revision)
+    states = platform.node_results(pipeline, run_id, version.plan)
+    store.record_node_runs([_node_run(version, run_id, state) for state in states])
+    log.info("Run %s of pipeline %s ended with %s: %d nodes kept", run_id, pipeline, run.state, len(states))
+
+
+def _node_run(version: StoredVersion, run_id: str, state: NodeState) -> NodeRun:
+    times = (state.started_at, state.ended_at)
+    counts = [reference.get("rows") for reference in state.outputs.values() if isinstance(reference, dict)]
+    return NodeRun(
+        dag_id=version.pipeline,
+        run_id=run_id,
+        node=state.node,
+        map_index=state.map_index,
+        version=version.number,
+        state=state.state,
+        fired=state.fired,
+        outputs=state.outputs,
+        statistics=state.statistics,
+        error=state.error,
+        attempt=state.attempt,
+        started_at=state.started_at,
+        ended_at=state.ended_at,
+        seconds=(times[1] - times[0]).total_seconds() if times[0] and times[1] else None,
+        rows=next((count for count in counts if count is not None), None),
+    )
