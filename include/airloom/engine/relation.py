@@ -67,12 +67,16 @@ class ColumnError(ConfigurationError):
 
     code = "column.unknown"
 
-    def __init__(self, column: str, hint: str | None = None) -> None:
-        super().__init__(f"there is no column {column!r}", hint=hint)
+    def __init__(
+        self, column: str, hint: str | None = None, field: str | None = None, table: str | None = None
+    ) -> None:
+        place = f"the {table} table has" if table else "there is"
+        super().__init__(f"{place} no column {column!r}", field=field, hint=hint)
         self.column = column
+        self.table = table
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.column, self.hint)
+        return type(self), (self.column, self.hint, self.field, self.table)
 
 
 class Relation:
@@ -98,16 +102,15 @@ class Relation:
     def resolve(self, name: str, field: str | None = None) -> str:
         """Return a column's name as the table writes it (case is ignored); raise ColumnError where it is not there.
 
-        `field` is the path of the config field that names the column, for the error; the name itself where absent.
+        `field` is the path of the config field that names the column, for the error.
         """
         if self._columns is None or name in self._columns:
             return name
         for column in self._columns:
             if column.lower() == name.lower():
                 return column
-        table = f"the {self.alias} table has" if self.alias else "there is"
         hint = suggestion(name, self._columns) or f"columns here: {', '.join(list(self._columns)[:20])}"
-        raise ColumnError(f"{table} no column {name!r}", field=field or name, hint=hint)
+        raise ColumnError(name, hint, field, self.alias)
 
     def __getitem__(self, name: str) -> exp.Column:
         return column(self.resolve(name), self.alias)
@@ -224,9 +227,7 @@ def ordered(expression: exp.Expr, *, descending: bool = False, nulls_first: bool
     return exp.Ordered(this=expression, desc=descending, nulls_first=nulls_first)
 
 
-def over(
-    expression: exp.Expr, by: Sequence[exp.Expr] = (), order: Sequence[exp.Expr] = ()
-) -> exp.Window:
+def over(expression: exp.Expr, by: Sequence[exp.Expr] = (), order: Sequence[exp.Expr] = ()) -> exp.Window:
     """Return a window function in its default frame."""
     return exp.Window(
         this=expression,
