@@ -10,9 +10,9 @@ from airloom.checks.columns import ColumnReport, report_columns
 from airloom.checks.config import CheckedNode, ConfigCheck
 from airloom.checks.facts import Facts
 from airloom.checks.graph import check_graph, resolved_nodes
+from airloom.checks.resolved import Resolved
 from airloom.engine.child import run_in_child
 from airloom.engine.relation import Columns
-from airloom.plan.build import Resolved
 from airloom.spec.document import Document, read_document
 from airloom.spec.error import AirloomError
 from airloom.spec.params import check_schemas

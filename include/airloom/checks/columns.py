@@ -11,12 +11,12 @@ from typing import Any
 
 from airloom.checks.config import CheckedNode
 from airloom.checks.facts import Facts
+from airloom.checks.resolved import Wire
 from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query, Relation
 from airloom.engine.shapes import QueryError, Shapes
 from airloom.nodes.calling import queries_of
 from airloom.nodes.fields import marks_of
 from airloom.nodes.sdk import FileSource, Node
-from airloom.plan.build import Wire
 from airloom.spec.error import AirloomError
 from airloom.spec.problem import Problem, pointer
 
@@ -132,12 +132,12 @@ class _Columns:
 
     def _field_of(self, error: AirloomError) -> str:
         config = self.checked.entry.config
+        if error.field:
+            return "/" + error.field.lstrip("/")
         if isinstance(error, ColumnError):
             for at, mark, value in marks_of(type(self.node).config_schema(), config):
                 if mark["is"] == "column" and value == error.column:
                     return at
-        if error.field:
-            return "/" + error.field.lstrip("/")
         if isinstance(error, ColumnError):
             return next((at for at, text in _sql_fields(self.node, config) if error.column in text), "")
         return ""

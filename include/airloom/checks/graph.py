@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from graphlib import CycleError
 
 from airloom.checks.config import CheckedNode
+from airloom.checks.resolved import ResolvedNode, Wire, default_input, default_output, topological
 from airloom.nodes.ports import ERROR, connects
-from airloom.plan.build import ResolvedNode, Wire, default_input, default_output, topological
 from airloom.spec.document import Document, Edge
 from airloom.spec.problem import Problem, pointer, suggestion
 
@@ -149,7 +149,7 @@ def _check_arity(
             if port.required and not found and name not in broken_targets:
                 problems.append(
                     Problem(
-                        "edge.missing", f"the input {port.name!r} of {name!r} needs an edge", node=name, pointer=node.at,
+                        "edge.missing", f"the input {port.name!r} of {name!r} needs an edge", "error", name, node.at,
                         hint=f'write an edge such as {{"from": "…", "to": "{name}.{port.name}"}}',
                     )
                 )  # fmt: skip

@@ -12,11 +12,12 @@ from typing import Any
 
 from airloom.checks.check import check
 from airloom.checks.facts import Facts
+from airloom.checks.resolved import Resolved
 from airloom.engine.reference import TableReference, is_table
 from airloom.engine.storage import Files
 from airloom.engine.tables import count, first_rows
 from airloom.nodes.context import RunFacts
-from airloom.plan.build import Resolved, build_plan
+from airloom.plan.build import build_plan
 from airloom.plan.plan import Plan
 from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
 from airloom.runtime.results import NodeResult
