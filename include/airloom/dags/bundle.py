@@ -195,7 +195,7 @@ class PipelineBundle(BaseDagBundle):
 
 
 def task_database_url() -> str:
-    """Return the store's address as Airflow's processes, all but the API server, use it; raise ConfigurationError where none is set."""
+    """Return the store's address as tasks and what serves them see it; raise ConfigurationError where none is set."""
     url = configuration().task_database_url or configuration().database_url
     if url is None:
         raise ConfigurationError("the store's address is not set", hint="set AIRLOOM_TASK_DATABASE_URL")

@@ -14,7 +14,6 @@ from typing import Any
 
 from airflow.executors.local_executor import LocalExecutor as AirflowLocalExecutor
 
-
 IMPORTED_BY_TASKS = (
     "airflow.sdk.execution_time.task_runner",
     "airflow.providers.standard.operators.empty",

@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airloom.plan.plan import Plan, PlanStep
-    from airloom.runtime.step import NodeResult
+    from airloom.plan.plan import Plan
+    from airloom.runtime.results import NodeResult
 
 
 class NodeFailed(AirflowException):
@@ -70,9 +70,10 @@ class NodeOperator(BaseOperator, BranchMixIn):
         try:
             results = run_step(plan, step.id, self.document, surroundings).nodes
         except AirflowTaskTimeout:
-            results = {step.exit: _timed_out(step)}
+            self.on_kill()
+            results = {step.exit: self._timed_out(surroundings.run.last_attempt)}
         self._show(results)
-        outcome = outcome_of(plan, step, results, surroundings.run.last_attempt)
+        outcome = outcome_of(step, results)
         for key, value in outcome.values.items():
             context["ti"].xcom_push(key=key, value=value)
         if outcome.failure is not None:
@@ -94,14 +95,17 @@ class NodeOperator(BaseOperator, BranchMixIn):
         rendered = {node: result.rendered for node, result in results.items() if result.rendered is not None}
         self.config = {**self.config, **rendered}
 
+    def _timed_out(self, last_attempt: bool) -> NodeResult:
+        from airloom.dags.outcome import StepTimeout
+        from airloom.plan.rule import fired_ports
+        from airloom.runtime.results import FAILED, NodeResult
 
-def _timed_out(step: PlanStep) -> NodeResult:
-    from airloom.dags.outcome import StepTimeout
-    from airloom.runtime.step import NodeResult
-
-    error = StepTimeout(
-        f"stopped, for it took longer than its timeout of {step.timeout:g} s",
-        node=step.exit,
-        hint="raise the timeout of the node or of the pipeline's settings",
-    )
-    return NodeResult(state="failed", fired=[], outputs={}, error=error.to_json(), statistics={}, rendered=None)
+        node = self.plan.nodes[self.plan.step(self.task_id).exit]
+        error = StepTimeout(
+            f"stopped, for it took longer than its timeout of {self.execution_timeout}",
+            node=node.id,
+            hint="raise the timeout of the node, or that of the pipeline's settings",
+        )
+        fired = list(fired_ports(node, failed=True)) if last_attempt else []
+        outputs = {port: {"kind": "any", "value": None} for port in fired}
+        return NodeResult(FAILED, fired=fired, outputs=outputs, error=error.to_json())

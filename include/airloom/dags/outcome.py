@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airloom.plan.plan import FAILED, SKIPPED, SUCCESS, Plan, PlanStep
-from airloom.plan.rule import fired_ports
+from airloom.plan.plan import FAILED, SKIPPED, SUCCESS, PlanStep
 from airloom.spec.error import TransientError
 
 if TYPE_CHECKING:
-    from airloom.runtime.step import NodeResult
+    from airloom.runtime.results import NodeResult
 
 # Faults of these types fail again with the same input.
 FINAL_FAILURES = ("configuration", "data")
-NULL = {"kind": "object", "value": None}
 
 
 class StepTimeout(TransientError):
@@ -34,42 +32,32 @@ class Outcome:
     followed: list[str] = field(default_factory=list)
 
 
-def outcome_of(plan: Plan, step: PlanStep, results: Mapping[str, NodeResult], last_attempt: bool) -> Outcome:
-    """Settle the results of a step's nodes.
-
-    A failure that no further attempt can mend fires what the one rule says (the error port; with `on_error: continue`
-    the node's ports, null to their readers); one that fires nothing fails the task.
-    """
+def outcome_of(step: PlanStep, results: Mapping[str, NodeResult]) -> Outcome:
+    """Settle the results of a step's nodes: a failed node that fires no port fails the task."""
     values: dict[str, Any] = {}
     failure: dict[str, Any] | None = None
-    leaving: list[str] = []
     for node, result in results.items():
-        fired, outputs = list(result.fired), dict(result.outputs)
-        if result.state == FAILED:
-            error = result.error or {}
-            final = last_attempt or error.get("failure") in FINAL_FAILURES
-            fired = list(fired_ports(plan.nodes[node], failed=True)) if final else []
-            # The error itself is kept under the key that the reference of the error port would have.
-            outputs = {port: NULL for port in fired if port != "error"}
-            values[f"{node}.error"] = error
-            if not fired and failure is None:
-                failure = error
-        values |= {f"{node}.{port}": reference for port, reference in outputs.items()}
-        if result.state == SUCCESS or fired:
-            values[f"{node}.fired"] = fired
+        # A failed node's error is kept as it is, under the key that the reference of its error port would have.
+        values |= {f"{node}.{port}": reference for port, reference in result.outputs.items() if port != "error"}
+        if result.error is not None:
+            values[f"{node}.error"] = result.error
+        if result.state == SUCCESS or result.fired:
+            values[f"{node}.fired"] = result.fired
         if result.statistics:
             values[f"{node}.statistics"] = result.statistics
-        leaving += [f"{node}.{port}" for port in fired]
+        if result.state == FAILED and not result.fired:
+            failure = failure or result.error
     exit_result = results.get(step.exit)
+    fired = exit_result.fired if exit_result is not None else []
     return Outcome(
         values=values,
         failure=failure,
         skipped=exit_result is not None and exit_result.state == SKIPPED,
-        followed=sorted({task for port in leaving for task in step.follow.get(port, ())}),
+        followed=sorted({task for port in fired for task in step.follow.get(f"{step.exit}.{port}", ())}),
     )
 
 
 def error_text(error: Mapping[str, Any]) -> str:
     """Return the line that a task fails with."""
     node = f"node {error['node']!r}: " if error.get("node") else ""
-    return f"{node}{error.get('message', 'failed')}" + (f" Hint: {error['hint']}" if error.get("hint") else "")
+    return f"{node}{error['message']}" + (f" Hint: {error['hint']}" if error.get("hint") else "")

@@ -109,9 +109,11 @@ def wait_for_version(pipeline: str, version: int, timeout: float = 60) -> None:
         return (serialized_version(pipeline) or 0) >= version
 
     if not _wait(parsed, timeout, every=0.3):
+        error = import_errors().get(f"{pipeline}.py", "").strip().rpartition("\n")[2]
         raise SystemFault(
-            f"Airflow has not read version {version} of pipeline {pipeline!r} within {timeout:g} s",
-            hint="look whether the DAG processor runs, and at the import errors in Airflow",
+            f"Airflow has not read version {version} of pipeline {pipeline!r} within {timeout:g} s"
+            + (f": {error}" if error else ""),
+            hint="does the DAG processor run, and does its log name an error?",
         )
 
 
@@ -249,13 +251,16 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
         ]
 
 
-def connections() -> dict[str, str]:
-    """Return the Connections that Airflow's database and environment hold: id → type."""
+def connections() -> dict[str, str] | None:
+    """Return the Connections that exist: id → type; None where a secrets backend holds more, for it can't list them."""
+    from airflow.configuration import conf
     from airflow.models.connection import Connection
     from airflow.secrets.environment_variables import EnvironmentVariablesBackend
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
+    if conf.get("secrets", "backend", fallback="") or conf.get("workers", "secrets_backend", fallback=""):
+        return None
     with create_session(scoped=False) as session:
         found = {row[0]: str(row[1]) for row in session.execute(select(Connection.conn_id, Connection.conn_type))}
     backend = EnvironmentVariablesBackend()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airloom.nodes.context import RunFacts
 from airloom.spec.error import ConfigurationError
+from airloom.spec.params import as_expression_values
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,7 +26,10 @@ class TaskSurroundings:
         self._fired: dict[str, list[str] | None] = {}
         self._configured: Mapping[str, Any] = context["dag_run"].conf or {}
         self.log: logging.Logger = log
-        self.params: Mapping[str, Any] = {name: context["params"][name] for name in document.get("params", {})}
+        schemas = document.get("params", {})
+        self.params: Mapping[str, Any] = as_expression_values(
+            schemas, {name: context["params"][name] for name in schemas}
+        )
         self.run = _run_facts(self._task, context["dag_run"])
 
     @property
@@ -40,7 +44,8 @@ class TaskSurroundings:
             return reference
         if "error" not in (self.fired(node) or []):
             return None
-        return {"kind": "object", "value": self._pull(node, "error")}
+        # The trace is for who mends nodes, not for the nodes that follow.
+        return {"kind": "object", "value": {**self._pull(node, "error"), "trace": None}}
 
     def fired(self, node: str) -> list[str] | None:
         """Return the ports that an earlier node fired, or None where it did not run."""
@@ -62,7 +67,7 @@ class TaskSurroundings:
 
     def _pull(self, node: str, key: str) -> Any:
         task = self._plan.nodes[node].step
-        # Asked for one map index, Airflow logs an error for each value that is not there, such as a port that stayed cold.
+        # Asked for one map index, Airflow logs an error for each value that is not there: a port that did not fire.
         return self._task.xcom_pull(task_ids=task, key=f"{node}.{key}")
 
 
@@ -72,6 +77,8 @@ def _run_facts(task: Any, run: Any) -> RunFacts:
         run_id=task.run_id,
         map_index=task.map_index if task.map_index is not None else -1,
         attempt=task.try_number,
+        # Airflow counts attempts on when a task is cleared, and then allows its retries anew.
+        first_attempt=max(1, task.max_tries - task.task.retries + 1),
         last_attempt=task.try_number > task.max_tries,
         # A run that a person starts has no logical date; what it has is the time from which it may run.
         logical_date=run.logical_date or run.run_after,
