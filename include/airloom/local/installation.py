@@ -6,7 +6,7 @@ import base64
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -72,7 +72,7 @@ class Installation:
     root: Path
     home: Path
     state: State
-    given: dict[str, str]
+    given: dict[str, str] = field(repr=False)
 
     @classmethod
     def open(

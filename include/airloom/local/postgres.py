@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from airloom.spec.error import SystemFault
 
@@ -54,7 +55,8 @@ class Postgres:
 
     def address(self, database: str, user: str = "postgres", password: str | None = None) -> str:
         """Return the SQLAlchemy URL of a database on this server; the default user is the superuser."""
-        return f"postgresql+psycopg://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+        secret = quote(password or self.password, safe="")
+        return f"postgresql+psycopg://{user}:{secret}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> bool:
         """Start the server, with a data folder made on first use; return True where that was the case.
