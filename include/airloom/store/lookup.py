@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
+from airloom.spec.error import ConfigurationError
 from airloom.store.records import StoreUnavailable
+
+if TYPE_CHECKING:
+    import psycopg
 
 QUERY = """
 select document, plan from versions where pipeline = %s and revision <= %s order by revision desc limit 1
@@ -16,17 +22,29 @@ def published_at(url: str, pipeline: str, revision: int) -> tuple[dict[str, Any]
 
     `url` is a SQLAlchemy URL or a plain one. Raises StoreUnavailable where the database does not answer.
     """
+    with connect(url) as connection:
+        return connection.execute(QUERY, (pipeline, revision)).fetchone()
+
+
+@contextlib.contextmanager
+def connect(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Open a connection for one short transaction, which is committed where the block ends well."""
     import psycopg
 
     try:
+        psycopg.conninfo.conninfo_to_dict(plain(url))
+    except psycopg.ProgrammingError:
+        # The driver's own message quotes what it can't read, a password among it.
+        raise ConfigurationError("the address of the store is no valid URL of a PostgreSQL database") from None
+    try:
         with psycopg.connect(plain(url), connect_timeout=10, application_name="airloom task") as connection:
-            return connection.execute(QUERY, (pipeline, revision)).fetchone()
+            yield connection
     except psycopg.OperationalError as error:
         reason = str(error).strip().partition("\n")[0]
         raise StoreUnavailable(f"the store's database does not answer: {reason}") from error
 
 
 def plain(url: str) -> str:
-    """Return the URL that PostgreSQL's own library reads, from one that names a driver for SQLAlchemy."""
+    """Return the URL that PostgreSQL's own library reads, from one that SQLAlchemy reads."""
     scheme, separator, rest = url.partition("://")
-    return scheme.partition("+")[0] + separator + rest
+    return scheme.partition("+")[0] + separator + rest.replace(" ", "%20")

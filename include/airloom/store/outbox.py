@@ -100,7 +100,7 @@ class Outbox:
 
 def pause(attempts: int) -> timedelta:
     """Return how long an event waits after its attempt number `attempts` (from 1) failed."""
-    return min(FIRST_PAUSE * float(2 ** (attempts - 1)), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * 2.0 ** min(attempts - 1, 10), LONGEST_PAUSE)
 
 
 def _text(error: Exception) -> str:
