@@ -106,9 +106,8 @@ Secret = Annotated[str, Mark("secret")]
 """A value that never stands in a document; a Connection holds it."""
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    ConnectionId: TypeAlias = dict[str, str]
+    # To a type checker `ConnectionId["postgres"]` is a string, as `Literal` is.
+    from typing import Literal as ConnectionId
 else:
 
     class ConnectionId:
