@@ -21,7 +21,7 @@ from airloom.spec.problem import errors
 if TYPE_CHECKING:
     from airloom.dags.platform import NodeState
     from airloom.dags.publishing import Published
-    from airloom.store.records import StoredVersion
+    from airloom.store.records import StoredPipeline, StoredVersion
     from airloom.store.store import Store
 
 app = typer.Typer()
@@ -69,9 +69,7 @@ def publish(
 def run(
     pipeline: Pipeline,
     param: Annotated[list[str] | None, typer.Option(help="A parameter, as name=value; may be repeated.")] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Return once the run has ended; with 1 where it failed.")
-    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when it has ended; with 1 where it failed.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="The longest time to wait, in seconds.")] = 3600,
     as_json: AsJson = False,
 ) -> None:
@@ -109,8 +107,8 @@ def list_pipelines(
     as_json: AsJson = False,
 ) -> None:
     """List the published pipelines."""
+    found: list[StoredPipeline] = []
     with open_store() as store:
-        found = []
         while page := store.pipelines(archived=archived, limit=PAGE, offset=len(found)):
             found += page
     if as_json:
@@ -132,13 +130,9 @@ def show(pipeline: Pipeline, number: Number = None, as_json: AsJson = False) -> 
         print_json({"pipeline": asdict(stored), "version": asdict(version)})
         return
     document = version.document
-    console.print(
-        f"[bold]{escape(stored.name)}[/bold] ({pipeline})" + (" [red]archived[/red]" if stored.archived else "")
-    )
-    place = f", from the file {stored.path}" if stored.path else ""
-    console.print(
-        escape(f"version {version.number} of {stored.version}, by {version.author}, {_time(version.created_at)}{place}")
-    )
+    console.print(f"[bold]{escape(stored.name)}[/bold]" + (" [red]archived[/red]" if stored.archived else ""))
+    published = f"version {version.number} of {stored.version}, by {version.author}, {_time(version.created_at)}"
+    console.print(escape(published + (f", from the file {stored.path}" if stored.path else "")))
     if document.get("schedule"):
         console.print(escape("runs " + ", ".join(f"{key} {value}" for key, value in document["schedule"].items())))
     task_of = {node: planned["step"] for node, planned in version.plan["nodes"].items()}
@@ -149,23 +143,18 @@ def show(pipeline: Pipeline, number: Number = None, as_json: AsJson = False) -> 
 @app.command()
 def versions(pipeline: Pipeline, as_json: AsJson = False) -> None:
     """List the versions of a pipeline, the newest first."""
+    found: list[StoredVersion] = []
     with open_store() as store:
         current = store.pipeline(pipeline).version
-        found: list[StoredVersion] = []
         while page := store.versions(pipeline, limit=PAGE, offset=len(found)):
             found += page
     if as_json:
         print_json([{**_version_json(version), "current": version.number == current} for version in found])
         return
-    rows = [
-        [
-            f"{version.number}{' *' if version.number == current else ''}",
-            version.author,
-            _time(version.created_at),
-            version.message,
-        ]
-        for version in found
-    ]
+    rows = []
+    for version in found:
+        mark = " *" if version.number == current else ""
+        rows.append([f"{version.number}{mark}", version.author, _time(version.created_at), version.message])
     _print_table(["version", "author", "published", "message"], rows)
 
 

@@ -27,7 +27,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
     """
 
     template_fields = ("config", "sql")
-    template_fields_renderers = {"config": "json", "sql": "sql"}  # noqa: RUF012 (read from the class by Airflow)
+    template_fields_renderers = {"config": "json", "sql": "sql"}
     overwrite_rtif_after_execution = True
     ui_color = "#e8f1fb"
 

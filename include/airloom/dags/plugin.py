@@ -11,4 +11,4 @@ class AirloomPlugin(AirflowPlugin):
     """Register the listeners with Airflow."""
 
     name = "airloom"
-    listeners = [listeners]  # noqa: RUF012 (read from the class by Airflow)
+    listeners = [listeners]

@@ -116,7 +116,7 @@ def _what_airflow_refuses(document: dict[str, Any], plan: dict[str, Any]) -> Pro
     from airloom.dags.factory import pipeline
 
     try:
-        pipeline(document, plan).validate()
+        pipeline(document, plan).validate()  # type: ignore[no-untyped-call]
     except (AirflowException, ValueError, TypeError) as error:
         return Problem("airflow.refused", f"Airflow refuses this pipeline: {error}")
     return None

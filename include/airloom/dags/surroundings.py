@@ -24,18 +24,14 @@ class TaskSurroundings:
         self._task: Any = context["ti"]
         self._plan = plan
         self._fired: dict[str, list[str] | None] = {}
-        self._configured: Mapping[str, Any] = context["dag_run"].conf or {}
         self.log: logging.Logger = log
         schemas = document.get("params", {})
         self.params: Mapping[str, Any] = as_expression_values(
             schemas, {name: context["params"][name] for name in schemas}
         )
+        # What started the run, where something but the clock or a person did.
+        self.trigger: Mapping[str, Any] | None = ((context["dag_run"].conf or {}).get("airloom") or {}).get("trigger")
         self.run = _run_facts(self._task, context["dag_run"])
-
-    @property
-    def trigger(self) -> dict[str, Any] | None:
-        """Return what started the run, where something but the clock or a person did."""
-        return (self._configured.get("airloom") or {}).get("trigger")
 
     def reference(self, node: str, port: str) -> dict[str, Any] | None:
         """Return the reference that a port of an earlier node gave, or None where the port did not fire."""
