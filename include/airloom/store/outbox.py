@@ -43,9 +43,10 @@ class Outbox:
                 yield None
                 return
             with connection.begin() as transaction:
-                # Held until the end, so that no other worker takes it, however long the block needs.
-                held = select(EventRow.id).where(EventRow.id == event.id).with_for_update(skip_locked=True)
-                if connection.execute(held).scalar_one_or_none() is None:
+                # Locked until the end, so that no other worker takes it, however long the block needs. Another may
+                # hold it for a moment: it saw the event before this attempt began, and lets go.
+                held = select(EventRow.id).where(EventRow.id == event.id, EventRow.attempts == event.attempts)
+                if connection.execute(held.with_for_update()).scalar_one_or_none() is None:
                     yield None
                     return
                 try:
