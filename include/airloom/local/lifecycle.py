@@ -66,6 +66,7 @@ def stop(installation: Installation) -> bool:
 
 def check_ports(installation: Installation) -> None:
     """Raise PortBusy where one of the ports is taken, naming it, its use and the way out."""
+    other = installation.state.port + (1000 if installation.state.port < 60_000 else -1000)
     for use, (host, port) in installation.ports.items():
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -75,7 +76,7 @@ def check_ports(installation: Installation) -> None:
             except OSError as error:
                 raise PortBusy(
                     f"Port {port} on {host}, needed for {use}, can't be used: {error.strerror}",
-                    hint=f"End the program that uses it, or choose other ports: airloom up --port {port + 1000}",
+                    hint=f"End the program that uses it, or choose other ports: airloom up --port {other}",
                 ) from error
 
 
