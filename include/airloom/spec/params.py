@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Schemas = Mapping[str, Mapping[str, Any]]
 
 COLUMN_TYPES = {"string": "VARCHAR", "integer": "INTEGER", "number": "DOUBLE", "boolean": "BOOLEAN"}
+_EXAMPLES = {"date": "2024-12-31", "date-time": "2024-12-31T23:59:00Z", "time": "23:59:00"}
 TEMPORAL_TYPES = {"date": "DATE", "date-time": "TIMESTAMPTZ"}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")
@@ -99,7 +100,11 @@ def _check_schema(name: str, schema: Mapping[str, Any]) -> list[Problem]:
     if "default" not in schema:
         return []
     return [
-        Problem("params.default", f"the default of {name!r} does not fit: {fault.message}", pointer="/default")
+        Problem(
+            "params.default",
+            f"the default of {name!r} does not fit: {fault.message}",
+            pointer=f"/default{fault.pointer}",
+        )
         for fault in _faults(schema, schema["default"])
     ]
 
