@@ -1,0 +1,67 @@
+"""The executor that drops the late reports of processes whose task goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airloom.dags import executor as executor_module
+from airloom.dags.executor import LocalExecutor
+
+
+@pytest.fixture
+def executor(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalExecutor]:
+    """Return a started executor without worker processes: what they would report is put in by the test."""
+    monkeypatch.setattr(executor_module, "IMPORTED_BY_TASKS", ())
+    monkeypatch.setattr(LocalExecutor, "_spawn_worker", lambda self: None)
+    started = LocalExecutor(parallelism=1)
+    started.start()
+    yield started
+    started.end()
+
+
+def _dispatch(executor: LocalExecutor, key: str) -> None:
+    executor.queued_tasks[key] = workload = SimpleNamespace(key=key)  # type: ignore[index,assignment]
+    executor._process_workloads([workload])
+
+
+def _report(executor: LocalExecutor, key: str, state: str) -> dict[Any, Any]:
+    executor.result_queue.put((key, state, None))  # type: ignore[arg-type]
+    executor._read_results()
+    events = dict(executor.event_buffer)
+    executor.event_buffer.clear()
+    return events
+
+
+def test_the_end_of_a_process_is_reported(executor: LocalExecutor) -> None:
+    _dispatch(executor, "wait")
+    assert _report(executor, "wait", "success") == {"wait": ("success", None)}
+
+
+def test_the_end_of_a_process_whose_task_goes_on_already_is_dropped(executor: LocalExecutor) -> None:
+    _dispatch(executor, "wait")
+    _dispatch(executor, "wait")
+    assert _report(executor, "wait", "success") == {}
+    assert _report(executor, "wait", "failed") == {"wait": ("failed", None)}
+
+
+def test_tasks_do_not_disturb_each_other(executor: LocalExecutor) -> None:
+    _dispatch(executor, "wait")
+    _dispatch(executor, "wait")
+    _dispatch(executor, "other")
+    assert _report(executor, "other", "success") == {"other": ("success", None)}
+
+
+def test_a_task_may_wait_again_and_again(executor: LocalExecutor) -> None:
+    for _ in range(3):
+        _dispatch(executor, "wait")
+        assert _report(executor, "wait", "success") == {"wait": ("success", None)}
+
+
+def test_the_start_of_a_callback_is_no_end(executor: LocalExecutor) -> None:
+    _dispatch(executor, "callback")
+    assert _report(executor, "callback", "running") == {"callback": ("running", None)}
+    assert _report(executor, "callback", "success") == {"callback": ("success", None)}
