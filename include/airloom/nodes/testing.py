@@ -55,7 +55,9 @@ def run_table(node: Table, **inputs: Given | Sequence[Given]) -> dict[str, Answe
     with contextlib.closing(duckdb.connect()) as connection:
 
         def columns_of(query: str) -> dict[str, str]:
-            return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {query}").fetchall()}
+            # Bound, not run; DESCRIBE would say "a" of `SELECT a AS "A"` (DuckDB 2.0).
+            bound = connection.sql(query)
+            return dict(zip(bound.columns, map(str, bound.types), strict=True))
 
         def relation(name: str, rows: Given) -> Relation:
             table = rows if isinstance(rows, Rows) else _typed(rows)
@@ -64,7 +66,7 @@ def run_table(node: Table, **inputs: Given | Sequence[Given]) -> dict[str, Answe
             marks = ", ".join("?" for _ in table.columns)
             for values in table.values:
                 connection.execute(f"INSERT INTO {quoted(name)} VALUES ({marks})", list(values))  # noqa: S608 quoted
-            return Relation(name, columns_of(quoted(name)))
+            return Relation(name, columns_of(f"FROM {quoted(name)}"))
 
         relations: dict[str, Any] = {}
         for port in ports_of(type(node), node).inputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from airloom.engine.relation import identifier
-from airloom.nodes.sdk import Example, Query, Relation, SqlQuery, Table, each, exp
+from airloom.nodes.sdk import ConfigurationError, Example, Query, Relation, SqlQuery, Table, each, exp, nested
 from airloom.spec.document import Identifier
 
 
@@ -46,6 +46,13 @@ class Sql(Table, inputs=[each("inputs", kind="table")]):
 
         columns = {name: table.columns if table.known else None for name, table in tables.items()}
         parsed = parse_query(self.sql, self.sql.values, columns)
+        for part in parsed.find_all(exp.CTE):
+            if part.alias.lower() in tables:
+                raise ConfigurationError(
+                    f"{part.alias!r} is an input and cannot be a part of the query, too",
+                    field="sql",
+                    hint="give the part behind WITH another name",
+                )
         for found in list(parsed.find_all(exp.Table)):
             relation = tables.get(found.name.lower())
             if relation is not None:
@@ -53,4 +60,4 @@ class Sql(Table, inputs=[each("inputs", kind="table")]):
                 if not found.alias:
                     found.set("alias", exp.TableAlias(this=identifier(found.name)))
                 found.set("this", identifier(relation.name))
-        return parsed
+        return parsed if isinstance(parsed, exp.Select) else nested(parsed, "united")
