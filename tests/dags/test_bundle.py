@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airloom.dags import bundle as bundle_module
 from airloom.dags.bundle import PipelineBundle
 from airloom.dags.factory import version_in
 from airloom.dags.problems import PipelineProblems
@@ -129,7 +128,7 @@ def test_a_written_file_is_touched_after_3_and_after_70_seconds(
     publish: Callable[..., int], make: Callable[..., PipelineBundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr(bundle_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr("airloom.dags.bundle.time.monotonic", lambda: now)
     bundle = make()
     bundle.initialize()
     publish("first")

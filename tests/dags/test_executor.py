@@ -17,7 +17,7 @@ def executor(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalExecutor]:
     """Return a started executor without worker processes: what they would report is put in by the test."""
     monkeypatch.setattr(executor_module, "IMPORTED_BY_TASKS", ())
     monkeypatch.setattr(LocalExecutor, "_spawn_worker", lambda self: None)
-    started = LocalExecutor(parallelism=1)
+    started = LocalExecutor(parallelism=1)  # type: ignore[no-untyped-call]
     started.start()
     yield started
     started.end()

@@ -72,7 +72,7 @@ def test_a_document_says_what_airflow_shows(sales: Json, plan_of: Plan) -> None:
     region = dag.params.get_param("region")
     assert (region.value, region.description) == ("EU", "Where")
     assert region.schema == {"type": "string", "title": "Region"}
-    load = dag.get_task("load")
+    load: Any = dag.get_task("load")
     assert load.upstream_task_ids == {"orders"}
     assert (load.owner, load.pool, load.priority_weight, load.weight_rule) == ("data-team", "small", 5, "absolute")
     assert (load.retries, load.retry_delay, load.execution_timeout) == (2, timedelta(seconds=10), timedelta(hours=1))

@@ -20,8 +20,6 @@ IMPORTED_BY_TASKS = (
     "airloom.dags.bundle",
     "airloom.dags.factory",
     "airloom.dags.outcome",
-    "airloom.dags.surroundings",
-    "airloom.runtime.step",
     "psycopg",
 )
 
