@@ -15,7 +15,7 @@ from airloom.nodes.catalog import UnknownNodeType, catalog
 from airloom.nodes.fields import SqlText, marks_of, replace_at
 from airloom.nodes.sdk import Node, Ports, ports_of
 from airloom.spec.document import Document, NodeEntry, problem_of
-from airloom.spec.error import AirloomError
+from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.expression import (
     capture_declared,
     check_expression,
@@ -70,6 +70,7 @@ class ConfigCheck:
         found = self._check_expressions(entry, inside, marks)
         self._check_secrets(entry, inside, marks)
         self._check_connections(entry, inside, marks)
+        self._check_paths(entry, inside, marks)
         self._check_pool(entry, at)
         sample = self._sample(entry, marks)
         node = self._validate(node_class, entry, sample, inside)
@@ -169,6 +170,16 @@ class ConfigCheck:
             named = marks.get(at, {}).get("is") == "secret" or SECRET_NAME.search(key)
             if text and (named or SECRET_URL.search(text)):
                 self._add("secret.literal", "a secret must not stand in a document", inside + at, entry.id, ADVICE)
+
+    def _check_paths(self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]) -> None:
+        if self.facts.files is None:
+            return
+        for at, text in _texts(entry.config):
+            if marks.get(at, {}).get("is") == "path" and not has_expression(text):
+                try:
+                    self.facts.files.resolve(text)
+                except ConfigurationError as error:
+                    self._add("path.outside", error.message, inside + at, entry.id, error.hint)
 
     def _check_connections(self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]) -> None:
         known = self.facts.connections
