@@ -11,10 +11,13 @@ from airloom.engine.reference import TableReference, is_table
 from airloom.engine.storage import read_json
 from airloom.nodes.ports import LIST_LIMIT
 from airloom.spec.error import DataError
+from airloom.spec.expression import Exposed
 
 
-class TableValue:
+class TableValue(Exposed):
     """A table as expressions and control nodes see it: `rows`, `columns`, `uri` and `first(n)`."""
+
+    exposed = frozenset({"rows", "columns", "uri", "first"})
 
     def __init__(self, reference: TableReference) -> None:
         self.reference = reference

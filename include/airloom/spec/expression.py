@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.problem import Problem, pointer, suggestion
@@ -63,6 +63,12 @@ class View(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"View({', '.join(self._names)})"
+
+
+class Exposed:
+    """Be a value whose attributes named in `exposed` an expression may use; all others stay out of its reach."""
+
+    exposed: ClassVar[frozenset[str]] = frozenset()
 
 
 def has_expression(text: str) -> bool:

@@ -20,6 +20,7 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.visitor import NodeTransformer
 
+from airloom.spec.expression import Exposed
 from airloom.spec.problem import suggestion
 
 MAX_SIZE = 10_000_000
@@ -212,7 +213,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.unsafe_undefined(obj, attribute)
         if isinstance(obj, Mapping):
             return self.getitem(obj, attribute)
-        listed = next((names for kind, names in ATTRIBUTES if isinstance(obj, kind)), frozenset[str]())
+        if isinstance(obj, Exposed):
+            listed = obj.exposed
+        else:
+            listed = next((names for kind, names in ATTRIBUTES if isinstance(obj, kind)), frozenset[str]())
         if attribute not in listed or not hasattr(obj, attribute):
             return self.unsafe_undefined(obj, attribute)
         if isinstance(obj, str) and attribute in ("join", "replace"):
