@@ -10,6 +10,7 @@ from airloom.checks.columns import ColumnReport, report_columns
 from airloom.checks.config import CheckedNode, ConfigCheck
 from airloom.checks.facts import Facts
 from airloom.checks.graph import check_graph, resolved_nodes
+from airloom.checks.order import check_order
 from airloom.checks.resolved import Resolved
 from airloom.engine.child import run_in_child
 from airloom.engine.relation import Columns
@@ -51,6 +52,7 @@ def check(data: object, facts: Facts | None = None) -> Report:
     wires, order = check_graph(document, nodes, problems)
     found = ColumnReport()
     if order:
+        check_order(nodes, wires, problems)
         found = _columns(nodes, wires, order, facts, problems)
     problems = _sorted(problems)
     report = Report(document, problems, found.columns)

@@ -56,6 +56,9 @@ __all__ = [
     "function", "literal", "name_as", "nested", "not_null", "ordered", "over", "port",
 ]  # fmt: skip
 
+Order = Literal["gives", "keeps", "uses"]
+"""What a table node does with the order of rows: sorts them; hands them on as they came; needs them sorted."""
+
 Effect = Literal["pure", "read", "write", "control", "config"]
 ACRONYMS = {"csv": "CSV", "jsonl": "JSONL", "json": "JSON", "sql": "SQL", "http": "HTTP", "llm": "LLM"}
 
@@ -119,6 +122,7 @@ class Declaration:
     summary: str
     effect: Effect
     requires: str | None
+    order: Order | None
     inputs: tuple[Declared, ...] | None
     outputs: tuple[Declared, ...] | None
 
@@ -141,6 +145,7 @@ class Node(Model):
         effect: Effect | None = None,
         version: int = 1,
         requires: str | None = None,
+        order: Order | None = None,
         inputs: Sequence[Declared] | None = None,
         outputs: Sequence[Declared] | None = None,
         **kwargs: Any,
@@ -159,6 +164,7 @@ class Node(Model):
             summary=(cls.__doc__ or "").strip().split("\n")[0],
             effect=effect or (inherited.effect if inherited else "pure"),
             requires=requires,
+            order=order,
             inputs=tuple(inputs) if inputs is not None else None,
             outputs=tuple(outputs) if outputs is not None else None,
         )

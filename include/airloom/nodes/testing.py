@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -34,7 +34,7 @@ class Answer:
     """What leaves a port: the columns with their DuckDB types, and the rows."""
 
     columns: Columns
-    values: Sequence[Sequence[Any]]
+    values: list[tuple[Any, ...]]
 
     @property
     def rows(self) -> list[Row]:
@@ -50,24 +50,26 @@ def run_table(node: Table, **inputs: Given | Sequence[Given]) -> dict[str, Answe
 
     Raise what the node's `query` raises, and DuckDB's errors as they are.
     """
-    import duckdb
+    connection = _connection()
 
-    with contextlib.closing(duckdb.connect()) as connection:
+    def columns_of(query: str) -> dict[str, str]:
+        # Bound, not run; DESCRIBE would say "a" of `SELECT a AS "A"` (DuckDB 2.0).
+        bound = connection.sql(query)
+        return dict(zip(bound.columns, map(str, bound.types), strict=True))
 
-        def columns_of(query: str) -> dict[str, str]:
-            # Bound, not run; DESCRIBE would say "a" of `SELECT a AS "A"` (DuckDB 2.0).
-            bound = connection.sql(query)
-            return dict(zip(bound.columns, map(str, bound.types), strict=True))
+    def relation(name: str, rows: Given) -> Relation:
+        table = rows if isinstance(rows, Rows) else _typed(rows)
+        kinds = ", ".join(f"{quoted(column)} {kind}" for column, kind in table.columns.items())
+        connection.execute(f"CREATE TABLE {quoted(name)} ({kinds})")
+        if table.values:
+            row = "(" + ", ".join("?" for _ in table.columns) + ")"
+            rows_sql = ", ".join(row for _ in table.values)
+            values = [value for given in table.values for value in given]
+            connection.execute(f"INSERT INTO {quoted(name)} VALUES {rows_sql}", values)  # noqa: S608 quoted
+        return Relation(name, columns_of(f"FROM {quoted(name)}"))
 
-        def relation(name: str, rows: Given) -> Relation:
-            table = rows if isinstance(rows, Rows) else _typed(rows)
-            kinds = ", ".join(f"{quoted(column)} {kind}" for column, kind in table.columns.items())
-            connection.execute(f"CREATE TABLE {quoted(name)} ({kinds})")
-            marks = ", ".join("?" for _ in table.columns)
-            for values in table.values:
-                connection.execute(f"INSERT INTO {quoted(name)} VALUES ({marks})", list(values))  # noqa: S608 quoted
-            return Relation(name, columns_of(f"FROM {quoted(name)}"))
-
+    connection.execute("BEGIN")
+    try:
         relations: dict[str, Any] = {}
         for port in ports_of(type(node), node).inputs:
             given: Any = inputs[port.name]
@@ -78,6 +80,15 @@ def run_table(node: Table, **inputs: Given | Sequence[Given]) -> dict[str, Answe
             )
         texts = {port: query.sql("duckdb") for port, query in queries_of(node, relations).items()}
         return {port: Answer(columns_of(text), connection.execute(text).fetchall()) for port, text in texts.items()}
+    finally:
+        connection.execute("ROLLBACK")
+
+
+@functools.cache
+def _connection() -> Any:
+    import duckdb
+
+    return duckdb.connect()
 
 
 def run_node(node: Transform | Control, **inputs: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from airloom.engine.relation import Columns, Relation
 from airloom.engine.types import clashing_names
-from airloom.nodes.databases.postgres_session import Session, names
+from airloom.nodes.databases.postgres_session import Session, escaped, names
 from airloom.nodes.databases.postgres_table import find_table, no_table
 from airloom.nodes.databases.postgres_types import ReadColumn, arrow_array, read_columns, register_loaders
 from airloom.spec.error import ConfigurationError
@@ -38,7 +38,7 @@ class Query:
         table = find_table(session, text)
         if not table.exists:
             raise no_table(session, table)
-        return cls(session, _percent_doubled(table.identifier, session), {})
+        return cls(session, escaped(table.identifier, session), {})
 
     @classmethod
     def of_text(cls, session: Session, text: str, values: Sequence[Any]) -> Query:
@@ -60,10 +60,10 @@ class Query:
             return every
         relation = Relation("rows", {column.name: column.duckdb for column in self.columns(every)})
         chosen = [relation.resolve(column) for column in (relation.columns if columns is None else columns)]
-        statement = sql.SQL("SELECT {} FROM {}").format(_percent_doubled(names(chosen), self.session), self.source)
+        statement = sql.SQL("SELECT {} FROM {}").format(escaped(names(chosen), self.session), self.source)
         if order:
             places = [
-                _percent_doubled(sql.Identifier(relation.resolve(column)), self.session)
+                escaped(sql.Identifier(relation.resolve(column)), self.session)
                 + sql.SQL(" DESC NULLS LAST" if descending else " NULLS LAST")
                 for column in order
             ]
@@ -108,10 +108,6 @@ def arrow_schema(columns: Iterable[ReadColumn]) -> pa.Schema:
 def duckdb_columns(columns: Iterable[ReadColumn]) -> Columns:
     """Return the columns that are read with their DuckDB types."""
     return {column.name: column.duckdb for column in columns}
-
-
-def _percent_doubled(part: sql.Composable, session: Session) -> sql.Composed:
-    return sql.Composed([sql.SQL(part.as_string(session).replace("%", "%%"))])
 
 
 def _bound(value: Any) -> Any:

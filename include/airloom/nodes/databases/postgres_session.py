@@ -39,7 +39,7 @@ REFUSED = re.compile(
     r"|server does not support SSL|certificate",
     re.DOTALL,
 )
-COPY_PLACE = re.compile(r"line (\d+)(?:, column (.+?): (?:\"|null input))?", re.DOTALL)
+COPY_PLACE = re.compile(r"^COPY .+?, line (\d+)(?:, column (.+?): (?:\"|null input))?", re.DOTALL | re.MULTILINE)
 
 
 @contextlib.contextmanager
@@ -105,7 +105,7 @@ def fault_of(error: psycopg.Error) -> AirloomError:
 
 def _place(error: psycopg.Error) -> str:
     """Return the row, counted from 1, and the column that COPY or a constraint names."""
-    found = COPY_PLACE.search(error.diag.context or "") if (error.diag.context or "").startswith("COPY ") else None
+    found = COPY_PLACE.search(error.diag.context or "")
     column = (found and found[2]) or error.diag.column_name
     parts = [f"row {found[1]}"] if found else []
     return ", ".join([*parts, f"column {column!r}"] if column else parts) + (": " if parts or column else "")
@@ -123,3 +123,8 @@ def lock(session: Session, what: str) -> None:
 def names(items: Iterable[str]) -> sql.Composed:
     """Return quoted identifiers, with commas between."""
     return sql.SQL(", ").join(sql.Identifier(item) for item in items)
+
+
+def escaped(part: sql.Composable, session: Session) -> sql.Composed:
+    """Return a part for a statement that takes values: there a percent sign in a name is doubled."""
+    return sql.Composed([sql.SQL(part.as_string(session).replace("%", "%%"))])

@@ -15,7 +15,7 @@ from airloom.engine.batches import Batches
 from airloom.engine.relation import Relation
 from airloom.engine.types import clashing_names
 from airloom.nodes.context import RunFacts
-from airloom.nodes.databases.postgres_session import Session, lock, names
+from airloom.nodes.databases.postgres_session import Session, escaped, lock, names
 from airloom.nodes.databases.postgres_types import copy_lines, postgres_type
 from airloom.nodes.databases.writes import WRITES, Earlier
 from airloom.spec.error import ConfigurationError, DataError
@@ -213,8 +213,8 @@ class Load:
         """Add the rows, with `anew` in place of those that the run wrote before; return how many came."""
         columns = self.match(table)
         if anew:
-            own = sql.SQL("DELETE FROM {} WHERE {} = %s").format(table.identifier, sql.Identifier(columns[-1]))
-            self.session.execute(own, [self.run_value])
+            parts = [escaped(part, self.session) for part in (table.identifier, sql.Identifier(columns[-1]))]
+            self.session.execute(sql.SQL("DELETE FROM {} WHERE {} = %s").format(*parts), [self.run_value])
         return self.copy(table.identifier, table, columns)
 
     def replace(self, table: Table) -> int:
@@ -301,8 +301,8 @@ class Ledger:
     run: RunFacts
 
     @property
-    def _table(self) -> sql.Identifier:
-        return sql.Identifier(self.target.schema, WRITES)
+    def _table(self) -> sql.Composed:
+        return escaped(sql.Identifier(self.target.schema, WRITES), self.session)
 
     @property
     def _key(self) -> list[Any]:
@@ -335,7 +335,8 @@ class Ledger:
         )
 
     def _create(self) -> None:
-        exists = self.session.execute("SELECT to_regclass(%s)", [self._table.as_string(self.session)]).fetchone()
+        table = sql.Identifier(self.target.schema, WRITES)
+        exists = self.session.execute("SELECT to_regclass(%s)", [table.as_string(self.session)]).fetchone()
         if exists and exists[0] is not None:
             return
         lock(self.session, f"create {self.target.schema}.{WRITES}")
@@ -344,7 +345,7 @@ class Ledger:
                 "CREATE TABLE IF NOT EXISTS {} (dag_id text, run_id text, node text, map_index integer, target text, "
                 "attempt integer NOT NULL, rows bigint NOT NULL, written_at timestamptz NOT NULL DEFAULT now(), "
                 "PRIMARY KEY (dag_id, run_id, node, map_index, target))"
-            ).format(self._table)
+            ).format(table)
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from airloom.nodes.files._options import compression_of, given
-from airloom.nodes.sdk import Copy, Example, FilePath, Files, FileSink, FileSource, Scan
+from airloom.nodes.sdk import ColumnType, Copy, Example, FilePath, Files, FileSink, FileSource, Scan
 
 Delimiter = Literal[",", ";", "\t", "|"]
 Encoding = Literal["utf-8", "utf-16", "latin-1"]
@@ -19,10 +19,11 @@ class CsvRead(FileSource):
     path: FilePath = Field(description="A file, or a glob that names several; .gz and .zst are unpacked")
     delimiter: Delimiter | None = Field(None, description="Found out from the file where absent")
     header: bool | None = Field(None, description="Whether the first line names the columns; found out where absent")
-    columns: dict[str, str] | None = Field(
+    columns: dict[str, ColumnType] | None = Field(
         None,
         min_length=1,
-        description="The columns with their DuckDB types, in order; found out from the file where absent",
+        description="Column → type, for those whose type is not to be found out from the file; "
+        "with `header: false` all columns, in order",
     )
     null_values: list[str] = Field([""], description="Texts that stand for null")
     skip_rows: int = Field(0, ge=0, description="Lines to pass over at the top of each file")
@@ -46,11 +47,12 @@ class CsvRead(FileSource):
         options = given(
             delim=self.delimiter,
             header=self.header,
-            columns=self.columns,
+            columns=self.columns if self.header is False else None,
+            types=self.columns if self.header is not False else None,
             skip=self.skip_rows or None,
             nullstr=self.null_values if self.null_values != [""] else None,
             encoding=self.encoding if self.encoding != "utf-8" else None,
-            union_by_name=True if len(found) > 1 and self.columns is None else None,
+            union_by_name=True if len(found) > 1 and self.header is not False else None,
         )
         return Scan("csv", found, options)
 

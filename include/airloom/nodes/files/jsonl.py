@@ -5,17 +5,17 @@ from __future__ import annotations
 from pydantic import Field
 
 from airloom.nodes.files._options import compression_of, given
-from airloom.nodes.sdk import Copy, Example, FilePath, Files, FileSink, FileSource, Scan
+from airloom.nodes.sdk import ColumnType, Copy, Example, FilePath, Files, FileSink, FileSource, Scan
 
 
 class JsonlRead(FileSource):
     """Read JSON Lines files, one object a line, as one table; several files meet by column name."""
 
     path: FilePath = Field(description="A file, or a glob that names several; .gz and .zst are unpacked")
-    columns: dict[str, str] | None = Field(
+    columns: dict[str, ColumnType] | None = Field(
         None,
         min_length=1,
-        description="The fields to read with their DuckDB types; found out from the file where absent",
+        description="The fields to read with their types, all others stay out; found out from the file where absent",
     )
 
     examples = (

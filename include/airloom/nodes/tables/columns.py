@@ -32,7 +32,7 @@ def refuse_clashes(names: list[str]) -> None:
         raise ValueError(f"{clashes[0]!r} stands here twice (SQL does not tell capital letters from small ones)")
 
 
-class Select(Table):
+class Select(Table, order="keeps"):
     """Keep some columns, in a given order."""
 
     columns: list[Column] = Field([], description="The columns to keep, in this order")
@@ -72,7 +72,7 @@ class Select(Table):
         return rows.select(kept)
 
 
-class Rename(Table):
+class Rename(Table, order="keeps"):
     """Give columns other names."""
 
     mapping: dict[Column, NewName] = Field(min_length=1, description="Old name → new name; other columns stay")
@@ -112,7 +112,7 @@ class Rename(Table):
         return rows.select([name_as(rows[name], new[name]) if name in new else rows[name] for name in rows.columns])
 
 
-class Derive(Table):
+class Derive(Table, order="keeps"):
     """Add columns, or replace them, by formulas."""
 
     columns: dict[NewName, Formula] = Field(
@@ -144,7 +144,7 @@ class Derive(Table):
         return rows.replace({name: rows.formula(text) for name, text in self.columns.items()})
 
 
-class Cast(Table):
+class Cast(Table, order="keeps"):
     """Change the types of columns."""
 
     columns: dict[Column, ColumnType] = Field(

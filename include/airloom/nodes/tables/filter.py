@@ -7,7 +7,7 @@ from pydantic import Field
 from airloom.nodes.sdk import Condition, Example, Query, Relation, Table
 
 
-class Filter(Table):
+class Filter(Table, order="keeps"):
     """Keep the rows that meet a condition."""
 
     where: Condition = Field(description="A condition in SQL over the columns; a row for which it is null is left out")

@@ -79,13 +79,14 @@ class Join(Table):
     def query(self, left: Relation, right: Relation) -> Query:
         left, right = left.aliased("left"), right.aliased("right")
         pairs = [self._pair(at, left, right) for at in range(len(self.on))]
-        matches = exp.and_(*(exp.EQ(this=left[ours], expression=right[theirs]) for ours, theirs in pairs))
+        equal = [exp.EQ(this=left[ours], expression=right[theirs]) for ours, theirs in pairs]
+        matches = exp.and_(*equal) if equal else None
         if self.how in ("semi", "anti"):
             everything = exp.Column(this=exp.Star(), table=identifier("left"))
             return left.select(everything).join(right.table(), on=matches, join_type=self.how, copy=False)
         how = "full outer" if self.how == "outer" else self.how
         chosen = self._columns(left, right, pairs)
-        return left.select(chosen).join(right.table(), on=matches if pairs else None, join_type=how, copy=False)
+        return left.select(chosen).join(right.table(), on=matches, join_type=how, copy=False)
 
     def _pair(self, at: int, left: Relation, right: Relation) -> Pair:
         entry = self.on[at]

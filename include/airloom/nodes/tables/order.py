@@ -14,7 +14,7 @@ class SortKey(Model):
     descending: bool = Field(False, description="The greatest first")
 
 
-class Sort(Table):
+class Sort(Table, order="gives"):
     """Order the rows; nulls come last in both directions."""
 
     by: list[Column | SortKey] = Field(
@@ -54,7 +54,7 @@ class Sort(Table):
         return rows.select().order_by(*chosen, *rest, copy=False)
 
 
-class Limit(Table):
+class Limit(Table, order="uses"):
     """Keep the first rows; without a sort before it, which ones these are is not certain."""
 
     rows: int = Field(ge=0, description="How many rows to keep at most")
