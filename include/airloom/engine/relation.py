@@ -38,8 +38,7 @@ __all__ = [
 Columns = Mapping[str, str]
 """Column name → DuckDB type, in order."""
 
-NUMERIC = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL|BIGNUM)\b")
-
+NUMERIC = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL(\(\d+,\d+\))?|BIGNUM)$")
 MOMENT = re.compile(r"^(DATE|TIMESTAMP(_S|_MS|_NS)?)$")
 
 

@@ -33,7 +33,7 @@ def test_sort_orders_by_its_keys_then_by_all_columns_with_nulls_last(
 
 
 def test_sort_takes_plain_names_whatever_their_case() -> None:
-    answer = run_table(Sort(by=["B", "a"]), rows=[{"a": 2, "b": 1}, {"a": 1, "b": 1}, {"a": 0, "b": None}])
+    answer = run_table(Sort(by=["B", "a"]), rows=Rows({"a": "INTEGER", "b": "INTEGER"}, [(2, 1), (1, 1), (0, None)]))
     assert answer["rows"].values == [(1, 1), (2, 1), (0, None)]
 
 
