@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -90,7 +91,13 @@ class _Session:
         writable = [*self.parts.values(), *(folder for _, folder, _ in self.copies.values())]
         self.connection = stack.enter_context(
             contextlib.closing(
-                duck.connect(memory_limit=work.memory_limit, threads=work.threads, read=readable, write=writable)
+                duck.connect(
+                    memory_limit=work.memory_limit,
+                    threads=work.threads,
+                    temp_directory=stack.enter_context(tempfile.TemporaryDirectory(prefix="airloom-spill-")),
+                    read=readable,
+                    write=writable,
+                )
             )
         )
         for name, reference in work.sources.items():
