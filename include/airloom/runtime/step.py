@@ -19,7 +19,7 @@ from airloom.nodes.catalog import catalog
 from airloom.nodes.context import RunFacts
 from airloom.nodes.ports import Port
 from airloom.nodes.sdk import Batches as BatchesPort
-from airloom.nodes.sdk import Fired, Node, Written, ports_of
+from airloom.nodes.sdk import Control, Fired, Node, Written, ports_of
 from airloom.plan.plan import Plan, PlanNode, PlanStep
 from airloom.plan.rule import Outcome, decide, fired_ports, live_sources
 from airloom.runtime.rendering import make_node, render_config, shown
@@ -264,6 +264,8 @@ class _Step:
         with ExitStack() as stack:
             values = self._inputs(node, made, ports.inputs, stack)
             answer = call(made, ports.inputs, values, context)
+            if answer is None and isinstance(made, Control):
+                answer = Fired("")
             self.results[node.id] = self._keep_answer(node, ports.outputs, answer)
         self.results[node.id].rendered = shown(rendered)
 
