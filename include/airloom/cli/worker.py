@@ -9,7 +9,6 @@ import threading
 
 import typer
 
-from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
 
 app = typer.Typer()
@@ -18,6 +17,7 @@ app = typer.Typer()
 @app.command()
 def worker() -> None:
     """Synchronise the drop folder, keep what runs did, clean up; run as many copies as you like."""
+    from airloom.spec.configuration import configuration
     from airloom.store.store import Store
     from airloom.worker.worker import jobs_of, work
 

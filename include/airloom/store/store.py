@@ -98,11 +98,11 @@ class Store:
             same = current is not None and (current.hash, current.plan_hash) == (digest, plan_digest)
             number = 1 if current is None else current.version + (not same)
             kept = {"document": document, "plan": {**plan, "version": number}, "hash": digest}
+            others = _archive_others_of(connection, path, identifier, revision, author) if path is not None else 0
             if current is not None and same and not current.archived:
-                transaction.rollback()
+                if not others:
+                    transaction.rollback()
                 return _version(identifier, current, kept)
-            if path is not None:
-                _archive_others_of(connection, path, identifier, revision, author)
             values = {
                 "id": identifier,
                 "revision": revision,
@@ -436,12 +436,13 @@ def _version(pipeline: str, row: AnyRow, kept: dict[str, Any]) -> StoredVersion:
     )
 
 
-def _archive_others_of(connection: Connection, path: str, pipeline: str, revision: int, author: str) -> None:
-    connection.execute(
+def _archive_others_of(connection: Connection, path: str, pipeline: str, revision: int, author: str) -> int:
+    others = (
         update(PipelineRow)
         .where(PipelineRow.path == path, PipelineRow.id != pipeline, ~PipelineRow.archived)
         .values(archived=True, revision=revision, updated_by=author, updated_at=func.now())
     )
+    return connection.execute(others).rowcount
 
 
 def _refuse_other_place(current: AnyRow | None, pipeline: str, source: Source, path: str | None) -> None:

@@ -13,7 +13,7 @@ class Base(DeclarativeBase):
     """Map Python types to columns, the same way in every table."""
 
     # JSON, for JSONB sorts the keys of an object: their order is the author's, and columns of a table may follow it.
-    type_annotation_map = {  # noqa: RUF012 (the name and the form are SQLAlchemy's)
+    type_annotation_map = {
         str: Text,
         int: BigInteger,
         datetime: DateTime(timezone=True),

@@ -6,13 +6,16 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airloom.spec.error import AirloomError
 from airloom.spec.problem import Problem, errors, pointer
 from airloom.store.records import StoredFile, StoreUnavailable
 from airloom.store.store import Store
 from airloom.worker.files import Content, File, list_files, read_file
+
+if TYPE_CHECKING:
+    from airloom.dags.publishing import Published
 
 log = logging.getLogger(__name__)
 
@@ -21,24 +24,37 @@ FOLDER = "drop folder"
 """The path under which the problems of the folder itself are kept; no file has it, for it lacks a suffix."""
 
 ARCHIVE_AFTER = timedelta(seconds=60)
+ARCHIVE_RUNNING_AFTER = timedelta(hours=1)
 REPORT_LOSS_AFTER = timedelta(seconds=5)
 REPEAT_BROKEN_AFTER = timedelta(seconds=30)
 
-Publish = Callable[..., Any]
+Publish = Callable[..., "Published"]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Folder:
     """Keep the pipelines of a folder's files as the files are; several processes may do so at once.
 
-    `publish` is `airloom.dags.publishing.publish`, and `now` tells the time.
+    `publish` is `airloom.dags.publishing.publish`, `active_runs` names the runs of a pipeline that have not ended, and
+    `now` tells the time.
     """
 
     def __init__(
-        self, store: Store, folder: Path, publish: Publish, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        store: Store,
+        folder: Path,
+        *,
+        publish: Publish,
+        active_runs: Callable[[str], list[str]],
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
         self._folder = folder
         self._publish = publish
+        self._active_runs = active_runs
         self._now = now
         self._listed: dict[str, File] = {}
         self._hashes: dict[str, tuple[File, str]] = {}
@@ -105,17 +121,20 @@ class Folder:
     def _move(
         self, contents: Mapping[str, Content], known: Mapping[str, StoredFile], listed: Mapping[str, File]
     ) -> bool:
-        """Let pipelines follow their ids into other files, where the file that had an id is gone or has another now."""
-        owners = {file.owns: file.path for file in known.values() if file.owns}
+        """Let a pipeline follow its id into another file, where its own is gone or has another id now."""
+        declared = {path: known[path].declares for path in listed if path in known}
+        declared |= {path: content.declares for path, content in contents.items() if content.declares}
         moved = False
-        for path, content in contents.items():
-            owner = owners.get(content.declares or "")
-            if content.declares is None or owner is None or owner == path:
+        for owner, file in known.items():
+            if file.owns is None or declared.get(owner, file.owns if owner in listed else None) == file.owns:
                 continue
-            now_declared = contents[owner].declares if owner in contents else known[owner].declares
-            if owner not in listed or now_declared not in (None, content.declares):
-                log.info("Pipeline %s moves from the file %s to %s", content.declares, owner, path)
-                self._store.files.move(content.declares, path)
+            heirs = [path for path, identifier in sorted(declared.items()) if identifier == file.owns]
+            if owner not in listed:
+                # A file that was refused before has to wait: the owner may be gone for a moment only.
+                heirs = [path for path in heirs if path in contents and path not in known]
+            if heirs:
+                log.info("Pipeline %s moves from the file %s to %s", file.owns, owner, heirs[0])
+                self._store.files.move(file.owns, heirs[0])
                 moved = True
         return moved
 
@@ -168,9 +187,15 @@ class Folder:
         else:
             for path, file in lost.items():
                 if file.owns and now - since[path] >= ARCHIVE_AFTER:
-                    log.info("Pipeline %s is archived: its file %s is gone", file.owns, path)
-                    self._store.archive(file.owns, AUTHOR)
-                    self._forget(path)
+                    self._archive(path, file.owns, now - since[path])
+
+    def _archive(self, path: str, pipeline: str, gone: timedelta) -> None:
+        # A run of an archived pipeline stops where it is: so runs may end first, if they do within reason.
+        if gone < ARCHIVE_RUNNING_AFTER and self._active_runs(pipeline):
+            return
+        log.info("Pipeline %s is archived: its file %s is gone", pipeline, path)
+        self._store.archive(pipeline, AUTHOR)
+        self._forget(path)
 
     def _report_loss(self, paths: list[str]) -> None:
         named = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")

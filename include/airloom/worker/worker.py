@@ -57,9 +57,10 @@ def work(jobs: list[Job], stopping: threading.Event) -> None:
 
 def jobs_of(store: Store, configuration: Configuration, stopping: threading.Event) -> list[Job]:
     """Return everything that a worker of this installation does."""
+    from airloom.dags.platform import active_runs
     from airloom.dags.publishing import publish
 
-    folder = Folder(store, configuration.pipelines_folder, publish)
+    folder = Folder(store, configuration.pipelines_folder, publish=publish, active_runs=active_runs)
     return [
         Job("drop folder", 1, folder.synchronise),
         Job("events", 1, lambda: drain(store, {"run_ended": keep_node_runs}, stopping)),

@@ -1,0 +1,80 @@
+"""What is kept of a run that ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airloom.dags import platform
+from airloom.dags.platform import NodeState, RunState
+from airloom.store.records import NotFound
+from airloom.store.store import Store
+from airloom.worker.runs import keep_node_runs
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+END = START + timedelta(seconds=4)
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch, store: Store) -> dict[str, Any]:
+    """Stand in for Airflow's database, which knows the run r1 of the first of two versions."""
+    for name in ("1", "2"):
+        store.publish({"id": "sales", "name": name}, {"nodes": {"a": {}}}, author="ann", source="api")
+    known: dict[str, Any] = {
+        "run": RunState("sales", "r1", "success", 1, None, START, END),
+        "nodes": [
+            NodeState(
+                node="a",
+                task="a",
+                state="success",
+                fired=["rows", "rest"],
+                outputs={"value": {"kind": "object", "value": 1}, "rows": {"kind": "table", "rows": 5}},
+                statistics={"bytes": 3},
+                attempt=2,
+                started_at=START,
+                ended_at=END,
+            ),
+            NodeState(node="b", task="a", state="failed", error={"message": "no"}, attempt=1, started_at=START),
+            NodeState(node="c", task="c", state="not_run"),
+        ],
+        "plans": [],
+    }
+
+    def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeState]:
+        known["plans"].append(plan)
+        return list(known["nodes"])
+
+    monkeypatch.setattr(platform, "run_state", lambda pipeline, run_id: known["run"])
+    monkeypatch.setattr(platform, "node_results", node_results)
+    return known
+
+
+def test_each_node_is_kept_by_the_run_s_own_plan(store: Store, airflow: dict[str, Any]) -> None:
+    keep_node_runs(store, {"dag_id": "sales", "run_id": "r1", "state": "success"})
+    a, b, c = store.node_runs("sales", "r1")
+    assert airflow["plans"] == [{"nodes": {"a": {}}, "version": 1}]
+    assert (a.state, a.version, a.fired, a.attempt, a.rows, a.seconds) == ("success", 1, ["rows", "rest"], 2, 5, 4.0)
+    assert a.outputs == {"value": {"kind": "object", "value": 1}, "rows": {"kind": "table", "rows": 5}}
+    assert (b.state, b.error, b.seconds, b.ended_at) == ("failed", {"message": "no"}, None, None)
+    assert (c.state, c.attempt, c.rows) == ("not_run", 0, None)
+
+
+def test_a_run_that_was_cleared_and_ended_again_replaces_what_was_kept(store: Store, airflow: dict[str, Any]) -> None:
+    payload = {"dag_id": "sales", "run_id": "r1"}
+    keep_node_runs(store, payload)
+    airflow["nodes"] = [NodeState(node="b", task="b", state="success")]
+    keep_node_runs(store, payload)
+    assert [(run.node, run.state, run.error) for run in store.node_runs("sales", "r1")][1] == ("b", "success", None)
+
+
+def test_a_run_that_was_deleted_leaves_nothing(store: Store, airflow: dict[str, Any]) -> None:
+    airflow["run"] = None
+    keep_node_runs(store, {"dag_id": "sales", "run_id": "r1"})
+    assert store.node_runs("sales", "r1") == []
+
+
+def test_a_run_of_no_known_version_is_an_error(store: Store, airflow: dict[str, Any]) -> None:
+    with pytest.raises(NotFound):
+        keep_node_runs(store, {"dag_id": "other", "run_id": "r1"})
