@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +11,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from airloom.cli.connections import connections_of, read_connections
 from airloom.cli.output import Exit, complaints, console, print_json
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem, errors
 
 app = typer.Typer()
+CELL_WIDTH = 40
+"""Characters of a value that a table shows."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -94,32 +96,44 @@ def try_(
     as_json: AsJson = False,
 ) -> None:
     """Run a document here and now, without Airflow: the quick loop of whoever writes one."""
-    from airloom.runtime.trial import try_document
+    from airloom.runtime.trial import Trial, try_document
     from airloom.spec.configuration import configuration
 
+    _log_progress()
+    given = read_connections(connections) if connections else {}
+    params = split_params(param or [])
     data, problems = read_file(file)
-    if errors(problems):
-        nodes: dict[str, Any] = {}
-    else:
+    trial = Trial({}, [])
+    if not errors(problems):
         trial = try_document(
             data,
             configuration(),
-            params=split_params(param or []),
+            params=params,
             until=node,
             sample=limit,
             write=write,
-            connections=_connections(connections),
+            connections=connections_of(given),
+            on_node=print_node if not as_json else lambda name, report: None,
         )
-        nodes, problems = trial.nodes, [*problems, *trial.problems]
-    failed = bool(errors(problems)) or any(item["state"] == "failed" and not item["fired"] for item in nodes.values())
+    trial.problems[:0] = problems
     if as_json:
-        print_json({"nodes": nodes, "problems": [problem.to_json() for problem in problems]})
+        print_json(trial.to_json())
     else:
-        print_problems(problems)
-        for name, report in nodes.items():
-            print_node(name, report)
-    if failed:
+        print_problems(trial.problems)
+        if trial.held_back:
+            console.print(f"[dim]Not run, for it writes: {escape(', '.join(trial.held_back))}; --write runs it.[/dim]")
+    if not trial.ok:
         raise typer.Exit(Exit.FAILED)
+
+
+def _log_progress() -> None:
+    """Let what nodes log stand on standard error; that a node failed stands in its report."""
+    handler = logging.StreamHandler()
+    handler.addFilter(lambda record: record.levelno < logging.ERROR)
+    log = logging.getLogger("airloom.run")
+    log.handlers[:] = [handler]
+    log.propagate = False
+    log.setLevel(logging.INFO)
 
 
 def split_params(given: list[str]) -> dict[str, str]:
@@ -157,41 +171,35 @@ def print_node(name: str, report: dict[str, Any]) -> None:
 
 
 def _print_table(port: str, output: dict[str, Any]) -> None:
-    title = f"{port}: {output['rows']} rows"
-    if len(output["sample"]) < output["rows"]:
-        title += f", the first {len(output['sample'])}"
+    columns, sample = output["columns"], output["sample"]
+    fits = _columns_that_fit(columns, sample)
+    title = f"{port}: {output['rows']:,} rows"
+    if len(sample) < output["rows"]:
+        title += f", the first {len(sample)}" if sample else ""
     table = Table(title=title, title_justify="left", title_style="dim", box=None, pad_edge=False, padding=(0, 2, 0, 2))
-    for column in output["columns"]:
-        table.add_column(f"{escape(column['name'])}\n[dim]{escape(column['type'])}[/dim]", overflow="fold")
-    for row in output["sample"]:
-        table.add_row(*("[dim]null[/dim]" if value is None else escape(str(value)) for value in row.values()))
+    for column in columns[:fits]:
+        table.add_column(
+            f"{escape(column['name'])}\n[dim]{escape(column['type'])}[/dim]",
+            no_wrap=True,
+            overflow="ellipsis",
+            max_width=CELL_WIDTH,
+        )
+    for row in sample:
+        table.add_row(*("[dim]null[/dim]" if value is None else escape(str(value)) for value in [*row.values()][:fits]))
     console.print(table)
+    if more := [f"{column['name']} {column['type']}" for column in columns[fits:]]:
+        console.print(f"  [dim]and {escape(', '.join(more))}[/dim]")
 
 
-def _connections(path: Path | None) -> Callable[[str], Any]:
-    given: dict[str, Any] = {}
-    if path is not None:
-        data, problems = read_file(path)
-        if problems or not isinstance(data, dict):
-            raise ConfigurationError(
-                f"{path} is no file of Connections", hint="name → URI, or name → {conn_type, host, …}"
-            )
-        given = data
-
-    def connection(name: str) -> Any:
-        from airloom.runtime.trial import no_connections
-
-        value = given.get(name, os.environ.get(f"AIRFLOW_CONN_{name.upper()}"))
-        if value is None:
-            return no_connections(name)
-        from airflow.sdk import Connection
-
-        if isinstance(value, dict):
-            return Connection(conn_id=name, **value)
-        read = Connection.from_json if value.lstrip().startswith("{") else Connection.from_uri
-        return read(value, name)
-
-    return connection
+def _columns_that_fit(columns: list[dict[str, str]], sample: list[dict[str, Any]]) -> int:
+    """Return how many columns stand beside each other; the others are named below."""
+    left = console.width
+    for at, column in enumerate(columns):
+        texts = [column["name"], column["type"], *(str([*row.values()][at]) for row in sample)]
+        left -= min(max(map(len, texts)), CELL_WIDTH) + 4
+        if left < 0:
+            return max(at, 1)
+    return len(columns)
 
 
 @app.command()

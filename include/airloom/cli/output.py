@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from enum import IntEnum
 from typing import Any
@@ -13,6 +14,9 @@ from rich.markup import escape
 from airloom.spec.error import AirloomError
 
 console = Console(highlight=False, soft_wrap=True)
+if not console.is_terminal and "COLUMNS" not in os.environ:
+    # A file or a pipe has no width that lines would have to be folded at.
+    console.width = 1000
 complaints = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

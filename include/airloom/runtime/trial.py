@@ -31,10 +31,11 @@ from airloom.spec.problem import Problem, errors, pointer, suggestion
 
 @dataclasses.dataclass
 class Trial:
-    """Hold what came of a try: a report of each node, and all problems of the document and its parameters."""
+    """Hold what came of a try: a report of each node, all problems, and the nodes that were not allowed to write."""
 
     nodes: dict[str, dict[str, Any]]
     problems: list[Problem]
+    held_back: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -92,8 +93,11 @@ def try_document(
             connections=connections,
         )
 
+        if not write:
+            trial.held_back = [node for node in plan.nodes if node in wanted and plan.nodes[node].effect == "write"]
+
         def skip(node: str) -> bool:
-            return node not in wanted or (plan.nodes[node].effect == "write" and not write)
+            return node not in wanted or node in trial.held_back
 
         _warm()
         for node, result in run_pipeline(plan, report.document.to_json(), surroundings, local, skip):

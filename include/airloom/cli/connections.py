@@ -1,0 +1,68 @@
+"""The Connections of `try`: from a file, else from the variables `AIRFLOW_CONN_*`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from airloom.spec.error import ConfigurationError
+from airloom.spec.problem import suggestion
+
+FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+FORM = "name: URI, or name: {conn_type: …, host: …, login: …, password: …, schema: …, port: …, extra: …}"
+
+
+def connections_of(given: Mapping[str, Any]) -> Callable[[str], Any]:
+    """Return what finds a Connection by name: among the given ones (URI or fields by name), else in the environment."""
+
+    def connection(name: str) -> Any:
+        from airloom.runtime.trial import no_connections
+
+        value = given.get(name, os.environ.get(f"AIRFLOW_CONN_{name.upper()}"))
+        return no_connections(name) if value is None else _connection(name, value)
+
+    return connection
+
+
+def read_connections(path: Path) -> dict[str, Any]:
+    """Return the Connections of a JSON or YAML file by name; raise ConfigurationError where it has another form."""
+    from airloom.spec.text import read_text
+
+    try:
+        data, problems = read_text(path.read_text(encoding="utf-8"), path.name)
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8 text") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    if problems:
+        raise ConfigurationError(f"{path}: {problems[0].message}", hint=problems[0].hint)
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"{path} holds no Connections by name", hint=FORM)
+    for name, value in data.items():
+        if isinstance(value, dict):
+            for unknown in value.keys() - set(FIELDS):
+                raise ConfigurationError(
+                    f"{path}: the Connection {name!r} has no field {unknown!r}",
+                    hint=suggestion(unknown, FIELDS) or f"fields: {', '.join(FIELDS)}",
+                )
+        elif not isinstance(value, str):
+            raise ConfigurationError(f"{path}: the Connection {name!r} is neither a URI nor an object", hint=FORM)
+    return data
+
+
+def _connection(name: str, value: Any) -> Any:
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowException
+
+    try:
+        text = json.dumps(value) if isinstance(value, dict) else value
+        return (Connection.from_json if text.lstrip().startswith("{") else Connection.from_uri)(text, name)
+    except (AirflowException, TypeError, ValueError):
+        # What is wrong would quote the value, which holds a password.
+        raise ConfigurationError(
+            f"the Connection {name!r} cannot be read",
+            hint="a URI is such as postgres://user:password@host:5432/database",
+        ) from None
