@@ -58,7 +58,7 @@ def run_table(node: Table, **inputs: Given | Sequence[Given]) -> dict[str, Answe
         return dict(zip(bound.columns, map(str, bound.types), strict=True))
 
     def relation(name: str, rows: Given) -> Relation:
-        table = rows if isinstance(rows, Rows) else _typed(rows)
+        table = rows if isinstance(rows, Rows) else typed(rows)
         kinds = ", ".join(f"{quoted(column)} {kind}" for column, kind in table.columns.items())
         connection.execute(f"CREATE TABLE {quoted(name)} ({kinds})")
         if table.values:
@@ -121,7 +121,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _typed(rows: Sequence[Row]) -> Rows:
+def typed(rows: Sequence[Row]) -> Rows:
+    """Return rows as a table of the columns and types that their values show."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     kinds = {name: _kind([row.get(name) for row in rows]) for name in names}
     return Rows(kinds, [[row.get(name) for name in names] for row in rows])

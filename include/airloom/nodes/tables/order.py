@@ -10,7 +10,7 @@ from airloom.nodes.sdk import Column, Example, Model, Query, Relation, Table, or
 class SortKey(Model):
     """A column to sort by, and in which direction."""
 
-    column: Column
+    column: Column = Field(description="The column")
     descending: bool = Field(False, description="The greatest first")
 
 
