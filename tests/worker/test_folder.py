@@ -5,27 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airloom.dags.publishing import Published
 from airloom.spec.document import read_document
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem
-from airloom.store.records import StoredVersion, StoreUnavailable
+from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
 from airloom.worker.folder import FOLDER, Folder
-
-
-@dataclass(frozen=True)
-class Published:
-    """Stand in for the result of `airloom.dags.publishing.publish`."""
-
-    version: StoredVersion | None
-    problems: list[Problem]
 
 
 def publish(store: Store, document: object, *, author: str, message: str, source: Any, path: str) -> Published:
