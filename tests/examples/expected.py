@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import statistics
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,10 @@ def route_ranking(best: int = 3) -> list[Row]:
     return found
 
 
-FILES = {"daily_operations.expected.csv": daily_operations, "route_ranking.expected.csv": route_ranking}
+FILES: dict[str, Callable[[], list[Row]]] = {
+    "daily_operations.expected.csv": daily_operations,
+    "route_ranking.expected.csv": route_ranking,
+}
 """The results that are kept beside the tests, for people to read."""
 
 
