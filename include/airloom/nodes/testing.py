@@ -42,11 +42,10 @@ class Answer:
         return [dict(zip(self.columns, row, strict=True)) for row in self.values]
 
 
-Given = Rows | Sequence[Row]
+def run_table(node: Table, **inputs: Any) -> dict[str, Answer]:
+    """Return what leaves each port of a table node.
 
-
-def run_table(node: Table, **inputs: Given | Sequence[Given]) -> dict[str, Answer]:
-    """Return what leaves each port of a table node; an input of a many-port is a list of tables.
+    An input is a list of dictionaries or `Rows`; that of a many-port is a list of such tables.
 
     Raise what the node's `query` raises, and DuckDB's errors as they are.
     """
@@ -57,7 +56,7 @@ def run_table(node: Table, **inputs: Given | Sequence[Given]) -> dict[str, Answe
         bound = connection.sql(query)
         return dict(zip(bound.columns, map(str, bound.types), strict=True))
 
-    def relation(name: str, rows: Given) -> Relation:
+    def relation(name: str, rows: Rows | Sequence[Row]) -> Relation:
         table = rows if isinstance(rows, Rows) else typed(rows)
         kinds = ", ".join(f"{quoted(column)} {kind}" for column, kind in table.columns.items())
         connection.execute(f"CREATE TABLE {quoted(name)} ({kinds})")

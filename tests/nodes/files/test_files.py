@@ -108,6 +108,13 @@ def test_types_are_given_by_name_and_the_others_found_out(folder: Folder) -> Non
     assert rows[0][0] == "01234"
 
 
+def test_empty_values_are_null_beside_those_that_are_named(folder: Folder) -> None:
+    folder.put("t.csv", "n,s\n1,\nNA,NA\n,x\n")
+    columns, rows = folder.read(CsvRead(path="t.csv", null_values=["NA"]))
+    assert columns["n"] == "BIGINT"
+    assert rows == [(1, None), (None, None), (None, "x")]
+
+
 def test_a_column_that_is_not_in_the_file_is_named(folder: Folder) -> None:
     folder.put("t.csv", "id,n\n1,7\n")
     with pytest.raises(duckdb.BinderException, match="zip"):
@@ -116,7 +123,7 @@ def test_a_column_that_is_not_in_the_file_is_named(folder: Folder) -> None:
 
 def test_csv_passes_over_lines_and_reads_other_encodings(folder: Folder) -> None:
     (folder.path / "t.csv").write_bytes("exported by ÄÖ\n\nname;n\nJürgen;N/A\n".encode("latin-1"))
-    node = CsvRead(path="t.csv", skip_rows=2, encoding="latin-1", null_values=["", "N/A"], header=True, delimiter=";")
+    node = CsvRead(path="t.csv", skip_rows=2, encoding="latin-1", null_values=["N/A"], header=True, delimiter=";")
     assert folder.read(node)[1] == [("Jürgen", None)]
 
 

@@ -25,7 +25,7 @@ class CsvRead(FileSource):
         description="Column → type, for those whose type is not to be found out from the file; "
         "with `header: false` all columns, in order",
     )
-    null_values: list[str] = Field([""], description="Texts that stand for null")
+    null_values: list[str] = Field([], description="Texts that stand for null, besides the empty one: NA, n/a, -")
     skip_rows: int = Field(0, ge=0, description="Lines to pass over at the top of each file")
     encoding: Encoding = Field("utf-8", description="How letters are written in the file")
 
@@ -50,7 +50,7 @@ class CsvRead(FileSource):
             columns=self.columns if self.header is False else None,
             types=self.columns if self.header is not False else None,
             skip=self.skip_rows or None,
-            nullstr=self.null_values if self.null_values != [""] else None,
+            nullstr=["", *self.null_values] if self.null_values else None,
             encoding=self.encoding if self.encoding != "utf-8" else None,
             union_by_name=True if len(found) > 1 and self.header is not False else None,
         )
