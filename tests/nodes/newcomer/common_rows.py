@@ -11,6 +11,5 @@ class CommonRows(Table):
     )
 
     def query(self, *tables: Relation) -> Query:
-        first = tables[0]
-        parts = [table.select(table.all(first.columns)) for table in tables]
+        parts = [table.select(table.all(tables[0].columns)) for table in tables]
         return parts[0].distinct() if len(parts) == 1 else nested(exp.intersect(*parts), "common")
