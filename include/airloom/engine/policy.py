@@ -42,7 +42,7 @@ ROWS = "rows"
 FUNCTIONS: dict[str, tuple[str, ...]] = {
     "numbers": _words(
         """abs acos asin atan atan2 cbrt ceil ceiling cos degrees exp floor fmod greatest least isfinite isinf isnan
-        ln log log10 log2 mod pi pow power radians round sign sin sqrt tan trunc bit_count"""
+        ln log log10 log2 mod pi pow power radians round sign sin sqrt tan trunc bit_count xor"""
     ),
     "text": _words(
         """ascii chr concat concat_ws contains ends_with instr jaro_winkler_similarity left len length levenshtein
@@ -245,7 +245,7 @@ def _check_function(node: exp.Func, functions: frozenset[str]) -> None:
         raise SqlFieldError(f"{shown}(…) is an aggregate, which is not possible here", hint="use the aggregate node")
     if names & set(FUNCTIONS[WINDOWS]):
         raise SqlFieldError(f"{shown}(…) is a window function, which is not possible here", hint="use the sql node")
-    raise SqlFieldError(f"the function {shown}(…) is not allowed", hint=_instead_of(shown, names, functions))
+    raise SqlFieldError(f"the function {shown}(…) is not allowed", hint=_instead_of(shown, {shown, *names}, functions))
 
 
 def _instead_of(shown: str, names: set[str], functions: frozenset[str]) -> str:
@@ -381,3 +381,9 @@ def _shown(node: object) -> str:
 
 def _sql(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb", comments=False, unsupported_level=sqlglot.ErrorLevel.IGNORE)
+
+
+def function_table() -> str:
+    """Return the listed functions as a Markdown table, as the documentation shows them."""
+    lines = [f"| {kind} | {', '.join(f'`{name}`' for name in sorted(names))} |" for kind, names in FUNCTIONS.items()]
+    return "\n".join(["| kind | functions |", "|---|---|", *lines])
