@@ -29,7 +29,7 @@ class PostgresRead(Source):
     sql: ForeignQuery | None = Field(
         None,
         description="Or one SELECT in PostgreSQL's own SQL; a {{ }} in it is a parameter of the query, never text: "
-        "write it without quotes, and a list as `= ANY({{ params.ids }})`",
+        "write it without quotes, and a list as `= ANY({{ params.ids }})`. The time zone of the session is UTC",
     )
     columns: list[Name] | None = Field(None, min_length=1, description="The columns to read; all where absent")
     order: list[Name] = Field([], description="Columns to order by; nulls come last")

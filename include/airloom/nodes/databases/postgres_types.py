@@ -213,7 +213,11 @@ def copy_lines(batch: pa.RecordBatch, arrays: Sequence[bool], constants: Sequenc
         try:
             texts = _texts(array, as_array=as_array)
         except (pa.ArrowException, ValueError, OverflowError):
-            raise DataError(f"column {name!r} holds a value that PostgreSQL has not", hint="NaN in JSON?") from None
+            raise DataError(
+                f"column {name!r}, between rows {first_row} and {first_row + len(batch) - 1}: a value that PostgreSQL "
+                "cannot hold",
+                hint="JSON has no NaN and no infinity" if pa.types.is_nested(array.type) else None,
+            ) from None
         if _may_need_escapes(array.type):
             found = pc.index(pc.match_substring(texts, "\0"), True).as_py()
             if found >= 0:
