@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,11 +38,11 @@ class Outcome:
         width = max((len(node.node) for node in self.nodes), default=0)
         lines = []
         for node in self.nodes:
-            rows = "" if node.rows is None else f"{node.rows:>10,} rows"
-            lines.append(f"{node.node:<{width}}  {node.state:<8}{rows}")
+            rows = node.rows if node.rows is not None else _written(node).get("rows")
+            lines.append(f"{node.node:<{width}}  {node.state:<8}" + ("" if rows is None else f"{rows:>10,} rows"))
             if node.error:
                 lines.append(f"{'':<{width}}  {node.error.get('message')}")
-        lines += [f"result: {target}" for node in self.nodes if (target := _target(node))]
+        lines += [f"result: {target}" for node in self.nodes if (target := _written(node).get("target"))]
         return lines
 
 
@@ -75,9 +74,10 @@ def run(installation: Installation, pipeline: str) -> Outcome:
         path = f"/api/v2/dags/{pipeline}/dagRuns/{quote(run_id)}"
         state = _wait(lambda: _ended(asked.request("GET", path)["state"]), RUN_TIMEOUT, f"The run {run_id} did not end")
         nodes = _wait(lambda: store.node_runs(pipeline, run_id), RECORD_TIMEOUT, "The worker recorded no node")
+        order = [node["id"] for node in store.version(pipeline).document["nodes"]]
     finally:
         store.close()
-    outcome = Outcome(run_id, state, sorted(nodes, key=lambda node: (node.ended_at is None, node.ended_at, node.node)))
+    outcome = Outcome(run_id, state, sorted(nodes, key=lambda node: order.index(node.node)))
     if state != "success":
         raise DataError(
             f"The run {run_id} of {pipeline} ended as {state}:\n" + "\n".join(outcome.lines()),
@@ -116,12 +116,11 @@ def _ended(state: str) -> str | None:
     return state if state in ("success", "failed") else None
 
 
-def _target(node: NodeRun) -> str | None:
-    """Return what a sink says of where its rows went."""
+def _written(node: NodeRun) -> dict[str, Any]:
+    """Return what a sink says it did: rows, and the target they went to; empty for any other node."""
     done = node.outputs.get("done")
     value = done.get("value") if isinstance(done, dict) else None
-    target = value.get("target") if isinstance(value, dict) else None
-    return target if isinstance(target, str) or target is None else json.dumps(target)
+    return value if isinstance(value, dict) else {}
 
 
 def _folder(installation: Installation) -> Path:

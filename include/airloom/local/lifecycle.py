@@ -24,7 +24,9 @@ from airloom.local.supervisor import Supervisor
 from airloom.spec.error import AirloomError, ConfigurationError, SystemFault, TransientError
 
 Step = Callable[[str], AbstractContextManager[None]]
-HEALTH_TIMEOUT = 180.0
+HEALTH_TIMEOUT = 300.0
+WORKER_TIMEOUT = 90.0
+"""Seconds that the worker may take longer than Airflow."""
 
 
 class AlreadyRunning(AirloomError):
@@ -125,13 +127,21 @@ def _stop(installation: Installation) -> bool:
 
 
 def _migrate_store(installation: Installation) -> None:
+    import psycopg
+
     from airloom.store.migrate import ensure_task_role, migrate
 
     store = databases(installation).store
     migrate(store)
     server = embedded_server(installation)
     administrator = server.address("airloom") if installation.embedded else store
-    installation.state.task_database_url = ensure_task_role(administrator, installation.state.task_password)
+    try:
+        installation.state.task_database_url = ensure_task_role(administrator, installation.state.task_password)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ConfigurationError(
+            f"The role of AIRLOOM_DATABASE_URL may not make the role of tasks: {error.diag.message_primary}",
+            hint="Let an administrator run: alter role … createrole",
+        ) from error
 
 
 def _prepare_airflow(installation: Installation) -> None:
@@ -174,13 +184,15 @@ def _wait_for_health(installation: Installation, manager: subprocess.Popen[bytes
             for part in ("scheduler", "triggerer", "dag_processor")
             if not _beats_since(health.get(part, {}).get(f"latest_{part}_heartbeat"), began)
         ]
+        if not missing:
+            limit = min(limit, time.monotonic() + WORKER_TIMEOUT)
         if not Supervisor(installation.home, installation.state.identity).is_steady("worker"):
             missing.append("worker")
         if not missing:
             return
         time.sleep(0.2)
     logs = "\n".join(f"{path}:\n{tail(path)}" for path in (installation.logs / f"{part}.log" for part in missing))
-    raise SystemFault(f"Not healthy after {HEALTH_TIMEOUT:.0f} s: {', '.join(missing)}. The end of the logs:\n{logs}")
+    raise SystemFault(f"These parts do not get healthy: {', '.join(missing)}. The end of their logs:\n{logs}")
 
 
 def _beats_since(heartbeat: str | None, began: datetime) -> bool:
