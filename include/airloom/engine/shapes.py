@@ -6,6 +6,7 @@ hundredth would cost as much as the hundred before it.
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 
 from airloom.engine.reading import quoted, select_cast
@@ -78,12 +79,5 @@ class Shapes:
 def plain_message(error: Exception) -> str:
     """Return what DuckDB says, without its prefix, the position and the text of the query."""
     text = str(error).split("\n\nLINE ")[0].split("\nLINE ")[0]
-    for prefix in (
-        "Binder Error: ",
-        "Catalog Error: ",
-        "Parser Error: ",
-        "Conversion Error: ",
-        "Invalid Input Error: ",
-    ):
-        text = text.removeprefix(prefix)
+    text = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", text)
     return " ".join(text.split())

@@ -131,6 +131,8 @@ class _Session:
         with _blamed(node.id):
             copy = made.copy_to()
             target = self.work.files.resolve(copy.path)
+            if os.path.isdir(target):
+                raise ConfigurationError(f"{copy.path!r} is a folder", field="path", hint="name a file in it")
             folder = part_folder(target)
         self.stack.callback(shutil.rmtree, folder, ignore_errors=True)
         self.copies[node.id] = (copy, folder, target)
