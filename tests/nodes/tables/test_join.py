@@ -19,8 +19,12 @@ TYPES = {"k": "INTEGER", "m": "INTEGER", "v": "INTEGER"}
 HOW: list[How] = ["inner", "left", "right", "outer", "semi", "anti"]
 
 
+def made(**config: Any) -> Join:
+    return Join.model_validate(config)
+
+
 def join(left: Any, right: Any, **config: Any) -> Answer:
-    return run_table(Join.model_validate(config), left=left, right=right)["rows"]
+    return run_table(made(**config), left=left, right=right)["rows"]
 
 
 def counted(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -108,7 +112,7 @@ def test_a_missing_key_is_named_with_its_side() -> None:
     assert (caught.value.field, caught.value.hint) == ("on/0", "did you mean 'idd'?")
     with pytest.raises(ColumnError) as caught:
         join([{"id": 1}], [{"id": 1}], on=["id", ["x", "id"]])
-    assert (caught.value.message, caught.value.field) == ("the left table has no column 'x'", "on/1/0")
+    assert (caught.value.message, caught.value.field) == ("the left table has no column 'x'", "on/1")
 
 
 def test_keys_of_different_types_are_refused() -> None:
@@ -122,10 +126,10 @@ def test_keys_of_different_types_are_refused() -> None:
 def test_a_fault_on_the_known_side_is_found_though_the_other_is_unknown() -> None:
     known, unknown = Relation("a.rows", {"id": "INTEGER"}), Relation("b.rows")
     with pytest.raises(ColumnError):
-        Join(on=["x"]).query(known, unknown)
+        made(on=["x"]).query(known, unknown)
     with pytest.raises(ColumnsUnknown):
-        Join(on=["id"]).query(known, unknown)
-    assert "SEMI JOIN" in Join(on=["id"], how="semi").query(unknown, known).sql("duckdb")
+        made(on=["id"]).query(known, unknown)
+    assert "SEMI JOIN" in made(on=["id"], how="semi").query(unknown, known).sql("duckdb")
 
 
 @pytest.mark.parametrize(
@@ -133,8 +137,9 @@ def test_a_fault_on_the_known_side_is_found_though_the_other_is_unknown() -> Non
     [
         ({}, "a join of sort inner needs `on`"),
         ({"how": "cross", "on": ["a"]}, "a cross join has no key"),
-        ({"on": [["a", "b", "c"]]}, "at most 2 items"),
-        ({"on": [["a"]]}, "Field required"),
+        ({"on": [["a", "b", "c"]]}, "a key is a name that both tables have"),
+        ({"on": ["a", 5]}, "a key is a name that both tables have"),
+        ({"on": [["a", ""]]}, "at least 1 character"),
         ({"on": ["a"], "how": "full"}, "Input should be"),
     ],
 )

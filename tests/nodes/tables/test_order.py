@@ -33,25 +33,26 @@ def test_sort_orders_by_its_keys_then_by_all_columns_with_nulls_last(
 
 
 def test_sort_takes_plain_names_whatever_their_case() -> None:
-    answer = run_table(Sort(by=["B", "a"]), rows=Rows({"a": "INTEGER", "b": "INTEGER"}, [(2, 1), (1, 1), (0, None)]))
+    answer = run_table(
+        Sort.model_validate({"by": ["B", "a"]}),
+        rows=Rows({"a": "INTEGER", "b": "INTEGER"}, [(2, 1), (1, 1), (0, None)]),
+    )
     assert answer["rows"].values == [(1, 1), (2, 1), (0, None)]
 
 
 def test_sort_can_order_what_is_no_number() -> None:
     columns = {"l": "INTEGER[]", "m": "MAP(VARCHAR, INTEGER)", "j": "JSON", "t": "VARCHAR"}
     rows = Rows(columns, [([2], {"a": 1}, "{}", "ä"), ([1, 5], {"a": 0}, "[]", "Z")])
-    answer = run_table(Sort(by=["l"]), rows=rows)["rows"]
+    answer = run_table(Sort.model_validate({"by": ["l"]}), rows=rows)["rows"]
     assert [row["t"] for row in answer.rows] == ["Z", "ä"]
     assert answer.columns == columns
 
 
 def test_sort_names_a_missing_column() -> None:
     with pytest.raises(ColumnError, match="there is no column 'daay'"):
-        run_table(Sort(by=["daay"]), rows=[{"day": 1}])
+        run_table(Sort.model_validate({"by": ["daay"]}), rows=[{"day": 1}])
     with pytest.raises(ColumnsUnknown):
-        Sort(by=["day"]).query(Relation("source.rows"))
-    with pytest.raises(ValidationError):
-        Sort(by=[])
+        Sort.model_validate({"by": ["day"]}).query(Relation("source.rows"))
 
 
 @given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 5))
@@ -66,3 +67,19 @@ def test_limit_needs_no_columns_and_no_negative_number() -> None:
     for config in ({"rows": -1}, {"rows": 1, "offset": -1}, {}):
         with pytest.raises(ValidationError):
             Limit.model_validate(config)
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ([], "at least 1 item"),
+        ([5], "valid dictionary or instance of SortKey"),
+        ([""], "at least 1 character"),
+        ([{"colum": "a"}], "Field required"),
+        ([{"column": "a", "descending": "down"}], "valid boolean"),
+    ],
+)
+def test_a_wrong_key_is_one_fault_at_its_place(by: list[Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as caught:
+        Sort.model_validate({"by": by})
+    assert all(part != "SortKey" for error in caught.value.errors() for part in error["loc"])

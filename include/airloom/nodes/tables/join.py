@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from airloom.engine.relation import family, identifier
 from airloom.engine.types import clashing_names
@@ -24,10 +24,21 @@ Pair = tuple[str, str]
 How = Literal["inner", "left", "right", "outer", "semi", "anti", "cross"]
 
 
+def _pair(given: Any) -> Any:
+    if isinstance(given, str):
+        return given, given
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ValueError("a key is a name that both tables have, or [left, right]")
+    return given
+
+
+Key = tuple[Column, Column]
+
+
 class Join(Table):
     """Match the rows of two tables by columns that are equal; null equals nothing."""
 
-    on: list[Column | Annotated[tuple[Column, Column], Field(title="Left and right column")]] = Field(
+    on: list[Annotated[Key, BeforeValidator(_pair, json_schema_input_type=Column | Key)]] = Field(
         [], description="Columns that have to be equal: a name that both tables have, or [left, right]"
     )
     how: How = Field(
@@ -78,7 +89,7 @@ class Join(Table):
 
     def query(self, left: Relation, right: Relation) -> Query:
         left, right = left.aliased("left"), right.aliased("right")
-        pairs = [self._pair(at, left, right) for at in range(len(self.on))]
+        pairs = [self._names(at, left, right) for at in range(len(self.on))]
         equal = [exp.EQ(this=left[ours], expression=right[theirs]) for ours, theirs in pairs]
         matches = exp.and_(*equal) if equal else None
         if self.how in ("semi", "anti"):
@@ -88,16 +99,13 @@ class Join(Table):
         chosen = self._columns(left, right, pairs)
         return left.select(chosen).join(right.table(), on=matches, join_type=how, copy=False)
 
-    def _pair(self, at: int, left: Relation, right: Relation) -> Pair:
-        entry = self.on[at]
-        if isinstance(entry, str):
-            ours, theirs = left.resolve(entry, f"on/{at}"), right.resolve(entry, f"on/{at}")
-        else:
-            ours, theirs = left.resolve(entry[0], f"on/{at}/0"), right.resolve(entry[1], f"on/{at}/1")
+    def _names(self, at: int, left: Relation, right: Relation) -> Pair:
+        field = f"on/{at}"
+        ours, theirs = left.resolve(self.on[at][0], field), right.resolve(self.on[at][1], field)
         if left.known and right.known and family(left.type_of(ours)) != family(right.type_of(theirs)):
             raise ConfigurationError(
                 f"{ours!r} on the left is {left.type_of(ours)}, {theirs!r} on the right {right.type_of(theirs)}",
-                field=f"on/{at}",
+                field=field,
                 hint="cast one of them before the join",
             )
         return ours, theirs

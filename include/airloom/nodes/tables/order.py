@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from airloom.nodes.sdk import Column, Example, Model, Query, Relation, Table, ordered
 
@@ -14,10 +16,14 @@ class SortKey(Model):
     descending: bool = Field(False, description="The greatest first")
 
 
+def _named(given: Any) -> Any:
+    return {"column": given} if isinstance(given, str) else given
+
+
 class Sort(Table, order="gives"):
     """Order the rows; nulls come last in both directions."""
 
-    by: list[Column | SortKey] = Field(
+    by: list[Annotated[SortKey, BeforeValidator(_named, json_schema_input_type=Column | SortKey)]] = Field(
         min_length=1,
         description="Columns, the first one decides; rows that are equal in all of them are ordered by the others",
     )
@@ -46,10 +52,9 @@ class Sort(Table, order="gives"):
     )
 
     def query(self, rows: Relation) -> Query:
-        keys = [SortKey(column=key) if isinstance(key, str) else key for key in self.by]
-        chosen = [ordered(rows[key.column], descending=key.descending) for key in keys]
+        chosen = [ordered(rows[key.column], descending=key.descending) for key in self.by]
         # Ties are broken by all columns: a limit that follows keeps the same rows in every run.
-        named = {rows.resolve(key.column) for key in keys}
+        named = {rows.resolve(key.column) for key in self.by}
         rest = [ordered(rows[name]) for name in rows.columns if name not in named]
         return rows.select().order_by(*chosen, *rest, copy=False)
 
