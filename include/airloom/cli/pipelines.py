@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -40,6 +42,7 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Check documents, and make each the current version of its pipeline. Ends with 1 where one has an error."""
+    load_airflow()
     from airloom.dags import platform
     from airloom.dags.publishing import Published, publish
 
@@ -74,6 +77,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Start a run of a pipeline's current version."""
+    load_airflow()
     from airloom.dags import platform
     from airloom.dags.runs import nodes_of_run, start_run
     from airloom.spec.params import parse_given
@@ -166,6 +170,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Publish an earlier version of a pipeline again, as a new one."""
+    load_airflow()
     from airloom.dags.publishing import rollback
 
     with open_store() as store:
@@ -186,6 +191,7 @@ def archive(
     as_json: AsJson = False,
 ) -> None:
     """Take a pipeline out of Airflow; its versions are kept, and publishing it again brings it back."""
+    load_airflow()
     from airloom.dags.publishing import archive
 
     with open_store() as store:
@@ -215,6 +221,13 @@ def export(
         console.out(text, end="", highlight=False)
     else:
         output.write_text(text, encoding="utf-8")
+
+
+def load_airflow() -> None:
+    """Import Airflow so that its log leaves standard output to the command's answer."""
+    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
+    with contextlib.redirect_stdout(sys.stderr):
+        import airflow.models  # noqa: F401
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ IMPORTED_BY_TASKS = (
     "airloom.dags.bundle",
     "airloom.dags.factory",
     "airloom.dags.outcome",
+    "airloom.dags.surroundings",
+    "airloom.runtime.step",
     "psycopg",
 )
 
