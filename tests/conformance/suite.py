@@ -1,0 +1,134 @@
+"""The documents of the suite, and the form in which their runs are compared, wherever they ran."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from airloom.checks.check import check
+from airloom.checks.facts import Facts
+from airloom.engine.storage import Files
+from airloom.plan.build import build_plan
+from airloom.plan.plan import Plan
+from airloom.spec.configuration import Configuration
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DATA = "tests/conformance/data"
+NODES = HERE / "nodes"
+SAMPLE = 1000
+"""Rows of a table that are compared: more than any document makes."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A document, and how each of its nodes has to end: state, fired ports, rows of the tables that fired."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Return the id of the document."""
+        return self.path.stem
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """Return the document."""
+        return dict(json.loads(self.path.read_text()))
+
+    @cached_property
+    def expected(self) -> dict[str, Any]:
+        """Return what the companion file says."""
+        return dict(json.loads(self.path.with_suffix(".expected.json").read_text()))
+
+    def grouped(self, grouping: str) -> dict[str, Any]:
+        """Return the document with a grouping of its own."""
+        return {**self.document, "settings": {**self.document.get("settings", {}), "grouping": grouping}}
+
+
+def cases() -> list[Case]:
+    """Return all documents, the written ones and the drawn ones, by name."""
+    found = [path for path in (HERE / "documents").rglob("*.json") if not path.name.endswith(".expected.json")]
+    return [Case(path) for path in sorted(found, key=lambda path: path.name)]
+
+
+def plan_of(document: Mapping[str, Any], settings: Configuration) -> Plan:
+    """Return the plan of a document that has no problems."""
+    report = check(document, Facts(files=Files.of(settings)))
+    assert report.resolved is not None, [str(problem) for problem in report.problems]
+    return build_plan(report.resolved)
+
+
+@dataclass
+class Ending:
+    """How a run ended: its nodes, and the files that it wrote."""
+
+    nodes: dict[str, dict[str, Any]]
+    files: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Return what companion files hold: state, fired ports, and rows by port."""
+        found: dict[str, Any] = {}
+        for node, ended in self.nodes.items():
+            found[node] = {"state": ended["state"], "fired": ended["fired"]}
+            rows = {port: _rows(output) for port, output in ended["outputs"].items()}
+            if known := {port: count for port, count in rows.items() if count is not None}:
+                found[node]["rows"] = known
+        return found
+
+
+def ending(reports: Mapping[str, Mapping[str, Any]], out: Path) -> Ending:
+    """Return how a run ended, by `airloom.runtime.trial.node_report` of each node, in a form that can be compared.
+
+    Rows are sorted, for a table has no order; what names the folder or the moment of the run is taken away.
+    """
+    nodes = {}
+    for node, report in reports.items():
+        outputs = {port: _comparable(output) for port, output in report["outputs"].items()}
+        error = {key: value for key, value in (report["error"] or {}).items() if key != "trace"}
+        nodes[node] = {
+            "state": report["state"],
+            "fired": list(report["fired"]),
+            "outputs": _placeless(outputs, out),
+            "error": _placeless(error, out),
+        }
+    return Ending(nodes, written_files(out))
+
+
+def written_files(folder: Path) -> dict[str, list[str]]:
+    """Return the rows of each file below a folder, sorted, as text."""
+    import duckdb
+
+    found = {}
+    for path in sorted(folder.rglob("*")) if folder.exists() else []:
+        if path.is_dir():
+            continue
+        if path.suffix == ".parquet":
+            rows = [repr(row) for row in duckdb.read_parquet(str(path)).fetchall()]
+        else:
+            rows = path.read_text().splitlines()
+        found[str(path.relative_to(folder))] = sorted(rows)
+    return found
+
+
+def _comparable(output: Mapping[str, Any]) -> dict[str, Any]:
+    if output["kind"] != "table":
+        return {"kind": output["kind"], "value": output["value"]}
+    rows = sorted(json.dumps(row, sort_keys=True) for row in output["sample"])
+    return {"kind": "table", "columns": output["columns"], "rows": rows}
+
+
+def _placeless(value: Any, out: Path) -> Any:
+    return json.loads(json.dumps(value).replace(str(out), "OUT"))
+
+
+def _rows(output: Mapping[str, Any]) -> int | None:
+    if output["kind"] == "table":
+        return len(output["rows"])
+    value = output["value"]
+    return value["rows"] if isinstance(value, dict) and value.keys() == {"rows", "target"} else None
