@@ -46,7 +46,7 @@ def check(data: object, facts: Facts | None = None) -> Report:
     if document is None:
         return Report(None, problems)
     problems.extend(check_schemas(document.params))
-    _check_pool(document, facts, problems)
+    _check_settings(document, facts, problems)
     places = _places(data)
     nodes = _check_nodes(document, places, facts, problems)
     wires, order = check_graph(document, nodes, problems)
@@ -102,7 +102,16 @@ def _check_nodes(
     return found
 
 
-def _check_pool(document: Document, facts: Facts, problems: list[Problem]) -> None:
+def _check_settings(document: Document, facts: Facts, problems: list[Problem]) -> None:
+    if document.settings.engine == "spark":
+        problems.append(
+            Problem(
+                "engine.unsupported",
+                "tables cannot run on Spark yet",
+                pointer="/settings/engine",
+                hint="leave settings.engine out",
+            )
+        )
     pool = document.settings.pool
     if pool and facts.pools is not None and pool not in facts.pools:
         problems.append(
