@@ -217,6 +217,31 @@ def test_the_same_try_twice_at_once_appends_once(warehouse: Warehouse) -> None:
     assert len(content(warehouse)) == 2
 
 
+@pytest.mark.parametrize("config", MODES, ids=lambda config: config["mode"])
+def test_a_try_waits_for_one_that_is_still_at_it(warehouse: Warehouse, config: dict[str, Any]) -> None:
+    warehouse.write(OLD, run={"run_id": "run_0"}, **config)
+    rows = pa.Table.from_pylist(NEW)
+    later: list[Any] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        work = threading.Thread(target=lambda: later.append(warehouse.write(rows, run={"attempt": 2}, **config)))
+        started.append(work)
+        work.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        # An upsert collides at its end alone.
+        while config["mode"] != "upsert" and not later and warehouse.query(waiting) == [(0,)]:
+            pass
+        yield from rows.to_batches()
+
+    started: list[threading.Thread] = []
+    node = PostgresWrite.model_validate({"connection": "warehouse", "table": "target", **config})
+    first = node.run(Batches(rows.schema, batches()), warehouse.context())
+    started[0].join()
+    assert later == [first]
+    expected = {"append": [*OLD, *NEW], "replace": NEW, "upsert": [OLD[0], *NEW]}[config["mode"]]
+    assert sorted(content(warehouse), key=str) == sorted([(row["id"], row["name"]) for row in expected], key=str)
+
+
 def test_readers_never_see_a_half_state(warehouse: Warehouse) -> None:
     def rows(number: int) -> pa.Table:
         return pa.table({"id": range(5000), "name": [str(number)] * 5000})
