@@ -130,7 +130,7 @@ def test_the_connection_warehouse_reaches_the_warehouse_and_no_other_database(in
         assert session.execute("select 1 from pg_extension where extname = 'vector'").fetchone() == (1,)
     for database in ("airloom", "airflow"):
         with pytest.raises(psycopg.OperationalError, match="permission denied"):
-            psycopg.connect(plain(installation.warehouse_url).replace("/warehouse", f"/{database}"))
+            psycopg.connect(plain(installation.warehouse_url).removesuffix("warehouse") + database)
 
 
 def test_every_part_is_healthy(installation: Running) -> None:
