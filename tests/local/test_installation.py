@@ -128,3 +128,9 @@ def test_without_an_installation_the_environment_stays(tmp_path: Path, monkeypat
 def test_a_variable_of_several_lines_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="AIRLOOM_PATHS holds a line break"):
         write_environment(tmp_path, {"AIRLOOM_PATHS": "[\n]"})
+
+
+def test_the_home_of_another_shell_has_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRLOOM_HOME", str(tmp_path / "of this process"))
+    opened = Installation.open(variables={"AIRLOOM_ROOT": str(tmp_path)})
+    assert opened.home == tmp_path / ".airloom"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from airloom.spec.configuration import Configuration
+from airloom.spec.configuration import read_configuration
 from airloom.spec.error import ConfigurationError, SystemFault
 
 DEFAULT_PORT = 8080
@@ -202,8 +202,9 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _root_and_home(variables: Mapping[str, str]) -> tuple[Path, Path]:
-    settings = Configuration.model_validate(
-        {name: variables[key] for name in ("root", "home") if (key := f"AIRLOOM_{name.upper()}") in variables}
+    # Both are given, so that this process's own environment has no say where `variables` are another's.
+    settings = read_configuration(
+        root=variables.get("AIRLOOM_ROOT") or Path.cwd(), home=variables.get("AIRLOOM_HOME") or None
     )
     return settings.root.absolute(), settings.home_folder
 
