@@ -13,7 +13,7 @@ from airloom.local.client import ApiError, Client
 from airloom.local.databases import databases
 from airloom.local.installation import Installation
 from airloom.local.lifecycle import client
-from airloom.spec.configuration import Configuration
+from airloom.spec.configuration import read_configuration
 from airloom.spec.error import DataError, SystemFault
 
 if TYPE_CHECKING:
@@ -124,6 +124,5 @@ def _written(node: NodeRun) -> dict[str, Any]:
 
 
 def _folder(installation: Installation) -> Path:
-    return Configuration.model_validate(
-        {"root": installation.root, "pipelines": installation.given.get("AIRLOOM_PIPELINES")}
-    ).pipelines_folder
+    given = installation.given.get("AIRLOOM_PIPELINES")
+    return read_configuration(root=installation.root, pipelines=given).pipelines_folder

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from airloom.spec.error import ConfigurationError
 
 
 class Configuration(BaseSettings):
@@ -65,7 +69,21 @@ class Configuration(BaseSettings):
         return [path if "://" in path else str((self.root / path).absolute()) for path in given]
 
 
+def read_configuration(**given: Any) -> Configuration:
+    """Return the given settings with those of the environment behind them; raise ConfigurationError for a wrong one."""
+    try:
+        return Configuration(**given)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        name, message = str(fault["loc"][0]), fault["msg"]
+    except SettingsError as error:
+        # What is no JSON; the name of the field is the only word in quotes that the message starts with.
+        name, message = str(error).split('"')[1], "this is no JSON"
+    hint = Configuration.model_fields[name].description
+    raise ConfigurationError(message[0].lower() + message[1:], field=f"AIRLOOM_{name.upper()}", hint=hint)
+
+
 @functools.cache
 def configuration() -> Configuration:
-    """Return this process's settings, read once."""
-    return Configuration()
+    """Return this process's settings, read once; raise ConfigurationError where one is wrong."""
+    return read_configuration()

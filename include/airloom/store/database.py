@@ -8,7 +8,8 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Engine, ExceptionContext
+from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError
 
 from airloom.spec.error import ConfigurationError
 from airloom.store.records import StoreUnavailable
@@ -24,7 +25,7 @@ def open_engine(url: str, **options: Any) -> Engine:
     PostgreSQL can't hold; no error shows a statement's parameters.
     """
     engine = create_engine(
-        url,
+        _address(url),
         json_serializer=to_json,
         hide_parameters=True,
         connect_args={"connect_timeout": 10, "application_name": "airloom"},
@@ -32,6 +33,17 @@ def open_engine(url: str, **options: Any) -> Engine:
     )
     event.listen(engine, "handle_error", _translate)
     return engine
+
+
+def _address(url: str) -> URL:
+    """Return the URL with the driver that is used here; raise ConfigurationError without repeating what is wrong."""
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        address = None
+    if address is None or address.get_backend_name() not in ("postgresql", "postgres"):
+        raise ConfigurationError("the address of the store is no valid URL of a PostgreSQL database") from None
+    return address.set(drivername="postgresql+psycopg")
 
 
 def _translate(context: ExceptionContext) -> None:

@@ -192,7 +192,8 @@ class Store:
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
-            raise NotFound(f"pipeline {pipeline!r} has no " + ("version" if number is None else f"version {number}"))
+            newest = self.pipeline(pipeline).version
+            raise NotFound(f"pipeline {pipeline!r} has no version {number}", hint=f"the newest is version {newest}")
         return StoredVersion(**row._mapping)
 
     def version_at(self, pipeline: str, revision: int) -> StoredVersion:
@@ -360,17 +361,12 @@ class Store:
 
     # How nodes ran
 
-    def record_node_runs(self, runs: Sequence[NodeRun]) -> None:
-        """Keep how nodes ended; what was kept of the same node of the same run is replaced."""
-        if not runs:
-            return
-        statement = insert(NodeRunRow)
-        key = ("dag_id", "run_id", "node", "map_index")
-        replaced = {name: column for name, column in statement.excluded.items() if name not in key}
+    def record_node_runs(self, dag_id: str, run_id: str, runs: Sequence[NodeRun]) -> None:
+        """Keep how the nodes of a DAG run ended, in place of what was kept of it: a cleared run ends again."""
         with self._engine.begin() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=key, set_=replaced), [asdict(run) for run in runs]
-            )
+            connection.execute(delete(NodeRunRow).where(NodeRunRow.dag_id == dag_id, NodeRunRow.run_id == run_id))
+            if runs:
+                connection.execute(insert(NodeRunRow).on_conflict_do_nothing(), [asdict(run) for run in runs])
 
     def node_runs(self, dag_id: str, run_id: str) -> list[NodeRun]:
         """Return how the nodes of a DAG run ended, by node and map index."""
