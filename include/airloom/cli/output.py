@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import date
 from enum import IntEnum
 from typing import Any
 
@@ -30,8 +31,12 @@ class Exit(IntEnum):
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value to standard output, for scripts: `--json`."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    """Print one JSON value to standard output, for scripts: `--json`; times as ISO 8601."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_as_text) + "\n")
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def print_error(error: AirloomError) -> Exit:

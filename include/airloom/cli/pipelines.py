@@ -219,8 +219,11 @@ def export(
         text = write_text(store.version(pipeline, number).document, "json" if as_json else form)
     if output is None:
         console.out(text, end="", highlight=False)
-    else:
+        return
+    try:
         output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from None
 
 
 def load_airflow() -> None:
