@@ -61,7 +61,8 @@ def reading(sql):
 
     None where it cannot be parsed.
     """
-    answer = json.loads(duckdb.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()[0])
+    [(text,)] = duckdb.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
+    answer = json.loads(text)
     if answer["error"]:
         assert answer["error_type"] == "parser", answer
         return None

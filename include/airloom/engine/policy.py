@@ -131,17 +131,14 @@ _ADVICE: dict[type[exp.Expr], tuple[str, str]] = {
     exp.TableSample: ("a sample", "use the sample node, which takes the same rows each time"),
     exp.Window: ("a window (OVER …)", "use the formula of a node that allows windows, or the sql node"),
 }
-_CLOCK = (
-    exp.CurrentDate,
-    exp.CurrentTime,
-    exp.CurrentTimestamp,
-    exp.CurrentDatetime,
-    exp.Localtime,
-    exp.Localtimestamp,
-)
 _ADVICE_ONLY = frozenset({exp.Columns, exp.Exists})
 _OTHER_NAMES = {"listagg": ("string_agg",)}
-_CLOCK_NAMES = frozenset(_words("now today current_date current_timestamp current_time get_current_timestamp"))
+_CLOCK_NAMES = frozenset(
+    _words(
+        "now today current_date current_datetime current_time current_timestamp get_current_timestamp localtime "
+        "localtimestamp"
+    )
+)
 _CHANCE_NAMES = frozenset(_words("random rand uuid gen_random_uuid uuidv4 uuidv7 setseed"))
 
 

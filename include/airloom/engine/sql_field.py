@@ -179,9 +179,12 @@ def _one_statement(text: str, *, longest: int | None = MAX_TEXT, deepest: int = 
     if longest is not None and len(text) > longest:
         raise SqlFieldError(f"SQL has at most {longest:,} characters")
     try:
-        tokens = DuckDB().tokenize(text)
+        dialect = DuckDB()
+        # An index stays as it is written: sqlglot would count from 0 in the tree, but for some types only.
+        dialect.INDEX_OFFSET = 0
+        tokens = dialect.tokenize(text)
         _check_nesting(tokens, deepest)
-        statements = DuckDB().parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
+        statements = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
     except TokenError:
         raise SqlFieldError(
             "this cannot be read as SQL: a quote or a comment is not closed", hint=_hint(text)
@@ -193,6 +196,8 @@ def _one_statement(text: str, *, longest: int | None = MAX_TEXT, deepest: int = 
     found = [statement for statement in statements if statement is not None]
     if len(found) != 1 or not isinstance(found[0], exp.Expr):
         raise SqlFieldError("one statement is needed here", hint="leave out the semicolon and what follows it")
+    for bracket in found[0].find_all(exp.Bracket):
+        bracket.set("offset", DuckDB.INDEX_OFFSET)
     return found[0]
 
 
@@ -231,7 +236,7 @@ def _filled(tree: exp.Expr, values: Sequence[Any]) -> exp.Expr:
         if isinstance(node, exp.In):
             return _filled_in(node, values, placed)
         index = _index(node)
-        if index is None or index >= len(values):
+        if index is None or index >= len(values) or isinstance(node.parent, exp.Star):
             return node
         placed.add(index)
         return literal(values[index])
