@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -358,12 +359,15 @@ def test_node_runs_are_kept_and_replaced(store: Store) -> None:
         statistics={"bytes": 5}, attempt=2, started_at=now, ended_at=ended, seconds=2.0, rows=3,
     )  # fmt: skip
     mapped = NodeRun("sales", "r1", "a", "skipped", map_index=1)
-    store.record_node_runs([failed])
-    assert store.node_runs("sales", "r1") == [failed]
-    store.record_node_runs([done, mapped])
+    other = NodeRun("sales", "r1", "b", "not_run")
+    store.record_node_runs("sales", "r1", [failed, other])
+    store.record_node_runs("sales", "r2", [replace(failed, run_id="r2")])
+    assert store.node_runs("sales", "r1") == [failed, other]
+    store.record_node_runs("sales", "r1", [done, mapped])
     assert store.node_runs("sales", "r1") == [done, mapped]
-    assert store.node_runs("sales", "r2") == []
-    store.record_node_runs([])
+    assert store.node_runs("sales", "r2") == [replace(failed, run_id="r2")]
+    store.record_node_runs("sales", "r1", [])
+    assert store.node_runs("sales", "r1") == []
 
 
 def test_a_lock_is_held_by_one(store: Store, store_url: str) -> None:

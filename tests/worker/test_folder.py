@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from airloom.dags.publishing import Published
 from airloom.spec.document import read_document
@@ -292,13 +293,14 @@ class TestBrokenFiles:
         assert (refused.pointer, refused.hint) == ("/id", "elsewhere")
         assert list(bench.live()) == ["good"]
 
-    def test_a_lost_store_is_no_problem_of_the_file(self, bench: Bench) -> None:
+    @pytest.mark.parametrize("error", [StoreUnavailable("gone"), OperationalError("select 1", {}, Exception("gone"))])
+    def test_a_lost_database_is_no_problem_of_the_file(self, bench: Bench, error: Exception) -> None:
         def lose(*arguments: Any, **named: Any) -> Published:
-            raise StoreUnavailable("gone")
+            raise error
 
         bench.write("sales.json")
         bench.publish = lose
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(type(error)):
             bench.look()
         bench.publish = publish
         bench.look(1)

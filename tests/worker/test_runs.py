@@ -66,7 +66,7 @@ def test_a_run_that_was_cleared_and_ended_again_replaces_what_was_kept(store: St
     keep_node_runs(store, payload)
     airflow["nodes"] = [NodeState(node="b", task="b", state="success")]
     keep_node_runs(store, payload)
-    assert [(run.node, run.state, run.error) for run in store.node_runs("sales", "r1")][1] == ("b", "success", None)
+    assert [(run.node, run.state, run.error) for run in store.node_runs("sales", "r1")] == [("b", "success", None)]
 
 
 def test_a_run_that_was_deleted_leaves_nothing(store: Store, airflow: dict[str, Any]) -> None:

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -22,7 +24,8 @@ from airloom.store.lookup import plain
 from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
 from airloom.worker import worker
-from airloom.worker.worker import Job, clean_up, drain, work
+from airloom.worker.folder import Folder
+from airloom.worker.worker import Job, clean_up, drain, jobs_of, work
 
 
 @contextmanager
@@ -159,6 +162,34 @@ class TestLostDatabase:
             store.outbox.enqueue("mail", {"n": 2})
             wait_until(lambda: handled == [1, 2])
         assert "Traceback" not in caplog.text
+
+
+def test_files_and_runs_are_never_looked_at_at_once(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both use Airflow's models, whose imports in two threads wait for each other for ever."""
+    busy = threading.Lock()
+    overlaps: list[str] = []
+    turns: Counter[str] = Counter()
+
+    def use_airflow(name: str) -> None:
+        if not busy.acquire(blocking=False):
+            overlaps.append(name)
+            return
+        time.sleep(0.02)
+        turns[name] += 1
+        busy.release()
+
+    monkeypatch.setattr(Folder, "synchronise", lambda folder: use_airflow("folder"))
+    monkeypatch.setattr(worker, "keep_node_runs", lambda store, payload: use_airflow("runs"))
+    for _ in range(20):
+        store.outbox.enqueue("run_ended", {})
+    stopping = threading.Event()
+    settings = Configuration(root=tmp_path)
+    jobs = [replace(job, every=0.01) for job in jobs_of(store, settings, stopping) if job.name != "clean-up"]
+    with working(*jobs):
+        wait_until(lambda: turns["runs"] == 20 and turns["folder"] > 5)
+    assert overlaps == []
 
 
 def test_clean_up_is_done_by_one(store: Store, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from airloom.spec.error import AirloomError
 from airloom.store.records import Event
 from airloom.store.tables import EventRow
 
-ATTEMPTS = 8
+ATTEMPTS = 12
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=15)
 

@@ -18,6 +18,7 @@ from airloom.spec.problem import Problem
 from airloom.store.database import open_engine, to_json
 from airloom.store.files import Files
 from airloom.store.outbox import Outbox
+from airloom.store.ownership import archive_others_of, comes_from_file, refuse_other_place
 from airloom.store.records import (
     Changes,
     ConflictError,
@@ -94,11 +95,11 @@ class Store:
         with self._engine.connect() as connection, connection.begin() as transaction:
             revision = _raise_revision(connection)
             current = _current(connection, identifier)
-            _refuse_other_place(current, identifier, source, path)
+            refuse_other_place(current, identifier, source, path)
             same = current is not None and (current.hash, current.plan_hash) == (digest, plan_digest)
             number = 1 if current is None else current.version + (not same)
             kept = {"document": document, "plan": {**plan, "version": number}, "hash": digest}
-            others = _archive_others_of(connection, path, identifier, revision, author) if path is not None else 0
+            others = archive_others_of(connection, path, identifier, revision, author) if path is not None else 0
             if current is not None and same and not current.archived:
                 if not others:
                     transaction.rollback()
@@ -247,7 +248,7 @@ class Store:
                 select(PipelineRow.path).where(PipelineRow.id == pipeline, ~PipelineRow.archived)
             ).scalar_one_or_none()
             if place is not None:
-                raise _comes_from_file(pipeline, place)
+                raise comes_from_file(pipeline, place)
             row = connection.execute(statement.returning(DraftRow)).one_or_none()
         if row is None:
             self._raise_conflict(pipeline)
@@ -429,40 +430,6 @@ def _version(pipeline: str, row: AnyRow, kept: dict[str, Any]) -> StoredVersion:
         message=row.message,
         created_at=row.created_at,
         **kept,
-    )
-
-
-def _archive_others_of(connection: Connection, path: str, pipeline: str, revision: int, author: str) -> int:
-    others = (
-        update(PipelineRow)
-        .where(PipelineRow.path == path, PipelineRow.id != pipeline, ~PipelineRow.archived)
-        .values(archived=True, revision=revision, updated_by=author, updated_at=func.now())
-    )
-    return connection.execute(others).rowcount
-
-
-def _refuse_other_place(current: AnyRow | None, pipeline: str, source: Source, path: str | None) -> None:
-    if current is None or current.archived or (current.source, current.path) == (source, path):
-        return
-    if source == "api":
-        raise _comes_from_file(pipeline, current.path)
-    if current.source == "api":
-        raise ConfigurationError(
-            f"the pipeline {pipeline!r} was published from the builder or by the API, and the file {path!r} has its id",
-            field="id",
-            hint="give the file's pipeline another id, or archive the other one",
-        )
-    raise ConfigurationError(
-        f"the files {current.path!r} and {path!r} have the same pipeline id {pipeline!r}",
-        field="id",
-        hint="give one of them another id",
-    )
-
-
-def _comes_from_file(pipeline: str, path: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the pipeline {pipeline!r} comes from the file {path!r}",
-        hint="edit the file, copy the pipeline under another id, or detach it from its file",
     )
 
 

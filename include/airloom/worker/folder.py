@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import OperationalError
+
 from airloom.spec.error import AirloomError
 from airloom.spec.problem import Problem, errors, pointer
 from airloom.store.records import StoredFile, StoreUnavailable
@@ -152,7 +154,8 @@ class Folder:
         message = f"from the file {path}"
         try:
             result = self._publish(self._store, data, author=AUTHOR, message=message, source="file", path=path)
-        except StoreUnavailable:
+        except (StoreUnavailable, OperationalError):
+            # A database that is away, the store's or Airflow's, says nothing about the file.
             raise
         except AirloomError as error:
             at = pointer(error.field) if error.field and not error.node else ""

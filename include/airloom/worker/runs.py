@@ -28,7 +28,7 @@ def keep_node_runs(store: Store, payload: dict[str, Any]) -> None:
         return
     version = store.version_at(pipeline, run.revision)
     states = platform.node_results(pipeline, run_id, version.plan)
-    store.record_node_runs([_node_run(version, run_id, state) for state in states])
+    store.record_node_runs(pipeline, run_id, [_node_run(version, run_id, state) for state in states])
     log.info("Run %s of pipeline %s ended with %s: %d nodes kept", run_id, pipeline, run.state, len(states))
 
 

@@ -61,9 +61,20 @@ def jobs_of(store: Store, configuration: Configuration, stopping: threading.Even
     from airloom.dags.publishing import publish
 
     folder = Folder(store, configuration.pipelines_folder, publish=publish, active_runs=active_runs)
+    # Two threads that import Airflow's models at once wait for each other's locks for ever.
+    airflow = threading.Lock()
+
+    def synchronise() -> None:
+        with airflow:
+            folder.synchronise()
+
+    def run_ended(store: Store, payload: dict[str, Any]) -> None:
+        with airflow:
+            keep_node_runs(store, payload)
+
     return [
-        Job("drop folder", 1, folder.synchronise),
-        Job("events", 1, lambda: drain(store, {"run_ended": keep_node_runs}, stopping)),
+        Job("drop folder", 1, synchronise),
+        Job("events", 1, lambda: drain(store, {"run_ended": run_ended}, stopping)),
         Job("clean-up", 3600, lambda: clean_up(store, configuration)),
     ]
 
