@@ -158,7 +158,7 @@ class ConfigCheck:
             for fault in error.errors(include_url=False):
                 if isinstance(fault.get("input"), _Unknown):
                     continue
-                problem = problem_of(fault, inside, node_class, "config")
+                problem = problem_of(fault, inside, node_class, sample, "config")
                 if problem not in self.problems:
                     self.problems.append(problem.at("", entry.id))
             return None

@@ -1,7 +1,7 @@
-"""Column types from DuckDB itself: an empty table for each relation, and DESCRIBE of each query over them.
+"""Column types from DuckDB itself: an empty table for each relation, and each query bound over them.
 
-DESCRIBE alone: EXPLAIN folds constants and would run parts of a user's text. Tables, not views: views nest, and the
-hundredth would cost as much as the hundred before it.
+Binding alone, nothing runs: EXPLAIN folds constants and would run parts of a user's text. Tables, not views: views
+nest, and the hundredth would cost as much as the hundred before it.
 """
 
 from __future__ import annotations
@@ -70,10 +70,11 @@ class Shapes:
         import duckdb
 
         try:
-            rows = self._connection.execute(f"DESCRIBE {text}").fetchall()
+            # DESCRIBE gives the column's own name where an alias differs from it in case alone.
+            bound = self._connection.sql(text)
         except duckdb.Error as error:
             raise QueryError(plain_message(error)) from None
-        return {row[0]: row[1] for row in rows}
+        return dict(zip(bound.columns, map(str, bound.types), strict=True))
 
 
 def plain_message(error: Exception) -> str:

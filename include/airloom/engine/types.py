@@ -23,16 +23,17 @@ PORTABLE = {
     '"NULL"': "INTEGER",
     "NULL": "INTEGER",
 }
-_WORD = re.compile(r'"NULL"|"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|TIME(?:STAMP)? WITH TIME ZONE|[A-Z_]+|\[\d+\]')
+_ENUM = r"ENUM\((?:'(?:[^']|'')*'(?:, ?)?)*\)"
+_WORD = re.compile(_ENUM + r'|"NULL"|"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|TIME(?:STAMP)? WITH TIME ZONE|[A-Z_]+|\[\d+\]')
 
 
 def portable(kind: str) -> str:
     """Return the type that a column of DuckDB type `kind` is cast to; most types stay as they are."""
-    if kind.startswith("ENUM("):
-        return "VARCHAR"
 
     def swap(match: re.Match[str]) -> str:
         word = match[0]
+        if word.startswith("ENUM("):
+            return "VARCHAR"
         return "[]" if word.startswith("[") else PORTABLE.get(word, word)
 
     return _WORD.sub(swap, kind)

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+__all__ = [
+    "MARK", "Column", "ColumnType", "Condition", "ConnectionId", "FilePath", "ForeignQuery", "Formula", "Mark", "Raw",
+    "Secret", "SqlQuery", "SqlText", "marks_of", "replace_at",
+]  # fmt: skip
+
 MARK = "x-airloom"
 """The key of JSON Schema by which form, checks and runtime know such a field."""
 

@@ -41,7 +41,7 @@ def make_node(node_class: type[Node], rendered: Mapping[str, Any]) -> Node:
     try:
         return node_class.model_validate(rendered)
     except ValidationError as error:
-        problems = [problem_of(item, "", node_class, "config") for item in error.errors(include_url=False)]
+        problems = [problem_of(fault, "", node_class, rendered, "config") for fault in error.errors(include_url=False)]
         text = "; ".join(f"{problem.pointer or '/'}: {problem.message}" for problem in problems)
         raise ConfigurationError(text, field=problems[0].pointer.lstrip("/"), hint=problems[0].hint) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -76,7 +77,9 @@ class PipelineSettings(Model):
     priority: int = Field(1, ge=1, le=1000, description="The higher, the sooner when slots are short")
     max_active_runs: int = Field(1, ge=1, le=1000, description="How many runs may be active at once")
     catchup: bool = Field(False, description="Whether missed times of the schedule are run later")
-    grouping: Grouping = Field("auto", description="auto: connected pure nodes share a task; none: a task for each node")
+    grouping: Grouping = Field(
+        "auto", description="auto: connected pure nodes share a task; none: a task for each node"
+    )
     engine: EngineName = Field("duckdb", description="What runs the table nodes")
     enabled: bool = Field(True, description="Whether publishing makes the pipeline live, or leaves it paused")
 
@@ -174,7 +177,7 @@ def read_document(data: object) -> tuple[Document | None, list[Problem]]:
             return Document.model_validate(kept), problems
         except ValidationError as error:
             faulty = {str(item["loc"][0]) for item in error.errors(include_url=False) if item["loc"]}
-            problems.extend(problem_of(item, "", Document) for item in error.errors(include_url=False))
+            problems.extend(problem_of(item, "", Document, kept) for item in error.errors(include_url=False))
             if not faulty or "id" in faulty or not faulty & kept.keys():
                 return None, problems
             kept = {field: value for field, value in kept.items() if field not in faulty}
@@ -194,17 +197,19 @@ def _read_list(field: str, value: object, problems: list[Problem]) -> list[Any]:
             kept.append(model.model_validate(item))
         except ValidationError as error:
             for fault in error.errors(include_url=False):
-                problem = problem_of(fault, at, model)
+                problem = problem_of(fault, at, model, item)
                 problems.append(problem.at("", named if isinstance(named, str) else None))
     return kept
 
 
-def problem_of(fault: Any, at: str, model: type[BaseModel], code: str = "document") -> Problem:
-    """Turn one error of Pydantic into a problem at `at`, without the value that caused it."""
-    path = [part for part in fault["loc"] if not _is_branch(part)]
-    where = at + pointer(*path)
+def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code: str = "document") -> Problem:
+    """Turn one error of Pydantic about `given`, which stands at `at`, into a problem without the value at fault."""
+    path = _path_in(given, fault["loc"])
     kind = fault["type"]
-    if kind == "extra_forbidden" and path:
+    if kind in ("missing", "extra_forbidden"):
+        path = [*_path_in(given, fault["loc"][:-1]), fault["loc"][-1]]
+    where = at + pointer(*path)
+    if kind == "extra_forbidden":
         return _unknown_field(str(path[-1]), model if len(path) == 1 else None, where, code)
     if kind == "missing":
         return Problem(f"{code}.missing", f"{path[-1]} is needed here", pointer=where)
@@ -218,9 +223,15 @@ def problem_of(fault: Any, at: str, model: type[BaseModel], code: str = "documen
     return Problem(f"{code}.invalid", message[0].lower() + message[1:], pointer=where)
 
 
-def _is_branch(part: str | int) -> bool:
-    # Pydantic names the tried branch of a union or a validator in the path; a document has no such key.
-    return isinstance(part, str) and ("[" in part or part in ("constrained-str", "function-before"))
+def _path_in(given: object, location: Iterable[str | int]) -> list[str | int]:
+    # Pydantic names the tried branch of a union or a validator among the keys; what was given has no such key.
+    path: list[str | int] = []
+    for part in location:
+        known = part in given if isinstance(given, dict) else isinstance(given, list) and isinstance(part, int)
+        if known:
+            given = given[part]  # type: ignore[index, call-overload] # asked the line before
+            path.append(part)
+    return path
 
 
 def _unknown_field(field: str, model: type[BaseModel] | None, where: str, code: str = "document") -> Problem:
