@@ -229,7 +229,7 @@ def _path_in(given: object, location: Iterable[str | int]) -> list[str | int]:
     for part in location:
         known = part in given if isinstance(given, dict) else isinstance(given, list) and isinstance(part, int)
         if known:
-            given = given[part]  # type: ignore[index, call-overload] # asked the line before
+            given = given[part]  # type: ignore[index] # asked the line before
             path.append(part)
     return path
 
