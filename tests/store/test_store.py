@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -154,6 +155,31 @@ class TestPublish:
             store.publish(document(description="s3cret"), plan(), author="\0", source="api")
         assert "s3cret" not in str(caught.value)
         assert "s3cret" not in str(caught.value.__cause__)
+
+
+def publish_for_ever(url: str, ready: Any) -> None:
+    """Publish in a process that will be killed."""
+    store = Store(url)
+    for number in range(1_000_000):
+        publish(store, description=str(number))
+        if number == 5:
+            ready.set()
+
+
+def test_a_killed_publisher_leaves_whole_versions(store: Store, store_url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    for _ in range(3):
+        ready = context.Event()
+        process = context.Process(target=publish_for_ever, args=(store_url, ready))
+        process.start()
+        assert ready.wait(60)
+        process.kill()
+        process.join()
+    last = publish(store, name="last")
+    versions = store.versions("sales", limit=1_000_000)
+    assert [version.number for version in versions] == list(range(last.number, 0, -1))
+    assert [version.revision for version in versions] == list(range(store.revision(), 0, -1))
+    assert store.version("sales") == last
 
 
 class TestPlaces:
