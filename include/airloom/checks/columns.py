@@ -12,6 +12,7 @@ from typing import Any
 from airloom.checks.config import CheckedNode
 from airloom.checks.facts import Facts
 from airloom.checks.resolved import Wire
+from airloom.engine.policy import SqlFieldError
 from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query, Relation
 from airloom.engine.shapes import QueryError, Shapes
 from airloom.nodes.calling import queries_of
@@ -138,15 +139,16 @@ class _Columns:
             for at, mark, value in marks_of(type(self.node).config_schema(), config):
                 if mark["is"] == "column" and value == error.column:
                     return at
-        if isinstance(error, ColumnError):
             return next((at for at, text in _sql_fields(self.node, config) if error.column in text), "")
-        return ""
+        return self._blame(error)[0] if isinstance(error, SqlFieldError) else ""
 
-    def _blame(self, error: QueryError) -> tuple[str, AirloomError]:
+    def _blame(self, error: AirloomError) -> tuple[str, AirloomError]:
         """Bind each SQL field alone; the first that fails is the one."""
+        fields = _sql_fields(self.node, self.checked.entry.config)
+        if len(fields) == 1:
+            return fields[0][0], error
         relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
-        config = self.checked.entry.config
-        for at, _ in _sql_fields(self.node, config) if relations else ():
+        for at, _ in fields if relations else ():
             text = _value_at(self.node, at)
             try:
                 formula = relations[0].formula(text, aggregates=True)
@@ -177,9 +179,7 @@ class _Columns:
 
 def _sql_fields(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:
     marks = marks_of(type(node).config_schema(), dict(config))
-    return [
-        (at, value) for at, mark, value in marks if mark["is"] == "sql" and mark.get("form") in ("condition", "formula")
-    ]
+    return [(at, value) for at, mark, value in marks if mark["is"] == "sql"]
 
 
 def _value_at(node: Node, at: str) -> Any:
