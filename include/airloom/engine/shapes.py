@@ -78,7 +78,7 @@ class Shapes:
 
 
 def plain_message(error: Exception) -> str:
-    """Return what DuckDB says, without its prefix, the position and the text of the query."""
-    text = str(error).split("\n\nLINE ")[0].split("\nLINE ")[0]
+    """Return what DuckDB says, without its prefix, the position, the query's text and lists of functions."""
+    text = re.split(r"\n+LINE |\s+Candidate functions:", str(error))[0]
     text = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", text)
     return " ".join(text.split())
