@@ -49,6 +49,24 @@ class TestValidate:
         assert "error kept /nodes/1/type there is no node type 'fliter'" in answer.out
         assert "→ did you mean 'filter'?" in answer.out
 
+    @pytest.mark.parametrize(
+        ("where", "message"),
+        [
+            ("stat = 'paid'", "there is no column 'stat'"),
+            ("status >", "this cannot be read as SQL: something is missing, at '>'"),
+            ("status + 1 > 2", "No function matches the given name and argument types '+(VARCHAR, INTEGER_LITERAL)'."),
+        ],
+    )
+    def test_a_wrong_condition_is_one_short_message_at_its_field(
+        self, where: str, message: str, airloom: Any, sales: Json, project: Path
+    ) -> None:
+        sales["nodes"][1]["config"]["where"] = where
+        (project / "sales.json").write_text(json.dumps(sales))
+        (problem,) = airloom("validate", "sales.json", "--json").json["files"][0]["problems"]
+        assert problem["pointer"] == "/nodes/1/config/where"
+        assert problem["message"].startswith(message)
+        assert len(problem["message"]) < 200
+
     def test_a_warning_alone_ends_with_0(self, airloom: Any, sales: Json, project: Path) -> None:
         # What a sort put in order is lost in the aggregate that follows it.
         sales["nodes"][3]["config"]["by"] = ["status"]

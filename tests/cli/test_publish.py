@@ -1,0 +1,170 @@
+"""publish, rollback, archive on a real Airflow database: what scripts read, and the codes they end with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airloom.store.migrate import migrate
+
+HERE = Path(__file__).parent
+BUNDLES = [{"name": "airloom", "classpath": "airloom.dags.bundle.PipelineBundle", "kwargs": {}}]
+COMMANDS: dict[str, list[str]] = {
+    "publish": ["publish", "sales.json", "-m", "the first", "--author", "ann", "--json"],
+    "publish-again": ["publish", "changed.yaml", "-m", "newest first", "--author", "ann", "--json"],
+    "publish-wrong": ["publish", "wrong.json", "load.json", "--json"],
+    "publish-told": ["publish", "wrong.json"],
+    "publish-gone": ["publish", "gone.json"],
+    "rollback": ["rollback", "sales", "1", "--author", "ben", "--json"],
+    "rollback-unknown": ["rollback", "sales", "9"],
+    "rollback-told": ["rollback", "sales", "2", "--author", "ben"],
+    "versions": ["versions", "sales", "--json"],
+    "run-unknown": ["run", "sale"],
+    "run-wrong": ["run", "sales", "--param", "statsu=open"],
+    "run-usage": ["run", "sales", "--param", "status"],
+    "archive": ["archive", "sales", "--author", "ben", "--json"],
+    "archive-told": ["archive", "load_orders"],
+    "archive-unknown": ["archive", "sale"],
+    "run-archived": ["run", "sales"],
+    "list": ["list", "--json"],
+    "list-archived": ["list", "--archived", "--json"],
+    "publish-back": ["publish", "sales.json", "--author", "ann", "--json"],
+}
+
+
+def ordered_by(direction: bool) -> dict[str, Any]:
+    return {
+        "id": "sales",
+        "params": {"status": {"type": "string", "default": "paid"}},
+        "nodes": [
+            {"id": "orders", "type": "csv_read", "config": {"path": "include/data/orders.csv"}},
+            {"id": "kept", "type": "filter", "config": {"where": "status = {{ params.status }}"}},
+            {"id": "in_order", "type": "sort", "config": {"by": [{"column": "day", "descending": direction}]}},
+            {"id": "save", "type": "csv_write", "config": {"path": "output/sales.csv"}},
+        ],
+        "edges": [
+            {"from": "orders", "to": "kept"},
+            {"from": "kept", "to": "in_order"},
+            {"from": "in_order", "to": "save"},
+        ],
+    }
+
+
+LOAD = {
+    "id": "load_orders",
+    "nodes": [
+        {"id": "orders", "type": "csv_read", "config": {"path": "include/data/orders.csv"}},
+        {"id": "save", "type": "postgres_write", "config": {"connection": "target", "table": "orders"}},
+    ],
+    "edges": [{"from": "orders", "to": "save"}],
+}
+
+
+@pytest.fixture(scope="module")
+def answers(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the answers to all commands, run one after the other on one store."""
+    project = tmp_path_factory.mktemp("project")
+    (project / "include" / "data").mkdir(parents=True)
+    (project / "include" / "data" / "orders.csv").write_text("id,day,status\n1,2026-01-01,paid\n")
+    (project / "sales.json").write_text(json.dumps(ordered_by(False)))
+    (project / "changed.yaml").write_text(json.dumps(ordered_by(True)))
+    (project / "load.json").write_text(json.dumps(LOAD))
+    wrong = ordered_by(False)
+    wrong["nodes"][1]["config"]["where"] = "state = 'paid'"
+    (project / "wrong.json").write_text(json.dumps(wrong))
+    store, airflow = databases.url(databases.create()), databases.url(databases.create())
+    migrate(store)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRLOOM_", "AIRFLOW"))}
+    environment |= {
+        "AIRFLOW_HOME": str(project / "airflow"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow,
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_TARGET": "postgres://ann@localhost/target",
+        "AIRLOOM_ROOT": str(project),
+        "AIRLOOM_DATABASE_URL": store,
+    }
+    done = subprocess.run(
+        [sys.executable, str(HERE / "session.py")],
+        input=json.dumps(list(COMMANDS.values())),
+        capture_output=True,
+        text=True,
+        cwd=project,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    return dict(zip(COMMANDS, found, strict=True))
+
+
+@pytest.fixture
+def settled(answers: dict[str, Any], snapshot: Callable[[str, Any], None]) -> Callable[[str, int], None]:
+    """Return what compares a command's JSON with the one kept, without the hash of the document."""
+
+    def compare(name: str, code: int) -> None:
+        assert answers[name]["complaint"] == ""
+        assert answers[name]["code"] == code
+        value = json.loads(answers[name]["out"])
+        snapshot(name, _without_hash(value))
+
+    return compare
+
+
+def _without_hash(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_hash(item) for key, item in value.items() if key != "hash"}
+    return [_without_hash(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("publish", 0), ("publish-again", 0), ("publish-wrong", 1), ("rollback", 0), ("archive", 0),
+        ("list-archived", 0), ("publish-back", 0),
+    ],
+)  # fmt: skip
+def test_json(name: str, code: int, settled: Callable[[str, int], None]) -> None:
+    settled(name, code)
+
+
+def test_a_rollback_is_a_version_of_its_own(answers: dict[str, Any]) -> None:
+    versions = json.loads(answers["versions"]["out"])
+    assert [(version["number"], version["author"], version["current"]) for version in versions] == [
+        (4, "ben", True), (3, "ben", False), (2, "ann", False), (1, "ann", False),
+    ]  # fmt: skip
+    hashes = [version["hash"] for version in versions]
+    assert hashes == [hashes[2], hashes[3], hashes[0], hashes[1]]
+    assert json.loads(answers["publish-back"]["out"])["files"][0]["version"]["number"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "out", "complaint"),
+    [
+        ("publish-told", 1, "✗ wrong.json\n  error kept /nodes/1/config/where ", ""),
+        ("publish-gone", 1, "", "Error: gone.json cannot be read: No such file or directory\n"),
+        ("rollback-told", 0, "✓ sales: sales, version 4\n", ""),
+        ("rollback-unknown", 1, "", "Error: pipeline 'sales' has no version 9\n  the newest is version 3\n"),
+        ("run-unknown", 1, "", "Error: there is no pipeline 'sale'"),
+        ("run-wrong", 1, "", "Error field 'statsu': the pipeline has no param 'statsu'\n  did you mean 'status'?\n"),
+        ("run-usage", 2, "", "Usage: airloom run "),
+        ("run-archived", 1, "", "Error: pipeline 'sales' is archived\n  publish it again\n"),
+        ("archive-told", 0, "load_orders is archived.\n", ""),
+        ("archive-unknown", 1, "", "Error: there is no pipeline 'sale'"),
+        ("list", 0, "[]\n", ""),
+    ],
+)
+def test_people_are_told(name: str, code: int, out: str, complaint: str, answers: dict[str, Any]) -> None:
+    found = answers[name]
+    assert found["code"] == code
+    assert found["out"].startswith(out)
+    assert found["complaint"].startswith(complaint)
+    assert bool(found["out"]) == bool(out)
+    assert bool(found["complaint"]) == bool(complaint)
