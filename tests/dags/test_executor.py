@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -65,3 +67,14 @@ def test_the_start_of_a_callback_is_no_end(executor: LocalExecutor) -> None:
     _dispatch(executor, "callback")
     assert _report(executor, "callback", "running") == {"callback": ("running", None)}
     assert _report(executor, "callback", "success") == {"callback": ("success", None)}
+
+
+def test_what_worker_processes_inherit_starts_no_thread() -> None:
+    program = (
+        "import importlib, pathlib\n"
+        "from airloom.dags.executor import IMPORTED_BY_TASKS\n"
+        "for module in IMPORTED_BY_TASKS: importlib.import_module(module)\n"
+        "print(len(list(pathlib.Path('/proc/self/task').iterdir())))"
+    )
+    finished = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True)
+    assert finished.stdout.splitlines()[-1] == "1", finished.stderr

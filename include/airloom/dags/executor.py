@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow.executors.local_executor import LocalExecutor as AirflowLocalExecutor
 
+# No pyarrow: it starts a thread, and a process with several must not be forked.
 IMPORTED_BY_TASKS = (
     "airflow.sdk.execution_time.task_runner",
     "airflow.providers.standard.operators.empty",
@@ -22,7 +23,9 @@ IMPORTED_BY_TASKS = (
     "airloom.dags.outcome",
     "airloom.dags.surroundings",
     "airloom.runtime.step",
+    "duckdb",
     "psycopg",
+    "sqlglot.dialects.duckdb",
 )
 
 

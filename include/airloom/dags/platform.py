@@ -272,6 +272,32 @@ def connections() -> dict[str, str] | None:
     return found
 
 
+def connection(name: str) -> Any:
+    """Return a Connection as hooks take it; raise ConfigurationError where there is none of that name."""
+    from airflow.models.connection import Connection as StoredConnection
+    from airflow.sdk import Connection
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        found = EnvironmentVariablesBackend().get_connection(name) or session.scalar(
+            select(StoredConnection).where(StoredConnection.conn_id == name)
+        )
+        if found is None:
+            raise ConfigurationError(f"there is no Connection {name!r}", hint="make it in Airflow: Admin, Connections")
+        return Connection(
+            conn_id=name,
+            conn_type=found.conn_type,
+            host=found.host,
+            login=found.login,
+            password=found.password,
+            schema=found.schema,
+            port=found.port,
+            extra=found.extra,
+        )
+
+
 def pools() -> list[str]:
     """Return the names of Airflow's pools."""
     from airflow.models.pool import Pool

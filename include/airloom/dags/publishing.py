@@ -101,6 +101,7 @@ def gather_facts() -> Facts:
         connections=platform.connections(),
         pools=frozenset(platform.pools()),
         files=Files.of(configuration()),
+        connection=platform.connection,
     )
 
 
