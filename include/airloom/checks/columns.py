@@ -17,9 +17,9 @@ from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query,
 from airloom.engine.shapes import QueryError, Shapes
 from airloom.nodes.calling import queries_of
 from airloom.nodes.fields import marks_of
-from airloom.nodes.sdk import FileSource, Node
+from airloom.nodes.sdk import FileSource, Node, Source
 from airloom.spec.error import AirloomError
-from airloom.spec.problem import Problem, pointer
+from airloom.spec.problem import Problem, Severity, pointer
 
 
 @dataclass
@@ -32,25 +32,60 @@ class ColumnReport:
 
 
 def report_columns(
-    nodes: Mapping[str, CheckedNode], wires: Sequence[Wire], order: Sequence[str], facts: Facts
+    nodes: Mapping[str, CheckedNode],
+    wires: Sequence[Wire],
+    order: Sequence[str],
+    facts: Facts,
+    sources: Mapping[str, Columns],
 ) -> ColumnReport:
-    """Return the column types of a document's nodes; to be run in a process that can be killed."""
+    """Return the column types of a document's nodes; to be run in a process that can be killed.
+
+    `sources` are the columns of those that are no files, by node.
+    """
     report = ColumnReport()
     with Shapes() as shapes:
         for name in order:
             if name in nodes and nodes[name].node is not None:
-                _Columns(nodes[name], wires, facts, shapes, report).find()
+                _Columns(nodes[name], wires, facts, sources, shapes, report).find()
     return report
+
+
+def describe_sources(nodes: Mapping[str, CheckedNode], facts: Facts, problems: list[Problem]) -> dict[str, Columns]:
+    """Ask the sources that are no files for their columns, in this process: it holds the Connections."""
+    context = facts.context()
+    found: dict[str, Columns] = {}
+    for name, checked in nodes.items():
+        node = checked.node
+        if context is None or not isinstance(node, Source) or isinstance(node, FileSource):
+            continue
+        try:
+            columns = node.describe(context)
+        except AirloomError as error:
+            at = checked.at + "/config" + ("/" + error.field.lstrip("/") if error.field else "")
+            # The table may come before the run does: only what is wrong with a table that is there is an error.
+            severity: Severity = "warning" if error.field in (None, "table", "connection") else "error"
+            problems.append(Problem(error.code, error.message, severity, name, at, error.hint))
+            continue
+        if columns is not None:
+            found[name] = columns
+    return found
 
 
 class _Columns:
     def __init__(
-        self, checked: CheckedNode, wires: Sequence[Wire], facts: Facts, shapes: Shapes, report: ColumnReport
+        self,
+        checked: CheckedNode,
+        wires: Sequence[Wire],
+        facts: Facts,
+        described: Mapping[str, Columns],
+        shapes: Shapes,
+        report: ColumnReport,
     ) -> None:
         self.checked = checked
         self.name = checked.entry.id
         self.node: Node = checked.node  # type: ignore[assignment] # asked before
         self.facts = facts
+        self.described = described
         self.shapes = shapes
         self.report = report
         self.sources: dict[str, list[str]] = {
@@ -61,8 +96,8 @@ class _Columns:
     def find(self) -> None:
         if isinstance(self.node, FileSource):
             self._find_files(self.node)
-        elif self.name in self.facts.sources:
-            self._keep(self.checked.ports.outputs[0].name, self.facts.sources[self.name])
+        elif self.name in self.described:
+            self._keep(self.checked.ports.outputs[0].name, self.described[self.name])
         elif self.node.method == "query":
             self._find_query()
         else:
@@ -172,7 +207,7 @@ class _Columns:
                 except ColumnError as error:
                     self._problem(error, at)
 
-    def _problem(self, error: AirloomError, at: str, severity: Any = "error") -> None:
+    def _problem(self, error: AirloomError, at: str, severity: Severity = "error") -> None:
         where = self.checked.at + "/config" + at
         self.report.problems.append(Problem(error.code, error.message, severity, self.name, where, error.hint))
 

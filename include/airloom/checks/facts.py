@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from airloom.engine.relation import Columns
 from airloom.engine.storage import Files
+from airloom.nodes.context import PlainContext, RunFacts
 
 
 @dataclass(frozen=True)
@@ -18,5 +20,12 @@ class Facts:
     pools: frozenset[str] | None = None
     files: Files | None = None
     """Where file sources are looked at for their columns."""
-    sources: Mapping[str, Columns] = field(default_factory=dict)
-    """Node id → columns of sources that are no files."""
+    connection: Callable[[str], Any] | None = None
+    """Gives an Airflow Connection by name: sources are asked for their columns through it."""
+
+    def context(self) -> PlainContext | None:
+        """Return what a source needs to describe itself, or None where Connections are out of reach."""
+        if self.connection is None or self.files is None:
+            return None
+        log = logging.getLogger("airloom.check")
+        return PlainContext(RunFacts("check", "check"), {}, self.files, self.connection, log)

@@ -36,6 +36,8 @@ def connect(
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "allow_persistent_secrets": False,
+            # UUID and JSON stay what they are on their way through Arrow, and do not become text.
+            "arrow_lossless_conversion": True,
         },
     )
     connection.execute("SET TimeZone = 'UTC'")

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from airloom.engine.batches import Batches
-from airloom.engine.reading import select_files
+from airloom.engine.reading import copy_to, select_all, select_cast, select_files
 from airloom.engine.reference import TableReference
 from airloom.engine.relation import Columns
 from airloom.engine.scan import Scan
+from airloom.engine.shapes import plain_message
 from airloom.engine.storage import existing, is_url, local_file, part_folder, put_file, unchanged
 from airloom.engine.types import casts
 from airloom.spec.error import ConfigurationError, DataError
@@ -50,8 +51,6 @@ def scan_columns(scan: Scan, connection: duckdb.DuckDBPyConnection, paths: list[
     """Return the columns that a scan gives, found out by DuckDB from the files; raise ConfigurationError."""
     import duckdb
 
-    from airloom.engine.shapes import plain_message
-
     try:
         rows = connection.execute("DESCRIBE " + select_files(scan.format, paths, scan.options)).fetchall()
     except duckdb.Error as error:
@@ -77,7 +76,6 @@ def _query(reference: TableReference, tail: str, head: str = "") -> Iterator[Any
     import duckdb
 
     from airloom.engine import duck
-    from airloom.engine.shapes import plain_message
 
     with local_paths(reference) as paths, contextlib.closing(duck.connect(read=paths)) as connection:
         try:
@@ -110,31 +108,55 @@ def open_batches(reference: TableReference) -> Iterator[Batches]:
 
 
 def write_batches(batches: Batches, uri: str) -> TableReference:
-    """Write a stream of batches as a Parquet file that appears whole or not at all; return its reference."""
-    import pyarrow.parquet
+    """Write a stream of batches as a Parquet file that appears whole or not at all; return its reference.
+
+    Columns are cast into types that last. Raises what the stream raises.
+    """
+    import duckdb
+    import pyarrow
+
+    from airloom.engine import duck
 
     folder = part_folder(uri)
+    stream = _Stream(batches)
     try:
         local = os.path.join(folder, "rows.parquet")
-        rows = 0
-        with pyarrow.parquet.ParquetWriter(local, batches.schema, compression="snappy") as writer:
-            for batch in batches:
-                rows += batch.num_rows
-                writer.write_batch(batch)
+        with contextlib.closing(duck.connect(write=[folder])) as connection:
+            connection.register("batches", pyarrow.RecordBatchReader.from_batches(batches.schema, stream))
+            bound = connection.table("batches")
+            found = dict(zip(bound.columns, map(str, bound.types), strict=True))
+            query = select_cast(select_all("batches"), found, casts(found))
+            try:
+                row = connection.execute(copy_to(query, local, "parquet", {"compression": "snappy"})).fetchone()
+            except duckdb.Error as error:
+                # An error of the stream reaches DuckDB as text; what was raised is told as it was.
+                raise stream.error or DataError(f"the rows cannot be kept: {plain_message(error)}") from None
         size = os.path.getsize(local)
-        columns = parquet_columns(local)
         put_file(local, uri)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return TableReference(columns, uri=uri, rows=rows, bytes=size)
+    columns = {**found, **casts(found)}
+    return TableReference(columns, uri=uri, rows=int(row[0]) if row else 0, bytes=size)
 
 
-def parquet_columns(path: str) -> Columns:
-    """Return the columns of a Parquet file with their DuckDB types."""
-    from airloom.engine import duck
+class _Stream:
+    """Hand on batches, and keep the error that ended them."""
 
-    with contextlib.closing(duck.connect(read=[path])) as connection:
-        return scan_columns(Scan("parquet", ()), connection, [path])
+    def __init__(self, batches: Batches) -> None:
+        self.error: BaseException | None = None
+        self._batches = iter(batches)
+
+    def __iter__(self) -> _Stream:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._batches)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            self.error = error
+            raise
 
 
 def arrow_of(rows: list[dict[str, Any]]) -> pyarrow.Table:

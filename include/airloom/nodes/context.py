@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -54,3 +54,22 @@ class Context(Protocol):
 
     def emit(self, event: Mapping[str, Any]) -> None:
         """Show progress while the node runs."""
+
+
+@dataclass(frozen=True)
+class PlainContext:
+    """A context of given parts: what a run, a check and a test hand to a node."""
+
+    run: RunFacts
+    params: Mapping[str, Any]
+    files: Files
+    connections: Callable[[str], Any]
+    log: logging.Logger
+
+    def connection(self, name: str) -> Any:
+        """Return an Airflow Connection; raise ConfigurationError where there is none."""
+        return self.connections(name)
+
+    def emit(self, event: Mapping[str, Any]) -> None:
+        """Write progress to the log."""
+        self.log.info("progress: %s", dict(event))

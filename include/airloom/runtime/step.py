@@ -6,7 +6,7 @@ import inspect
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from airloom.engine.batches import Batches
@@ -16,7 +16,7 @@ from airloom.engine.storage import DataFolder, Files
 from airloom.engine.tables import arrow_of, open_batches, write_batches
 from airloom.nodes.calling import call
 from airloom.nodes.catalog import catalog
-from airloom.nodes.context import RunFacts
+from airloom.nodes.context import PlainContext, RunFacts
 from airloom.nodes.ports import Port
 from airloom.nodes.sdk import Batches as BatchesPort
 from airloom.nodes.sdk import Control, Fired, Node, Written, ports_of
@@ -40,29 +40,6 @@ def run_step(
 ) -> StepResult:
     """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised."""
     return _Step(plan, plan.step(step_id), document, surroundings, settings or configuration()).run()
-
-
-@dataclass(frozen=True)
-class NodeContext:
-    """The surroundings of one node: what `Context` promises."""
-
-    run: RunFacts
-    params: Mapping[str, Any]
-    files: Files
-    surroundings: Surroundings
-
-    @property
-    def log(self) -> Any:
-        """Return the log of the task."""
-        return self.surroundings.log
-
-    def connection(self, name: str) -> Any:
-        """Return an Airflow Connection; raise ConfigurationError where there is none."""
-        return self.surroundings.connection(name)
-
-    def emit(self, event: Mapping[str, Any]) -> None:
-        """Write progress to the log."""
-        self.surroundings.log.info("progress: %s", dict(event))
 
 
 class _Step:
@@ -260,7 +237,9 @@ class _Step:
     def _run_method(self, node: PlanNode, rendered: Mapping[str, Any]) -> None:
         made = make_node(catalog().get(node.type, node.version), rendered)
         ports = ports_of(type(made), made)
-        context = NodeContext(replace(self.around.run, node=node.id), self.around.params, self.files, self.around)
+        around = self.around
+        facts = replace(around.run, node=node.id)
+        context = PlainContext(facts, around.params, self.files, around.connection, around.log)
         with ExitStack() as stack:
             values = self._inputs(node, made, ports.inputs, stack)
             answer = call(made, ports.inputs, values, context)

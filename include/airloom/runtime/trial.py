@@ -70,7 +70,7 @@ def try_document(
 
     Nodes that write are not run unless `write` is set. Results are kept in a temporary folder.
     """
-    report = check(data, Facts(files=Files.of(settings)))
+    report = check(data, Facts(files=Files.of(settings), connection=connections))
     trial = Trial({}, list(report.problems))
     if report.resolved is None or report.document is None:
         return trial
