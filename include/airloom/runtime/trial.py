@@ -68,7 +68,8 @@ def try_document(
 ) -> Trial:
     """Check a document and run it node by node; `until` runs that node and what it needs, `sample` is rows shown.
 
-    Nodes that write are not run unless `write` is set. Results are kept in a temporary folder.
+    Nodes that write are not run unless `write` is set. `on_node` is given the report of each node that was to run, as
+    soon as it ended. Results are kept in a temporary folder.
     """
     report = check(data, Facts(files=Files.of(settings), connection=connections))
     trial = Trial({}, list(report.problems))
@@ -102,7 +103,8 @@ def try_document(
         _warm()
         for node, result in run_pipeline(plan, report.document.to_json(), surroundings, local, skip):
             trial.nodes[node] = node_report(result, sample)
-            on_node(node, trial.nodes[node])
+            if not skip(node):
+                on_node(node, trial.nodes[node])
     return trial
 
 
