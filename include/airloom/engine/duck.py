@@ -50,9 +50,9 @@ def connect(
 
 
 def describe(connection: DuckDBPyConnection, sql: str) -> dict[str, str]:
-    """Return names and types of the columns of a query, in order, without running it; raise DuckDB's errors.
+    """Return names and types of the columns of a query, in order, without reading a row; raise DuckDB's errors.
 
-    Never EXPLAIN for this: it works out constants, which users' SQL may make arbitrarily costly.
+    DuckDB works out constants even so, which users' SQL may make arbitrarily costly: call it in a child process.
     """
     rows = connection.execute(f"DESCRIBE {sql}").fetchall()
     return {row[0]: row[1] for row in rows}

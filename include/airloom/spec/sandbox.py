@@ -10,6 +10,8 @@ import json
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 from jinja2 import StrictUndefined, Undefined, nodes, pass_context
@@ -24,10 +26,13 @@ from airloom.spec.expression import Exposed
 from airloom.spec.problem import suggestion
 
 MAX_SIZE = 10_000_000
-"""Characters of the longest text, and items of the largest value, that an expression may make."""
-MAX_WORK = 40_000_000
-"""Characters, items and steps (ten each) that all expressions of one node may make together."""
-STEP = 10
+"""The largest value that an expression may make: a character is 1, an item of a list or an object 10 more."""
+MAX_WORK = 20_000_000
+"""What all expressions of one node may make together, counted alike; a step of work is 20."""
+MAX_BITS = 10_000
+"""The length of the largest whole number."""
+STEP = 20
+ITEM = 10
 
 
 def _words(text: str) -> frozenset[str]:
@@ -46,6 +51,7 @@ _TEXT = _words(
 )
 _DATE = _words("year month day weekday isoweekday isoformat strftime")
 _TIME = _words("hour minute second microsecond isoformat strftime")
+_SCALARS = frozenset({str, int, float, bool, NoneType, date, datetime, time, timedelta, Decimal})
 # The order matters: a datetime is a date, too. What isn't listed has no attribute at all.
 ATTRIBUTES: tuple[tuple[type, frozenset[str]], ...] = (
     (str, _TEXT),
@@ -78,10 +84,28 @@ def plain(value: Any) -> Any:
 
     An object that occurs several times is converted once, so that the work stays that of its distinct parts.
     """
-    return _plain(value, {})
+    return value if _is_plain(value) else _plain(value, {})
+
+
+def _is_plain(value: Any) -> bool:
+    pending = [value]
+    seen: set[int] = set()
+    while pending:
+        part = pending.pop()
+        kind = type(part)
+        if kind in _SCALARS:
+            continue
+        if kind is not dict and kind is not list:
+            return False
+        if id(part) not in seen:
+            seen.add(id(part))
+            pending.extend(part.values() if kind is dict else part)
+    return True
 
 
 def _plain(value: Any, known: dict[int, tuple[Any, Any]]) -> Any:
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, Undefined):
         # Touching it raises: either "is undefined" or the sandbox's refusal.
         str(value)
@@ -89,32 +113,33 @@ def _plain(value: Any, known: dict[int, tuple[Any, Any]]) -> Any:
         return str(value)
     if callable(value):
         raise SecurityError("a function is no value: call it, with its arguments in parentheses")
-    if not isinstance(value, Mapping | Iterator | list | tuple | set | frozenset | range):
-        return value
     if id(value) in known:
         return known[id(value)][1]
     result: Any
     if isinstance(value, Mapping):
         result = {key: _plain(item, known) for key, item in value.items()}
-    else:
+    elif isinstance(value, list | tuple | set | frozenset | range | Iterator):
         result = [_plain(item, known) for item in value]
+    else:
+        return value
     # The original is kept, too: its id must not be given to another object meanwhile.
     known[id(value)] = (value, result)
     return result
 
 
 def weigh(value: Any, known: dict[int, tuple[Any, int]] | None = None) -> int:
-    """Return the number of characters and items of a value, counting a part as often as it occurs in it."""
-    known = {} if known is None else known
-    if isinstance(value, str | bytes):
-        return 1 + len(value)
-    if isinstance(value, int):
-        return 1 + value.bit_length() // 8
+    """Return the size of a value, counting a part as often as it occurs in it."""
+    kind = type(value)
+    if kind is str:
+        return ITEM + len(value)
+    if kind in _SCALARS:
+        return ITEM
     if not isinstance(value, dict | list | tuple | set | frozenset):
-        return 1
+        return ITEM + (len(value) if isinstance(value, str | bytes) else 0)
+    known = {} if known is None else known
     if id(value) not in known:
         parts: Iterable[Any] = [*value, *value.values()] if isinstance(value, dict) else value
-        known[id(value)] = (value, 1 + sum(weigh(part, known) for part in parts))
+        known[id(value)] = (value, ITEM + sum([weigh(part, known) for part in parts]))
     return known[id(value)][1]
 
 
@@ -193,7 +218,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Count `amount` towards the work; raise TooLarge beyond it."""
         self.work += amount
         if amount > MAX_SIZE:
-            raise TooLarge(f"this makes a value of more than {MAX_SIZE:,} characters or items")
+            raise TooLarge(f"this makes a value of more than {MAX_SIZE:,} characters")
         if self.work > MAX_WORK:
             raise TooLarge("this takes too many steps")
 
@@ -260,12 +285,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Apply an operator whose result might be far larger than its operands."""
         if operator == "%" and isinstance(left, str):
             raise SecurityError("% is for numbers; join texts with ~")
-        if operator == "**":
-            self.spend(STEP + _power_size(left, right))
-        elif operator == "+":
-            self.spend(STEP + (weigh(left) + weigh(right) if isinstance(left, Sequence) else 0))
-        elif operator == "*":
-            self.spend(STEP + _product_size(left, right))
+        if isinstance(left, int) and isinstance(right, int):
+            _check_number(operator, left, right)
+        elif operator == "+" and isinstance(left, Sequence):
+            self.spend(weigh(left) + weigh(right))
+        elif operator == "*" and isinstance(left, Sequence) != isinstance(right, Sequence):
+            sequence, times = (left, right) if isinstance(left, Sequence) else (right, left)
+            self.spend(weigh(sequence) * max(times, 0))
+        self.spend(STEP)
         return super().call_binop(context, operator, left, right)
 
     # What counts
@@ -341,19 +368,10 @@ def _length(value: Any) -> int:
     return len(value) if isinstance(value, str | list | tuple | dict) else 1
 
 
-def _power_size(left: Any, right: Any) -> int:
-    if isinstance(left, int) and isinstance(right, int) and right > 0:
-        return left.bit_length() * right
-    return 0
-
-
-def _product_size(left: Any, right: Any) -> int:
-    if isinstance(left, int) and isinstance(right, int):
-        return (left.bit_length() + right.bit_length()) // 8
-    for sequence, times in ((left, right), (right, left)):
-        if isinstance(sequence, Sequence) and isinstance(times, int):
-            return weigh(sequence) * max(times, 0)
-    return 0
+def _check_number(operator: str, left: int, right: int) -> None:
+    bits = {"**": left.bit_length() * max(right, 0), "*": left.bit_length() + right.bit_length()}
+    if bits.get(operator, 0) > MAX_BITS:
+        raise TooLarge(f"this makes a number of more than {MAX_BITS:,} bits")
 
 
 def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
