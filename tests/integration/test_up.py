@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import psycopg
 import pytest
 
@@ -63,6 +66,16 @@ def left_processes(variables: dict[str, str]) -> list[str]:
     return [" ".join(process.cmdline()) for process in left]
 
 
+def pids(supervisor: Supervisor, part: str) -> list[int]:
+    """Return the processes of the part whose command ends in this word."""
+    found = []
+    for process in supervisor.processes():
+        with suppress(psutil.NoSuchProcess):
+            if process.cmdline()[-1:] == [part]:
+                found.append(process.pid)
+    return found
+
+
 def is_up(variables: dict[str, str]) -> bool:
     """Tell whether both Airflow and PostgreSQL answer."""
     installation = Installation.existing(variables)
@@ -89,7 +102,7 @@ def test_up_stays_until_it_is_interrupted_then_starts_from_what_is_there(
     assert any("Migrating" in line for line in shown)
     assert is_up(variables)
 
-    second = airloom(variables, "up")
+    second = airloom(variables, "up", "--port", str(port + 100))
     assert second.returncode == 0
     assert f"runs already, at http://127.0.0.1:{port}" in second.stdout
 
@@ -104,7 +117,13 @@ def test_up_stays_until_it_is_interrupted_then_starts_from_what_is_there(
     assert f"http://127.0.0.1:{port}" in again.stdout
     assert is_up(variables)
 
-    manager = Supervisor(Path(variables["AIRLOOM_HOME"]), Installation.existing(variables).state.identity).process()
+    supervisor = Supervisor(Path(variables["AIRLOOM_HOME"]), Installation.existing(variables).state.identity)
+    (worker,) = pids(supervisor, "worker")
+    os.kill(worker, signal.SIGKILL)
+    while pids(supervisor, "worker") in ([], [worker]):
+        time.sleep(0.1)
+
+    manager = supervisor.process()
     assert manager is not None
     manager.kill()
     down = airloom(variables, "down")
@@ -141,8 +160,6 @@ def test_every_part_is_healthy(installation: Running) -> None:
 
 
 def test_nothing_listens_beyond_this_machine(installation: Running) -> None:
-    import psutil
-
     listening = [
         connection.laddr.ip
         for process in Supervisor(installation.installation.home, installation.installation.state.identity).processes()

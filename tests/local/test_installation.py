@@ -58,7 +58,7 @@ def test_a_password_in_the_given_variables_is_not_shown(variables: dict[str, str
 
 
 def test_port_and_host_are_remembered(variables: dict[str, str]) -> None:
-    Installation.open(variables=variables, port=9400, host="0.0.0.0")
+    Installation.open(variables=variables, port=9400, host="0.0.0.0").save()
     again = Installation.open(variables=variables)
     assert again.address == "http://127.0.0.1:9400"
     assert again.ports == {
@@ -83,7 +83,9 @@ def test_a_refused_port_is_not_remembered(variables: dict[str, str]) -> None:
 
 def test_a_server_of_the_users_own_takes_the_place_of_the_embedded_one(variables: dict[str, str]) -> None:
     given = {"AIRLOOM_DATABASE_URL": "postgresql://me:x@db/store"}
-    assert not Installation.open(variables={**variables, **given}).embedded
+    opened = Installation.open(variables={**variables, **given})
+    assert not opened.embedded
+    opened.save()
     # A later `up` from a shell without the variable must not begin anew on an empty server.
     assert not Installation.open(variables=variables).embedded
 

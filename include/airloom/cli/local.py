@@ -159,12 +159,17 @@ def _step(name: str) -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """Begin to stop, once: a second Ctrl-C must not leave half of it running."""
+    _on_signals(signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, handler)
+    signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGTERM, handler)
+    # Under nohup the end of the terminal is not to end the installation.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, handler)
 
 
 def _run_example(installation: Installation) -> bool:

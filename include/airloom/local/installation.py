@@ -84,7 +84,8 @@ class Installation:
     ) -> Installation:
         """Return the installation that `variables` (default: this process's) name, making its state where new.
 
-        `host` and `port` replace what the state holds. Raises SystemFault where the home can't be written.
+        `host` and `port` replace what the state holds; `save` keeps them. Raises SystemFault where the home can't be
+        written, ConfigurationError for a number that is no port.
         """
         variables = os.environ if variables is None else variables
         given = {name: value for name, value in variables.items() if name.startswith(("AIRLOOM_", "AIRFLOW__"))}
@@ -92,13 +93,14 @@ class Installation:
         try:
             # PostgreSQL's own account passes through it where root runs this; only that account's folder is open to it.
             home.mkdir(parents=True, exist_ok=True, mode=0o711)
-            state = _read(home) or State.new()
-            installation = cls(root, home, state, given)
+            state = _read(home)
+            if state is None:
+                state = State.new()
+                cls(root, home, state, given).save()
             state.host = host or state.host
             state.port = port or state.port
             state.database_url = given.get("AIRLOOM_DATABASE_URL") or state.database_url
             State.model_validate(state.model_dump())
-            installation.save()
         except PermissionError as error:
             raise SystemFault(
                 f"The home folder {home} can't be written: {error.strerror}",
@@ -108,7 +110,7 @@ class Installation:
             raise ConfigurationError(
                 f"{port} is no port", hint="Choose one between 1024 and 65533: airloom up --port 9080"
             ) from error
-        return installation
+        return cls(root, home, state, given)
 
     @classmethod
     def existing(cls, variables: Mapping[str, str] | None = None) -> Installation:

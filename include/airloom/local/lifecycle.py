@@ -50,9 +50,11 @@ def start(installation: Installation, step: Step) -> subprocess.Popen[bytes]:
     """
     with _lock(installation):
         if Supervisor(installation.home, installation.state.identity).process() is not None:
-            raise AlreadyRunning(f"Airloom runs already, at {installation.address}", hint="Stop it: airloom down")
+            running = Installation.existing(installation.given)
+            raise AlreadyRunning(f"Airloom runs already, at {running.address}", hint="Stop it: airloom down")
         _stop(installation)
         check_ports(installation)
+        installation.save()
         try:
             return _start(installation, step)
         except BaseException:
