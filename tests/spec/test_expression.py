@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from airloom.spec.error import ConfigurationError, TransientError
 from airloom.spec.expression import (
     Declared,
+    Exposed,
     ExpressionError,
     View,
     capture,
@@ -565,6 +566,40 @@ def test_any_text_is_rendered_or_refused_in_words(text):
     else:
         with contextlib.suppress(ExpressionError):
             render(text, NAMES)
+
+
+class Port(Exposed):
+    exposed = frozenset({"rows", "first"})
+
+    def __init__(self):
+        self.counted = 0
+        self.connection = "secret"
+
+    @property
+    def rows(self):
+        self.counted += 1
+        return 10
+
+    def first(self, number):
+        return [{"a": index} for index in range(number)]
+
+    def __repr__(self):
+        return "a table"
+
+
+def test_an_object_gives_what_it_exposes_and_no_more():
+    port = Port()
+    names = {"nodes": {"orders": {"rows": port}}}
+    assert render("{{ nodes.orders.rows.rows }}", names) == 10
+    assert port.counted == 1
+    assert render("{{ nodes.orders.rows.first(2) | map(attribute='a') | list }}", names) == [0, 1]
+    assert render("{{ nodes.orders.rows }}", names) is port
+    for attribute in ("connection", "counted", "exposed", "__class__", "__dict__", "_x", "first.__globals__"):
+        with pytest.raises(ExpressionError):
+            render(f"{{{{ nodes.orders.rows.{attribute} }}}}", names)
+    for text in ("{{ nodes.orders.rows }}!", "{{ nodes.orders.rows | tojson }}", "{{ 'a' ~ nodes.orders.rows }}"):
+        with pytest.raises(ExpressionError, match="use one of first, rows"):
+            render(text, names)
 
 
 def test_a_view_shows_no_values():

@@ -65,6 +65,13 @@ ATTRIBUTES: tuple[tuple[type, frozenset[str]], ...] = (
 )
 
 
+def _attributes(obj: Any) -> frozenset[str]:
+    if isinstance(obj, Exposed):
+        return obj.exposed
+    listed = next((names for kind, names in ATTRIBUTES if isinstance(obj, kind)), frozenset[str]())
+    return listed if not isinstance(obj, tuple) or hasattr(obj, "grouper") else listed - {"grouper", "list"}
+
+
 class TooLarge(SecurityError):
     """Raise when an expression asks for more text, items or steps than are allowed."""
 
@@ -72,6 +79,8 @@ class TooLarge(SecurityError):
 def text_of(value: Any) -> str:
     """Return how a value stands in text: text, numbers and dates as they are; all else as JSON."""
     value = plain(value)
+    if isinstance(value, Exposed):
+        raise SecurityError(f"{value!r} has no text: use one of {', '.join(sorted(value.exposed))}")
     if isinstance(value, date | time):
         return value.isoformat()
     if value is None or isinstance(value, bool | dict | list):
@@ -238,11 +247,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.unsafe_undefined(obj, attribute)
         if isinstance(obj, Mapping):
             return self.getitem(obj, attribute)
-        if isinstance(obj, Exposed):
-            listed = obj.exposed
-        else:
-            listed = next((names for kind, names in ATTRIBUTES if isinstance(obj, kind)), frozenset[str]())
-        if attribute not in listed or not hasattr(obj, attribute):
+        if attribute not in _attributes(obj):
             return self.unsafe_undefined(obj, attribute)
         if isinstance(obj, str) and attribute in ("join", "replace"):
             return functools.partial(self._join_method if attribute == "join" else self._replace, obj)
