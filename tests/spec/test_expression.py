@@ -183,6 +183,14 @@ def test_only_what_is_used_is_fetched():
     assert asked == ["paid"]
 
 
+def test_a_name_without_a_value_in_this_run_is_undefined():
+    names = {"nodes": View(["a", "b"], {"b": 1}.__getitem__)}
+    with pytest.raises(ExpressionError, match="'a' has no value in this run"):
+        render("{{ nodes.a }}", names)
+    assert render("{{ nodes.a | default(nodes.b) }}", names) == 1
+    assert render("{{ 'a' in nodes }}", names) is True
+
+
 def test_a_fault_while_fetching_is_that_fault():
     def fetch(name):
         raise TransientError("storage is away")

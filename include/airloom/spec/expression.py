@@ -41,7 +41,10 @@ class Declared:
 
 
 class View(Mapping[str, Any]):
-    """Offer named values to expressions; each is fetched when it is first used, and never otherwise."""
+    """Offer named values to expressions; each is fetched when it is first used, and never otherwise.
+
+    `fetch` raises KeyError for a name that has no value in this run, or an AirloomError that says more.
+    """
 
     def __init__(self, names: Iterable[str], fetch: Callable[[str], Any]) -> None:
         self._names = dict.fromkeys(names)
@@ -54,6 +57,9 @@ class View(Mapping[str, Any]):
         if name not in self._fetched:
             self._fetched[name] = self._fetch(name)
         return self._fetched[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -259,7 +259,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.getattr(obj, argument)
         if isinstance(obj, Mapping):
             if argument in obj:
-                return obj[argument]
+                try:
+                    return obj[argument]
+                except KeyError:
+                    return self.undefined(f"{argument!r} has no value in this run")
             near = suggestion(str(argument), [key for key in obj if isinstance(key, str)])
             return self.undefined(f"there is no {argument!r} here" + (f"; {near}" if near else ""))
         try:
