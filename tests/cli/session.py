@@ -1,7 +1,8 @@
 """Run several command lines in one process that has an Airflow of its own: importing Airflow takes seconds.
 
 Reads a list of command lines from standard input, makes Airflow's tables in the database that the environment names,
-and prints the code, output and complaint of each. Run as a file; no test.
+keeps a Connection `stored` to that database in it, and prints the code, output and complaint of each command. Run as a
+file; no test.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import sys
 
 from airloom.cli import main
@@ -28,8 +30,13 @@ def answer(arguments: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    from airflow.models.connection import Connection
     from airflow.utils.db import initdb
+    from airflow.utils.session import create_session
 
+    address = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("postgresql+psycopg", "postgres")
     with contextlib.redirect_stdout(sys.stderr):
         initdb()
+    with create_session() as session:
+        session.add(Connection(conn_id="stored", uri=address))
     print(json.dumps([answer(arguments) for arguments in json.load(sys.stdin)]))

@@ -35,6 +35,8 @@ COMMANDS: dict[str, list[str]] = {
     "run-archived": ["run", "sales"],
     "list": ["list", "--json"],
     "list-archived": ["list", "--archived", "--json"],
+    "try-stored": ["try", "stored.json", "--json"],
+    "try-unknown": ["try", "unknown.json", "--json"],
     "publish-back": ["publish", "sales.json", "--author", "ann", "--json"],
 }
 
@@ -76,6 +78,10 @@ def answers(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     (project / "sales.json").write_text(json.dumps(ordered_by(False)))
     (project / "changed.yaml").write_text(json.dumps(ordered_by(True)))
     (project / "load.json").write_text(json.dumps(LOAD))
+    for name in ("stored", "unknown"):
+        config = {"connection": name, "sql": "SELECT 1 AS one"}
+        node = {"id": "one", "type": "postgres_read", "config": config}
+        (project / f"{name}.json").write_text(json.dumps({"id": name, "nodes": [node]}))
     wrong = ordered_by(False)
     wrong["nodes"][1]["config"]["where"] = "state = 'paid'"
     (project / "wrong.json").write_text(json.dumps(wrong))
@@ -168,3 +174,11 @@ def test_people_are_told(name: str, code: int, out: str, complaint: str, answers
     assert found["complaint"].startswith(complaint)
     assert bool(found["out"]) == bool(out)
     assert bool(found["complaint"]) == bool(complaint)
+
+
+def test_a_try_finds_the_connections_of_the_installation(answers: dict[str, Any]) -> None:
+    assert answers["try-stored"]["code"] == 0, answers["try-stored"]
+    one = json.loads(answers["try-stored"]["out"])["nodes"]["one"]
+    assert one["outputs"]["rows"]["sample"] == [{"one": 1}]
+    assert answers["try-unknown"]["code"] == 1
+    assert "there is no Connection 'unknown'" in answers["try-unknown"]["out"]

@@ -1,4 +1,4 @@
-"""The Connections of `try`: from a file, else from the variables `AIRFLOW_CONN_*`."""
+"""The Connections of `try`: from a file, the variables `AIRFLOW_CONN_*`, or the Airflow of an installation."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import suggestion
 
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+AIRFLOW_DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 FORM = "name: URI, or name: {conn_type: …, host: …, login: …, password: …, schema: …, port: …, extra: …}"
 
 
 def connections_of(given: Mapping[str, Any]) -> Callable[[str], Any]:
-    """Return what finds a Connection by name: among the given ones (URI or fields by name), else in the environment."""
+    """Return what finds a Connection by name.
+
+    It looks among the given ones (URI or fields by name), then in the environment, then in Airflow's database, where
+    the environment names one.
+    """
 
     def connection(name: str) -> Any:
         from airloom.runtime.trial import no_connections
 
         value = given.get(name, os.environ.get(f"AIRFLOW_CONN_{name.upper()}"))
-        return no_connections(name) if value is None else _connection(name, value)
+        if value is not None:
+            return _connection(name, value)
+        return _installed(name) if AIRFLOW_DATABASE in os.environ else no_connections(name)
 
     return connection
 
@@ -51,6 +58,20 @@ def read_connections(path: Path) -> dict[str, Any]:
         elif not isinstance(value, str):
             raise ConfigurationError(f"{path}: the Connection {name!r} is neither a URI nor an object", hint=FORM)
     return data
+
+
+def _installed(name: str) -> Any:
+    from sqlalchemy.exc import OperationalError
+
+    from airloom.dags import platform
+
+    try:
+        return platform.connection(name)
+    except OperationalError:
+        raise ConfigurationError(
+            f"the Connection {name!r} is out of reach: Airflow's database does not answer",
+            hint=f"start the installation with airloom up, set AIRFLOW_CONN_{name.upper()}, or give --connections FILE",
+        ) from None
 
 
 def _connection(name: str, value: Any) -> Any:
