@@ -141,3 +141,12 @@ def test_the_version_is_read_back_from_the_documentation(description: str) -> No
 @pytest.mark.parametrize("text", [None, "", "Version 3", "_Version 3, published by Airloom_\n\nand more"])
 def test_other_documentation_names_no_version(text: str | None) -> None:
     assert version_in(text) is None
+
+
+def test_any_text_of_a_document_comes_through_its_file(sales: Json, plan_of: Plan) -> None:
+    awkward = "'''); raise ValueError(r'''\\u0027 \\ \" { \n\t é \u2028 \\" + "'" * 5
+    document = {**sales, "name": awkward}
+    namespace: Json = {"__name__": "parsed"}
+    exec(pipeline_text(document, plan_of(document)), namespace)
+    assert namespace["document"] == document
+    assert namespace["dag"].dag_display_name == awkward
