@@ -188,6 +188,12 @@ def test_a_name_without_a_value_in_this_run_is_undefined():
     with pytest.raises(ExpressionError, match="'a' has no value in this run"):
         render("{{ nodes.a }}", names)
     assert render("{{ nodes.a | default(nodes.b) }}", names) == 1
+
+    def fetch(name):
+        raise KeyError(f"nodes.{name} did not fire in this run")
+
+    with pytest.raises(ExpressionError, match=r"^field '/x': nodes.a did not fire in this run$"):
+        render({"x": "{{ nodes.a }}"}, {"nodes": View(["a"], fetch)})
     assert render("{{ 'a' in nodes }}", names) is True
 
 

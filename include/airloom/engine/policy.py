@@ -117,18 +117,18 @@ _ADVICE: dict[type[exp.Expr], tuple[str, str]] = {
     exp.ByteString: ("an escape string (e'…')", "write chr(10) for a line break, joined with ||"),
     exp.Columns: ("COLUMNS(…)", "name each column"),
     exp.Comprehension: ("a list comprehension", "unnest the list in a sql node"),
-    exp.Distinct: ("DISTINCT", "use the deduplicate node"),
+    exp.Distinct: ("DISTINCT", "use SELECT DISTINCT in the sql node"),
     exp.Dot: ("a part or a method after a dot", "write a['part'] for a field, upper(a) for a function"),
     exp.IgnoreNulls: ("an aggregate", "use the aggregate node"),
     exp.Lambda: ("a lambda", "unnest the list in a sql node"),
-    exp.Pivot: ("PIVOT", "use the pivot node"),
+    exp.Pivot: ("PIVOT", "write sum(CASE WHEN kind = 'a' THEN value END) AS a for each value"),
     exp.Placeholder: ("a bound parameter", "write {{ params.name }}"),
     exp.PositionalColumn: ("a column by number", "write its name"),
     exp.Select: ("a query", "use the sql node, or join the other table first"),
     exp.Subquery: ("a query", "use the sql node, or join the other table first"),
     exp.Exists: ("a query", "use the join node with mode semi"),
     exp.Star: ("*", "name the columns"),
-    exp.TableSample: ("a sample", "use the sample node, which takes the same rows each time"),
+    exp.TableSample: ("a sample", "write hash(key) % 10 = 0, which takes the same tenth of the rows each time"),
     exp.Window: ("a window (OVER …)", "use the formula of a node that allows windows, or the sql node"),
 }
 _ADVICE_ONLY = frozenset({exp.Columns, exp.Exists})
@@ -183,7 +183,7 @@ class Policy:
             elif isinstance(node, exp.Var) and not _PLAIN_NAME.fullmatch(node.name):
                 raise SqlFieldError(f"{node.name!r} is not possible here")
             elif isinstance(node, exp.With) and node.args.get("recursive"):
-                raise SqlFieldError("a recursive query is not possible", hint="repeat work with the loop node")
+                raise SqlFieldError("a recursive query is not possible", hint="write one part for each level")
 
     def check_names(self, tree: exp.Expr) -> None:
         """Raise SqlFieldError for the first column or table that a tree may not name."""

@@ -43,7 +43,7 @@ class Declared:
 class View(Mapping[str, Any]):
     """Offer named values to expressions; each is fetched when it is first used, and never otherwise.
 
-    `fetch` raises KeyError for a name that has no value in this run, or an AirloomError that says more.
+    `fetch` raises KeyError, with a sentence that says why, for a name that has no value in this run.
     """
 
     def __init__(self, names: Iterable[str], fetch: Callable[[str], Any]) -> None:

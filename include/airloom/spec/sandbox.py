@@ -261,8 +261,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if argument in obj:
                 try:
                     return obj[argument]
-                except KeyError:
-                    return self.undefined(f"{argument!r} has no value in this run")
+                except KeyError as error:
+                    said = str(error.args[0]) if error.args else ""
+                    return self.undefined(said if " " in said else f"{argument!r} has no value in this run")
             near = suggestion(str(argument), [key for key in obj if isinstance(key, str)])
             return self.undefined(f"there is no {argument!r} here" + (f"; {near}" if near else ""))
         try:
