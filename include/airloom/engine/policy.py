@@ -224,6 +224,11 @@ def check_size(tree: exp.Expr) -> None:
         )
 
 
+def too_large() -> SqlFieldError:
+    """Return the error for SQL of too many parts."""
+    return SqlFieldError(f"this SQL has more than {MAX_NODES:,} parts", hint="split it over several nodes")
+
+
 def too_deep() -> SqlFieldError:
     """Return the error for SQL that is nested too deeply."""
     return SqlFieldError("this SQL is nested too deeply", hint="split it over several columns or nodes")

@@ -18,7 +18,7 @@ from sqlglot import ErrorLevel, Token, TokenType, exp
 from sqlglot.dialects import DuckDB
 from sqlglot.errors import ParseError, TokenError, UnsupportedError
 
-from airloom.engine.policy import Columns, Policy, SqlFieldError, check_size, too_deep
+from airloom.engine.policy import Columns, Policy, SqlFieldError, check_size, too_deep, too_large
 from airloom.spec.expression import PLACEHOLDER, Declared
 
 __all__ = ["SqlFieldError", "literal", "parse_condition", "parse_formula", "parse_query"]
@@ -28,6 +28,7 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 MAX_TEXT = 100_000
 MAX_VALUES = 10_000
+MAX_TOKENS = 20_000
 MAX_NESTING = 20
 # sqlglot tries what follows the name of a type twice: nested, the time doubles with each level.
 MAX_NESTED_TYPES = 6
@@ -183,6 +184,8 @@ def _one_statement(text: str, *, longest: int | None = MAX_TEXT, deepest: int = 
         # An index stays as it is written: sqlglot would count from 0 in the tree, but for some types only.
         dialect.INDEX_OFFSET = 0
         tokens = dialect.tokenize(text)
+        if len(tokens) > MAX_TOKENS:
+            raise too_large()
         _check_nesting(tokens, deepest)
         statements = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
     except TokenError:
