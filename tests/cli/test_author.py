@@ -334,6 +334,13 @@ class TestSchema:
         faults = {"/".join(map(str, error.path)) for error in validator.iter_errors(json.loads(wrong.read_text()))}
         assert {"nodes/0/config", "nodes/1/type"} <= faults
 
+    def test_what_an_editor_proposes_is_valid(self, airloom: Any) -> None:
+        schema = airloom("schema").json
+        for name in ("PipelineSettings", "Schedule", "NodeEntry"):
+            for field in schema["$defs"][name]["properties"].values():
+                if "default" in field:
+                    Draft202012Validator({**field, "$defs": schema["$defs"]}).validate(field["default"])
+
 
 class TestHelp:
     def test_every_command_is_listed_with_a_sentence(self, airloom: Any) -> None:

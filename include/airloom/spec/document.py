@@ -71,7 +71,9 @@ class PipelineSettings(Model):
     """Hold what applies to every node that does not say otherwise."""
 
     retries: int = Field(0, ge=0, le=100, description="How often a failed step is tried again")
-    retry_delay: Duration = Field(timedelta(seconds=30), description="The pause before a retry")
+    retry_delay: Duration = Field(
+        timedelta(seconds=30), json_schema_extra={"default": "30s"}, description="The pause before a retry"
+    )
     timeout: Duration | None = Field(None, description="The longest time of one try of a step")
     pool: str | None = Field(None, description="The Airflow pool that steps take a slot of")
     priority: int = Field(1, ge=1, le=1000, description="The higher, the sooner when slots are short")
@@ -87,25 +89,25 @@ class PipelineSettings(Model):
 class Place(Model):
     """Hold where the builder draws a node."""
 
-    x: float = 0
-    y: float = 0
+    x: float = Field(0, description="From left to right")
+    y: float = Field(0, description="From top to bottom")
 
 
 class NodeEntry(Model):
     """Name one node of a document: its type and its configuration."""
 
-    id: Identifier
-    type: str = Field(min_length=1, max_length=100)
-    name: str = Field("", max_length=200)
-    description: str = ""
+    id: Identifier = Field(description="Edges, expressions and results name the node by it")
+    type: str = Field(min_length=1, max_length=100, description="What the node does: a type of the catalog")
+    name: str = Field("", max_length=200, description="What people see; the id where empty")
+    description: str = Field("", description="Markdown; it becomes the task's documentation")
     version: int | None = Field(None, ge=1, description="The version of the node type; the newest where absent")
-    config: dict[str, Any] = Field(default_factory=dict)
-    retries: int | None = Field(None, ge=0, le=100)
-    retry_delay: Duration | None = None
-    timeout: Duration | None = None
-    pool: str | None = None
+    config: dict[str, Any] = Field(default_factory=dict, description="The fields of the node's type")
+    retries: int | None = Field(None, ge=0, le=100, description="Instead of the pipeline's setting")
+    retry_delay: Duration | None = Field(None, description="Instead of the pipeline's setting")
+    timeout: Duration | None = Field(None, description="Instead of the pipeline's setting")
+    pool: str | None = Field(None, description="Instead of the pipeline's setting")
     on_error: Literal["stop", "continue"] = Field("stop", description="continue: a failure is null to its readers")
-    ui: Place | None = None
+    ui: Place | None = Field(None, description="Where the builder draws the node")
 
     @property
     def stands_alone(self) -> bool:
@@ -117,8 +119,8 @@ class NodeEntry(Model):
 class Edge(Model):
     """Join an output port to an input port; an end is `node` or `node.port`."""
 
-    source: str = Field(alias="from", min_length=1)
-    target: str = Field(alias="to", min_length=1)
+    source: str = Field(alias="from", min_length=1, description="An output: node, or node.port where it has several")
+    target: str = Field(alias="to", min_length=1, description="An input: node, or node.port where it has several")
 
     @staticmethod
     def split(end: str) -> tuple[str, str | None]:
@@ -130,18 +132,22 @@ class Edge(Model):
 class Document(Model):
     """Hold a whole pipeline; the canonical form of whatever dialect it was written in."""
 
-    id: Identifier
-    name: str = Field("", max_length=200)
+    id: Identifier = Field(description="The id of the DAG, too")
+    name: str = Field("", max_length=200, description="What people see; the id where empty")
     description: str = Field("", description="Markdown; it becomes the DAG's documentation")
-    tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list)
-    owner: str = Field("airloom", min_length=1, max_length=200)
-    schedule: Schedule | None = None
+    tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(
+        default_factory=list, description="Words to find the pipeline by"
+    )
+    owner: str = Field("airloom", min_length=1, max_length=200, description="Who answers for the pipeline")
+    schedule: Schedule | None = Field(None, description="When it runs by itself; only when it is started where absent")
     params: dict[Identifier, dict[str, Any]] = Field(
         default_factory=dict, description="One JSON Schema for each parameter; its default is what a plain run uses"
     )
-    settings: PipelineSettings = Field(default_factory=PipelineSettings)
-    nodes: list[NodeEntry] = Field(default_factory=list)
-    edges: list[Edge] = Field(default_factory=list)
+    settings: PipelineSettings = Field(
+        default_factory=PipelineSettings, description="What applies to every node that does not say otherwise"
+    )
+    nodes: list[NodeEntry] = Field(default_factory=list, description="What is done")
+    edges: list[Edge] = Field(default_factory=list, description="What goes where")
 
     def node(self, identifier: str) -> NodeEntry:
         """Return a node by its id; raise KeyError where there is none."""
