@@ -1,7 +1,7 @@
 """Column types from DuckDB itself: an empty table for each relation, and each query bound over them.
 
-Binding alone, nothing runs: EXPLAIN folds constants and would run parts of a user's text. Tables, not views: views
-nest, and the hundredth would cost as much as the hundred before it.
+Binding reads no rows, but works out constants, which a user's text may make costly: to be done in a child process.
+Tables, not views: views nest, and the hundredth would cost as much as the hundred before it.
 """
 
 from __future__ import annotations

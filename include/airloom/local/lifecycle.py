@@ -155,7 +155,7 @@ def _prepare_airflow(installation: Installation) -> None:
     log = installation.logs / "prepare.log"
     with log.open("w") as output:
         done = subprocess.run(
-            [sys.executable, "-m", "airloom.local.airflow"],
+            [sys.executable, "-m", "airloom.dags.preparation"],
             env=airflow.environment(installation),
             input=json.dumps(facts),
             text=True,

@@ -11,7 +11,7 @@ from typing import Any
 
 from airloom.engine.batches import Batches
 from airloom.engine.child import run_in_child
-from airloom.engine.reference import TableReference, is_table, object_reference
+from airloom.engine.reference import TableReference, is_table, kind_of_value, object_reference
 from airloom.engine.storage import DataFolder, Files
 from airloom.engine.tables import arrow_of, open_batches, write_batches
 from airloom.nodes.calling import call
@@ -29,6 +29,9 @@ from airloom.runtime.values import TableValue, converted, value_of
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.error import AirloomError, ConfigurationError, DataError
 from airloom.spec.expression import View
+
+BESIDE_TABLES = 512 << 20
+"""Bytes that a query's process may take beside its tables: DuckDB's limit counts neither code nor long texts."""
 
 
 def run_step(
@@ -160,7 +163,7 @@ class _Step:
         retried = found["failure"] in ("transient", "system") and not self.around.run.last_attempt
         if not retried:
             result.fired = list(fired_ports(node, failed=True))
-            null = {"kind": "object", "value": {k: v for k, v in found.items() if k != "trace"}}
+            null = {"kind": "object", "value": {**found, "trace": None}}
             for port in result.fired:
                 result.outputs[port] = null if port == "error" else {"kind": "any", "value": None}
         self.results[node.id] = result
@@ -195,6 +198,7 @@ class _Step:
             run_table_work,
             TableWork(tuple(work), sources, targets, self.files, self.settings.memory_limit, self.settings.threads),
             timeout=self.settings.query_timeout,
+            memory=int(self.settings.memory_limit * 1.5) + BESIDE_TABLES,
         )
 
     @staticmethod
@@ -207,8 +211,12 @@ class _Step:
             return TableReference.from_json(reference or {})
         value = value_of(reference) if reference is not None else None
         if not isinstance(value, list):
-            raise DataError(f"{source} carries no table but {type(value).__name__}", node=node.id)
-        rows = arrow_of(value)
+            raise DataError(
+                f"{source} carries no table but {kind_of_value(value)}",
+                node=node.id,
+                hint="only a table, or a list of objects, can be read as rows",
+            )
+        rows = arrow_of(value, source)
         # The list is kept as a table of its own, so that a query can read it like any other.
         facts = replace(self.around.run, node=node.id)
         place = self.data.place(facts, f"from-{source}", "parquet")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airloom.engine.reading import copy_to, quoted, select_all, select_files, with_tables
+from airloom.engine.reading import copy_to, quoted, select_all, select_distinct, select_files, with_tables
 from airloom.engine.reference import TableReference
 from airloom.engine.relation import Columns, Relation
 from airloom.engine.scan import Copy, Scan
@@ -48,7 +49,7 @@ class TableWork:
     sources: Mapping[str, TableReference]
     targets: Mapping[str, str]
     files: Files
-    memory_limit: str
+    memory_limit: int
     threads: int
 
 
@@ -92,7 +93,7 @@ class _Session:
         self.connection = stack.enter_context(
             contextlib.closing(
                 duck.connect(
-                    memory_limit=work.memory_limit,
+                    memory_limit=f"{work.memory_limit}B",
                     threads=work.threads,
                     temp_directory=stack.enter_context(tempfile.TemporaryDirectory(prefix="airloom-spill-")),
                     read=readable,
@@ -180,7 +181,10 @@ class _Session:
             return
         relations: dict[str, Relation | list[Relation] | None] = {}
         for port, found in node.inputs.items():
-            known = [Relation(source, self._known(source)) for source in found]
+            known = [
+                Relation(source, self._known(source), distinct=functools.partial(self._distinct, source))
+                for source in found
+            ]
             relations[port] = known if port in node.many else (known[0] if known else None)
         shapes = self._shapes()
         for source in sources:
@@ -199,6 +203,13 @@ class _Session:
             rows = self.connection.execute("DESCRIBE " + with_tables(self.tables, select_all(source))).fetchall()
             self.columns[source] = {row[0]: row[1] for row in rows}
         return self.columns[source]
+
+    def _distinct(self, source: str, column: str, limit: int) -> list[Any]:
+        query = with_tables(self.tables, select_distinct(source, column, limit))
+        with _plain_errors():
+            # Through Arrow: DuckDB's own rows of times with a zone need a package more.
+            values: list[Any] = self.connection.sql(query).to_arrow_table().column(0).to_pylist()
+        return values
 
     def _add(self, name: str, text: str) -> None:
         self.tables[name] = text
@@ -238,18 +249,24 @@ class _Session:
         return {"rows": rows, "target": target}
 
     def _execute(self, text: str) -> int:
-        import duckdb
-
-        try:
+        with _plain_errors():
             row = self.connection.execute(text).fetchone()
-        except duckdb.OutOfMemoryException as error:
-            raise DataError(
-                f"the step needs more than its memory: {plain_message(error)}",
-                hint="raise AIRLOOM_MEMORY_LIMIT, or use settings.engine: spark",
-            ) from None
-        except duckdb.Error as error:
-            raise DataError(plain_message(error)) from None
         return int(row[0]) if row else 0
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise DataError(
+            f"the step needs more than its memory: {plain_message(error)}",
+            hint="raise AIRLOOM_MEMORY_LIMIT, or use settings.engine: spark",
+        ) from None
+    except duckdb.Error as error:
+        raise DataError(plain_message(error)) from None
 
 
 @contextlib.contextmanager

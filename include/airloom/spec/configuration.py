@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -36,10 +36,17 @@ class Configuration(BaseSettings):
         description="Folders and URL prefixes that pipelines may read and write, as a JSON list; "
         'default ["include/data", "output"] below the root',
     )
-    memory_limit: str = Field("4GB", description="Memory of one table step, then it spills to disk")
+    memory_limit: ByteSize = Field(
+        ByteSize(4_000_000_000), ge=100_000_000, description="Memory of one table step, such as 4GB; then it spills"
+    )
     threads: int = Field(2, ge=1, description="Threads of one table step")
     query_timeout: float = Field(3600, gt=0, description="Seconds after which a table step's process is killed")
     keep_data_days: float = Field(30, gt=0, description="Age in days at which tables between steps are removed")
+    trust_code: bool = Field(
+        False,
+        description="Run Python nodes without a box on systems that offer none: set it only where every author is "
+        "trusted with all that a task may reach",
+    )
     disabled_nodes: list[str] = Field([], description="Node types that are switched off, as a JSON list")
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from airloom.spec.duration import Duration
-from airloom.spec.problem import Problem, pointer
+from airloom.spec.problem import Problem, pointer, suggestion
 
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,99}$"
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
@@ -225,6 +226,10 @@ def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code:
             "an id starts with a small letter and goes on with small letters, digits and _ (at most 100)",
             pointer=where,
         )
+    if kind == "literal_error" and isinstance(fault["input"], str):
+        known = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+        hint = suggestion(fault["input"], known)
+        return Problem(f"{code}.invalid", f"this is one of {', '.join(known)}", pointer=where, hint=hint)
     message = fault["msg"].removeprefix("Value error, ")
     return Problem(f"{code}.invalid", message[0].lower() + message[1:], pointer=where)
 
@@ -241,8 +246,6 @@ def _path_in(given: object, location: Iterable[str | int]) -> list[str | int]:
 
 
 def _unknown_field(field: str, model: type[BaseModel] | None, where: str, code: str = "document") -> Problem:
-    from airloom.spec.problem import suggestion
-
     known = [info.alias or name for name, info in model.model_fields.items()] if model else []
     hint = suggestion(field, known) or (f"known fields: {', '.join(known)}" if known else None)
     return Problem(f"{code}.unknown_field", f"there is no field {field!r}", pointer=where, hint=hint)
