@@ -66,6 +66,15 @@ def select_all(name: str) -> str:
     return f"SELECT * FROM {quoted(name)}"  # noqa: S608 quoted
 
 
+def select_distinct(name: str, column: str, limit: int) -> str:
+    """Return the query for the values of a relation's column, but null, in order."""
+    value = quoted(column)
+    return (
+        f"SELECT DISTINCT {value} FROM {quoted(name)} "  # noqa: S608 quoted
+        f"WHERE {value} IS NOT NULL ORDER BY {value} LIMIT {int(limit)}"
+    )
+
+
 def select_cast(query: str, columns: Columns, changes: Mapping[str, str]) -> str:
     """Return the query with some columns cast to other types."""
     chosen = ", ".join(

@@ -7,7 +7,7 @@ Text of users goes through `Relation.condition` and `Relation.formula`, which pa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airloom.spec.error import ConfigurationError
@@ -81,10 +81,18 @@ class ColumnError(ConfigurationError):
 class Relation:
     """An input table: the name to select from, and its columns where they are known."""
 
-    def __init__(self, name: str, columns: Columns | None = None, *, alias: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        columns: Columns | None = None,
+        *,
+        alias: str | None = None,
+        distinct: Callable[[str, int], list[Any]] | None = None,
+    ) -> None:
         self.name = name
         self.alias = alias
         self._columns = columns
+        self._distinct = distinct
 
     @property
     def known(self) -> bool:
@@ -131,9 +139,18 @@ class Relation:
         """Return the names of the columns that hold numbers."""
         return [name for name, kind in self.columns.items() if NUMERIC.match(kind)]
 
+    def distinct(self, name: str, limit: int) -> list[Any]:
+        """Return the values that a column has, but null, in order, at most `limit`; raise ColumnsUnknown before a run.
+
+        It reads the table: for nodes whose columns depend on the data.
+        """
+        if self._distinct is None:
+            raise ColumnsUnknown(self.name)
+        return self._distinct(self.resolve(name), limit)
+
     def aliased(self, alias: str) -> Relation:
         """Return the same relation under an alias, for joins: its columns are qualified by it."""
-        return Relation(self.name, self._columns, alias=alias)
+        return Relation(self.name, self._columns, alias=alias, distinct=self._distinct)
 
     def table(self) -> exp.Table:
         """Return the relation as a table to select from."""

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from airloom.engine.reading import quoted
+from airloom.engine.reading import quoted, select_distinct
 from airloom.engine.relation import Columns, Relation
 from airloom.nodes.calling import call, queries_of
 from airloom.nodes.sdk import Control, Example, Fired, Node, Table, Transform, ports_of
@@ -65,7 +65,10 @@ def run_table(node: Table, **inputs: Any) -> dict[str, Answer]:
             rows_sql = ", ".join(row for _ in table.values)
             values = [value for given in table.values for value in given]
             connection.execute(f"INSERT INTO {quoted(name)} VALUES {rows_sql}", values)  # noqa: S608 quoted
-        return Relation(name, columns_of(f"FROM {quoted(name)}"))
+        return Relation(name, columns_of(f"FROM {quoted(name)}"), distinct=functools.partial(distinct, name))
+
+    def distinct(name: str, column: str, limit: int) -> list[Any]:
+        return [row[0] for row in connection.execute(select_distinct(name, column, limit)).fetchall()]
 
     connection.execute("BEGIN")
     try:

@@ -91,7 +91,7 @@ def test_select_refuses_to_leave_nothing() -> None:
         (Select, {"columns": ["a", "A"]}, "columns: Value error, 'A' stands here twice"),
         (Select, {"columns": [""]}, "at least 1 character"),
         (Select, {"colums": ["a"]}, "Extra inputs are not permitted"),
-        (Rename, {"mapping": {}}, "at least 1 item"),
+        (Rename, {"mapping": {}}, "give mapping (old name → new name), case_style, or both"),
         (Rename, {"mapping": {"a": ""}}, "at least 1 character"),
         (Rename, {"mapping": {"a": "x", "A": "y"}}, "'A' stands here twice"),
         (Derive, {"columns": {"x": "1", "X": "2"}}, "'X' stands here twice"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,16 +21,24 @@ from airloom.nodes.sdk import (
     exp,
     name_as,
 )
+from airloom.nodes.tables._columns import NewName, refuse_clashes
 from airloom.spec.problem import pointer
 
-NewName = Annotated[str, Field(min_length=1)]
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z\W_]+|[^\W_]+")
+CaseStyle = Literal["snake_case", "camelCase", "PascalCase", "UPPER_CASE"]
 
 
-def refuse_clashes(names: list[str]) -> None:
-    """Raise ValueError where two names are the same but for case."""
-    clashes = clashing_names(names)
-    if clashes:
-        raise ValueError(f"{clashes[0]!r} stands here twice (SQL does not tell capital letters from small ones)")
+def in_style(name: str, style: CaseStyle) -> str:
+    """Return a name in a style: its words begin at capital letters and behind what is no letter or digit."""
+    words = [word.lower() for word in WORD.findall(name)]
+    if not words:
+        return name
+    if style == "snake_case":
+        return "_".join(words)
+    if style == "UPPER_CASE":
+        return "_".join(words).upper()
+    joined = "".join(word.capitalize() for word in words)
+    return joined if style == "PascalCase" else words[0] + joined[len(words[0]) :]
 
 
 class Select(Table, order="keeps"):
@@ -75,7 +84,10 @@ class Select(Table, order="keeps"):
 class Rename(Table, order="keeps"):
     """Give columns other names."""
 
-    mapping: dict[Column, NewName] = Field(min_length=1, description="Old name → new name; other columns stay")
+    mapping: dict[Column, NewName] = Field({}, description="Old name → new name; other columns stay")
+    case_style: CaseStyle | None = Field(
+        None, description="How to write the names of all columns that `mapping` does not name"
+    )
 
     examples = (
         Example(
@@ -90,7 +102,19 @@ class Rename(Table, order="keeps"):
             {"rows": [{"a": 1, "b": 2}]},
             {"rows": [{"b": 1, "a": 2}]},
         ),
+        Example(
+            "All in one style",
+            {"case_style": "snake_case"},
+            {"rows": [{"Order ID": 1, "unitPrice": 2}]},
+            {"rows": [{"order_id": 1, "unit_price": 2}]},
+        ),
     )
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Rename:
+        if not self.mapping and self.case_style is None:
+            raise ValueError("give mapping (old name → new name), case_style, or both")
+        return self
 
     @field_validator("mapping")
     @classmethod
@@ -100,15 +124,18 @@ class Rename(Table, order="keeps"):
 
     def query(self, rows: Relation) -> Query:
         new = {rows.resolve(old, pointer("mapping", old)[1:]): name for old, name in self.mapping.items()}
+        if self.case_style is not None:
+            new = {name: new.get(name, in_style(name, self.case_style)) for name in rows.columns}
         names = [new.get(name, name) for name in rows.columns]
-        clashes = {name.lower() for name in clashing_names(names)}
-        for old, name in self.mapping.items():
-            if name.lower() in clashes:
-                raise ConfigurationError(
-                    f"two columns would be called {name!r}",
-                    field=pointer("mapping", old)[1:],
-                    hint="choose another name, or rename or drop the other column",
-                )
+        clashes = clashing_names(names)
+        if clashes:
+            # Of the two, the one that the mapping names can be mended there.
+            named = [old for old, name in self.mapping.items() if name.lower() == clashes[0].lower()]
+            raise ConfigurationError(
+                f"two columns would be called {(self.mapping[named[0]] if named else clashes[0])!r}",
+                field=pointer("mapping", named[0])[1:] if named else "case_style",
+                hint="choose another name, or rename or drop the other column",
+            )
         return rows.select([name_as(rows[name], new[name]) if name in new else rows[name] for name in rows.columns])
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from airloom.engine.relation import family, identifier
+from airloom.engine.relation import column, identifier
 from airloom.engine.types import clashing_names
 from airloom.nodes.sdk import (
     Column,
@@ -17,28 +17,20 @@ from airloom.nodes.sdk import (
     Table,
     exp,
     function,
+    literal,
     name_as,
+    over,
 )
+from airloom.nodes.tables._columns import fails_where
+from airloom.nodes.tables._keys import Key, Pair, key_text, pair_of, pairs
 
-Pair = tuple[str, str]
 How = Literal["inner", "left", "right", "outer", "semi", "anti", "cross"]
-
-
-def _pair(given: Any) -> Any:
-    if isinstance(given, str):
-        return given, given
-    if not isinstance(given, list | tuple) or len(given) != 2:
-        raise ValueError("a key is a name that both tables have, or [left, right]")
-    return given
-
-
-Key = tuple[Column, Column]
 
 
 class Join(Table):
     """Match the rows of two tables by columns that are equal; null equals nothing."""
 
-    on: list[Annotated[Key, BeforeValidator(_pair, json_schema_input_type=Column | Key)]] = Field(
+    on: list[Annotated[Key, BeforeValidator(pair_of, json_schema_input_type=Column | Key)]] = Field(
         [], description="Columns that have to be equal: a name that both tables have, or [left, right]"
     )
     how: How = Field(
@@ -48,6 +40,10 @@ class Join(Table):
     )
     suffixes: tuple[str, str] = Field(
         ("_left", "_right"), description="What is put behind names that both tables have and that are no key of both"
+    )
+    many_to_many: Literal["allow", "fail"] = Field(
+        "allow",
+        description="Where a key stands in several rows of both tables: every pair comes out, or the run fails",
     )
 
     examples = (
@@ -85,30 +81,28 @@ class Join(Table):
             raise ValueError("a cross join has no key; leave `on` out")
         if self.how != "cross" and not self.on:
             raise ValueError(f"a join of sort {self.how} needs `on`: the columns that have to be equal")
+        if self.many_to_many == "fail" and self.how in ("semi", "anti", "cross"):
+            raise ValueError(f"a join of sort {self.how} does not match many to many; leave many_to_many out")
         return self
 
     def query(self, left: Relation, right: Relation) -> Query:
         left, right = left.aliased("left"), right.aliased("right")
-        pairs = [self._names(at, left, right) for at in range(len(self.on))]
-        equal = [exp.EQ(this=left[ours], expression=right[theirs]) for ours, theirs in pairs]
+        keys = pairs(self.on, left, right, ("on the left", "on the right"))
+        equal = [exp.EQ(this=left[ours], expression=right[theirs]) for ours, theirs in keys]
         matches = exp.and_(*equal) if equal else None
         if self.how in ("semi", "anti"):
             everything = exp.Column(this=exp.Star(), table=identifier("left"))
             return left.select(everything).join(right.table(), on=matches, join_type=self.how, copy=False)
         how = "full outer" if self.how == "outer" else self.how
-        chosen = self._columns(left, right, pairs)
-        return left.select(chosen).join(right.table(), on=matches, join_type=how, copy=False)
-
-    def _names(self, at: int, left: Relation, right: Relation) -> Pair:
-        field = f"on/{at}"
-        ours, theirs = left.resolve(self.on[at][0], field), right.resolve(self.on[at][1], field)
-        if left.known and right.known and family(left.type_of(ours)) != family(right.type_of(theirs)):
-            raise ConfigurationError(
-                f"{ours!r} on the left is {left.type_of(ours)}, {theirs!r} on the right {right.type_of(theirs)}",
-                field=field,
-                hint="cast one of them before the join",
-            )
-        return ours, theirs
+        chosen = self._columns(left, right, keys)
+        if self.many_to_many == "allow":
+            return left.select(chosen).join(right.table(), on=matches, join_type=how, copy=False)
+        counted = exp.Select(expressions=chosen).from_(_counted(left, [ours for ours, _ in keys]), copy=False)
+        counted = counted.join(_counted(right, [key for _, key in keys]), on=matches, join_type=how, copy=False)
+        several = [exp.GT(this=column(COUNT, side), expression=literal(1)) for side in ("left", "right")]
+        told = key_text(left, [ours for ours, _ in keys])
+        guard = fails_where(exp.and_(*several), "several rows of both tables have ", *told)
+        return counted.where(guard, copy=False)
 
     def _columns(self, left: Relation, right: Relation, pairs: list[Pair]) -> list[exp.Alias]:
         shared = {ours: theirs for ours, theirs in pairs if ours.lower() == theirs.lower()}
@@ -137,3 +131,14 @@ class Join(Table):
 
     def _key_value(self, ours: exp.Column, theirs: exp.Column) -> exp.Expr:
         return function("coalesce", ours, theirs) if self.how in ("right", "outer") else ours
+
+
+COUNT = "airloom_count"
+
+
+def _counted(side: Relation, keys: list[str]) -> exp.Subquery:
+    """Return a table with the number of rows of the same key in each."""
+    plain = Relation(side.name, side.columns)
+    count = over(function("count", exp.Star()), plain.all(keys))
+    query = plain.select(plain.all(plain.columns), **{COUNT: count})
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=identifier(side.alias or side.name)))

@@ -1,0 +1,48 @@
+"""Keys that two tables meet by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airloom.engine.relation import family
+from airloom.nodes.sdk import Column, ConfigurationError, Relation, cast, exp, function
+
+Key = tuple[Column, Column]
+Pair = tuple[str, str]
+
+
+def pair_of(given: Any) -> Any:
+    """Return a key as [left, right] where one name stands for both."""
+    if isinstance(given, str):
+        return given, given
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ValueError("a key is a name that both tables have, or [left, right]")
+    return given
+
+
+def pairs(on: Sequence[Pair], left: Relation, right: Relation, sides: Pair) -> list[Pair]:
+    """Return the names of the keys as both tables write them; raise ConfigurationError where types cannot be equal.
+
+    `sides` says in messages where a column stands.
+    """
+    found = []
+    for at, (first, second) in enumerate(on):
+        field = f"on/{at}"
+        ours, theirs = left.resolve(first, field), right.resolve(second, field)
+        if left.known and right.known and family(left.type_of(ours)) != family(right.type_of(theirs)):
+            raise ConfigurationError(
+                f"{ours!r} {sides[0]} is {left.type_of(ours)}, {theirs!r} {sides[1]} {right.type_of(theirs)}",
+                field=field,
+                hint="cast one of them first",
+            )
+        found.append((ours, theirs))
+    return found
+
+
+def key_text(rows: Relation, keys: Sequence[str]) -> list[str | exp.Expr]:
+    """Return the parts of a message that name a row by its keys: id = 7, day = 2026-01-31."""
+    parts: list[str | exp.Expr] = []
+    for at, name in enumerate(keys):
+        parts += [f"{', ' if at else ''}{name} = ", function("coalesce", cast(rows[name], "VARCHAR"), "null")]
+    return parts
