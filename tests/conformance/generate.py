@@ -96,12 +96,12 @@ class Drawing:
         kind = self.random.choice(["filter", "filter", "filter", "derive", "sort"])
         fails = kind == "filter" and self.random.random() < 0.2
         where = self.random.choice(list(CONDITIONS))
-        config = {
+        config: dict[str, dict[str, Any]] = {
             "filter": {"where": "n > {{ trigger.missing }}" if fails else where},
             "derive": {"columns": {"word": "upper(word)"}},
             "sort": {"by": [{"column": "n", "descending": True}]},
-        }[kind]
-        name = self.add(kind, sources, config)
+        }
+        name = self.add(kind, sources, config[kind])
 
         def rows() -> dict[str, list[int]]:
             ids = self.ids(sources["rows"][0])
@@ -113,12 +113,8 @@ class Drawing:
         """Up to three tables under each other."""
         sources = {"tables": self.random.sample(self.tables, min(len(self.tables), self.random.randint(1, 3)))}
         name = self.add("concat", sources)
-        self.end(
-            name,
-            sources,
-            ["rows"],
-            lambda: {"rows": [i for s in sources["tables"] if self.live(s) for i in self.ids(s)]},
-        )
+        live = [source for source in sources["tables"] if self.live(source)]
+        self.end(name, sources, ["rows"], lambda: {"rows": [found for source in live for found in self.ids(source)]})
 
     def join(self) -> None:
         """The rows of one table that another has, or has not."""

@@ -85,11 +85,12 @@ class Ending:
 def ending(reports: Mapping[str, Mapping[str, Any]], out: Path) -> Ending:
     """Return how a run ended, by `airloom.runtime.trial.node_report` of each node, in a form that can be compared.
 
-    Rows are sorted, for a table has no order; what names the folder or the moment of the run is taken away.
+    Rows are sorted, for a table has no order; what names the folder of the run is taken away.
     """
     nodes = {}
     for node, report in reports.items():
-        outputs = {port: _comparable(output) for port, output in report["outputs"].items()}
+        # What an error port carries is the error, which is compared as such.
+        outputs = {port: _comparable(output) for port, output in report["outputs"].items() if port != "error"}
         error = {key: value for key, value in (report["error"] or {}).items() if key != "trace"}
         nodes[node] = {
             "state": report["state"],

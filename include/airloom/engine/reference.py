@@ -61,3 +61,11 @@ def object_reference(kind: str, value: Any, place: Any) -> dict[str, Any]:
 def is_table(reference: Mapping[str, Any] | None) -> bool:
     """Tell whether a reference names a table."""
     return reference is not None and reference["kind"] == "table"
+
+
+def kind_of_value(value: Any) -> str:
+    """Return what people call a JSON value: null, a boolean, a number, a text, a list, an object."""
+    if value is None:
+        return "null"
+    kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), f"a {type(value).__name__}")

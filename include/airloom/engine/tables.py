@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airloom.engine.batches import Batches
 from airloom.engine.reading import copy_to, select_all, select_cast, select_files
-from airloom.engine.reference import TableReference
+from airloom.engine.reference import TableReference, kind_of_value
 from airloom.engine.relation import Columns
 from airloom.engine.scan import Scan
 from airloom.engine.shapes import plain_message
@@ -159,11 +159,29 @@ class _Stream:
             raise
 
 
-def arrow_of(rows: list[dict[str, Any]]) -> pyarrow.Table:
-    """Return rows given as objects as an Arrow table; raise DataError where a column mixes types."""
+def arrow_of(rows: list[Any], name: str) -> pyarrow.Table:
+    """Return a list of objects as an Arrow table of all their fields, null where an object lacks one.
+
+    `name` is what the list is called in errors. Raises DataError where it is no table.
+    """
     import pyarrow
 
-    try:
-        return pyarrow.Table.from_pylist(rows)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
-        raise DataError(f"the list is no table: {error}", hint="each item is an object with the same fields") from None
+    hint = "each item is an object, and a field is of one type in all of them"
+    for index, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise DataError(f"{name} is no table: its item {index + 1} is {kind_of_value(row)}", hint=hint)
+    columns = {}
+    for field in dict.fromkeys(field for row in rows for field in row):
+        try:
+            columns[field] = pyarrow.array([row.get(field) for row in rows])
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, OverflowError):
+            raise DataError(
+                f"{name} is no table: its field {field!r} holds values of several types", hint=hint
+            ) from None
+    if not columns:
+        what = "an empty list" if not rows else "a list of empty objects"
+        raise DataError(
+            f"{name} is {what}, which has no columns to make a table of",
+            hint="let a switch send such a list another way: operator is_empty",
+        )
+    return pyarrow.table(columns)
