@@ -24,11 +24,12 @@ def connections_of(given: Mapping[str, Any]) -> Callable[[str], Any]:
     """
 
     def connection(name: str) -> Any:
+        from airloom.dags import platform
         from airloom.runtime.trial import no_connections
 
         value = given.get(name, os.environ.get(f"AIRFLOW_CONN_{name.upper()}"))
         if value is not None:
-            return _connection(name, value)
+            return platform.read_connection(name, json.dumps(value) if isinstance(value, dict) else value)
         return _installed(name) if AIRFLOW_DATABASE in os.environ else no_connections(name)
 
     return connection
@@ -71,19 +72,4 @@ def _installed(name: str) -> Any:
         raise ConfigurationError(
             f"the Connection {name!r} is out of reach: Airflow's database does not answer",
             hint=f"start the installation with airloom up, set AIRFLOW_CONN_{name.upper()}, or give --connections FILE",
-        ) from None
-
-
-def _connection(name: str, value: Any) -> Any:
-    from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowException
-
-    try:
-        text = json.dumps(value) if isinstance(value, dict) else value
-        return (Connection.from_json if text.lstrip().startswith("{") else Connection.from_uri)(text, name)
-    except (AirflowException, TypeError, ValueError):
-        # What is wrong would quote the value, which holds a password.
-        raise ConfigurationError(
-            f"the Connection {name!r} cannot be read",
-            hint="a URI is such as postgres://user:password@host:5432/database",
         ) from None

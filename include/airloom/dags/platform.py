@@ -298,6 +298,18 @@ def connection(name: str) -> Any:
         )
 
 
+def read_connection(name: str, text: str) -> Any:
+    """Return a Connection from its URI or its JSON; raise ConfigurationError, which does not repeat the text."""
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowException
+
+    try:
+        return (Connection.from_json if text.lstrip().startswith("{") else Connection.from_uri)(text, name)
+    except (AirflowException, TypeError, ValueError):
+        hint = "a URI is such as postgres://user:password@host:5432/database"
+        raise ConfigurationError(f"the Connection {name!r} cannot be read", hint=hint) from None
+
+
 def pools() -> list[str]:
     """Return the names of Airflow's pools."""
     from airflow.models.pool import Pool
