@@ -90,7 +90,8 @@ def installation(request: pytest.FixtureRequest) -> Iterator[Running]:
             "AIRLOOM_ROOT": str(ROOT),
             "AIRLOOM_HOME": str(base / "home"),
             "AIRLOOM_PIPELINES": str(base / "pipelines"),
-            "AIRLOOM_PATHS": f'["{base / "files"}", "include/data"]',
+            "AIRLOOM_PATHS": f'["{base / "files"}", "include/data", "tests/conformance/data"]',
+            "AIRLOOM_NODES": str(ROOT / "tests" / "conformance" / "nodes"),
         },
     )
     try:
