@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airloom.dags.xcom import packed
 from airloom.plan.plan import FAILED, SKIPPED, SUCCESS, PlanStep
 from airloom.spec.error import TransientError
 
@@ -38,7 +39,7 @@ def outcome_of(step: PlanStep, results: Mapping[str, NodeResult]) -> Outcome:
     failure: dict[str, Any] | None = None
     for node, result in results.items():
         # A failed node's error is kept as it is, under the key that the reference of its error port would have.
-        values |= {f"{node}.{port}": reference for port, reference in result.outputs.items() if port != "error"}
+        values |= {f"{node}.{port}": packed(reference) for port, reference in result.outputs.items() if port != "error"}
         if result.error is not None:
             values[f"{node}.error"] = result.error
         if result.state == SUCCESS or result.fired:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from airloom.dags.xcom import unpacked
 from airloom.spec.error import ConfigurationError, SystemFault
 
 BUNDLE_CLASS = "airloom.dags.bundle.PipelineBundle"
@@ -342,7 +343,7 @@ def _node_state(node: str, planned: dict[str, Any], task: Any, values: dict[tupl
     fired, error = value("fired"), value("error")
     place = (task.task_id, task.map_index)
     step_has_error = any(key[:2] == place and key[2].endswith(".error") for key in values)
-    outputs = {port["name"]: value(port["name"]) for port in planned["outputs"]}
+    outputs = {port["name"]: unpacked(value(port["name"])) for port in planned["outputs"]}
     return NodeState(
         node=node,
         task=task.task_id,

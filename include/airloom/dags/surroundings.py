@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airloom.dags.xcom import unpacked
 from airloom.nodes.context import RunFacts
 from airloom.spec.error import ConfigurationError
 from airloom.spec.params import as_expression_values
@@ -36,8 +37,7 @@ class TaskSurroundings:
     def reference(self, node: str, port: str) -> dict[str, Any] | None:
         """Return the reference that a port of an earlier node gave, or None where the port did not fire."""
         if port != "error":
-            reference: dict[str, Any] | None = self._pull(node, port)
-            return reference
+            return unpacked(self._pull(node, port))
         if "error" not in (self.fired(node) or []):
             return None
         # The trace is for who mends nodes, not for the nodes that follow.
