@@ -113,7 +113,7 @@ class Model(BaseModel):
 
 @dataclass(frozen=True)
 class Declaration:
-    """Hold what a class says about itself beside its config."""
+    """Hold what a class says about itself beside its config; `code` says that who writes one writes a program."""
 
     type: str
     version: int
@@ -123,6 +123,7 @@ class Declaration:
     effect: Effect
     requires: str | None
     order: Order | None
+    code: bool
     inputs: tuple[Declared, ...] | None
     outputs: tuple[Declared, ...] | None
 
@@ -146,6 +147,7 @@ class Node(Model):
         version: int = 1,
         requires: str | None = None,
         order: Order | None = None,
+        code: bool = False,
         inputs: Sequence[Declared] | None = None,
         outputs: Sequence[Declared] | None = None,
         **kwargs: Any,
@@ -165,6 +167,7 @@ class Node(Model):
             effect=effect or (inherited.effect if inherited else "pure"),
             requires=requires,
             order=order,
+            code=code,
             inputs=tuple(inputs) if inputs is not None else None,
             outputs=tuple(outputs) if outputs is not None else None,
         )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from airloom.engine.batches import Batches
 from airloom.engine.reading import quoted, select_distinct
 from airloom.engine.relation import Columns, Relation
+from airloom.engine.storage import Files
 from airloom.nodes.calling import call, queries_of
-from airloom.nodes.sdk import Control, Example, Fired, Node, Table, Transform, ports_of
+from airloom.nodes.context import RunFacts
+from airloom.nodes.sdk import Control, Example, Fired, Node, Table, ports_of
+from airloom.spec.error import ConfigurationError
 
 Row = dict[str, Any]
 SQL_TYPES: tuple[tuple[type, str], ...] = (
@@ -93,13 +99,40 @@ def _connection() -> Any:
     return duckdb.connect()
 
 
-def run_node(node: Transform | Control, **inputs: Any) -> dict[str, Any]:
-    """Return what leaves each port of a node on JSON values: nothing for a port that does not fire."""
+@dataclass(frozen=True)
+class NoSurroundings:
+    """Answer a node that runs by itself: no Connections, no files, parameters as given."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    run: RunFacts = field(default_factory=lambda: RunFacts("pipeline", "run", "node"))
+    files: Files = field(default_factory=lambda: Files(Path(), ()))
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("airloom.node"))
+
+    def connection(self, name: str) -> Any:
+        """Raise ConfigurationError."""
+        raise ConfigurationError(f"there is no Connection {name!r}")
+
+    def emit(self, event: Mapping[str, Any]) -> None:
+        """Show nothing."""
+
+
+def run_node(node: Node, **inputs: Any) -> dict[str, Any]:
+    """Return what leaves each port of a node's `run`: JSON values, and tables as lists of dictionaries.
+
+    Nothing is there for a port that does not fire. Inputs are given in the same way.
+    """
+    import pyarrow
+
     ports = ports_of(type(node), node)
-    answer = call(node, ports.inputs, inputs)
+    values = dict(inputs)
+    for port in ports.inputs:
+        if port.kind == "table" and port.name in values:
+            table = pyarrow.Table.from_pylist(values[port.name])
+            values[port.name] = Batches(table.schema, table.to_batches())
+    answer = call(node, ports.inputs, values, NoSurroundings())
     if isinstance(node, Control):
         return {answer.port: answer.value} if isinstance(answer, Fired) else {}
-    return {ports.outputs[0].name: answer}
+    return {ports.outputs[0].name: list(answer.rows()) if isinstance(answer, Batches) else answer}
 
 
 def outputs_of(node_class: type[Node], example: Example) -> dict[str, Any]:

@@ -1,0 +1,384 @@
+"""Users' Python in a box: a fresh interpreter that reaches its packages and the data it is given, and nothing else.
+
+What the box is made of is told by `available`:
+
+| wall | keeps away | needs |
+|---|---|---|
+| namespaces | every file but Python's; the network; its temporary folder lies in memory | root, or user namespaces |
+| landlock | every file but Python's; TCP, abstract sockets and signals, as far as its version goes | Linux 5.13 |
+| system calls | sockets, other processes, changes to files it may read, shared memory | x86_64 or aarch64 |
+
+The filter of system calls and one of the other two have to stand; both stand where both can be had. Without namespaces
+there is no temporary folder, for nothing would bound it. Besides: an empty environment, another account than root, no
+capabilities, and bounds on memory, computing time, threads, open files and what is written.
+
+Code cannot start a process, so the process is all there is to kill: it dies at its time limit, and with its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import site
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, NoReturn
+
+from pydantic import BaseModel, Field, ValidationError
+
+from airloom.engine import walls
+from airloom.engine.batches import Batches
+from airloom.engine.child import MemoryExceeded, run_in_child
+from airloom.engine.portable import make_portable
+from airloom.spec.configuration import configuration
+from airloom.spec.error import ConfigurationError, DataError, SystemFault
+
+Library = Literal["pandas", "polars", "arrow"]
+LARGEST_VALUE = 50_000_000
+"""Bytes of JSON that code may return."""
+
+_START = "import sys; sys.path.insert(0, {root!r}); from airloom.engine.boxed import main; main()"
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+_LONGEST_REPORT = 1_000_000
+_MOST_LINES, _LONGEST_LINE = 1000, 2000
+_CLOSED = "code runs in a box: no network, no files of this machine, no other processes"
+
+
+class CodeError(DataError):
+    """Raise when a user's code failed, or returned what it should not."""
+
+    code = "code"
+
+
+class CodeTimeout(DataError):
+    """Raise when a user's code took longer than its time limit and was killed."""
+
+    code = "code.timeout"
+
+
+class NoBoxHere(SystemFault):
+    """Raise when this system offers no box, and nobody has said that code is trusted."""
+
+    code = "code.no_box"
+
+
+@dataclass(frozen=True)
+class Code:
+    """A user's Python: the source, the function in it to call, and the run's parameters, which it may ask for.
+
+    `seconds` and `memory` (bytes, the interpreter and its libraries included) bound it.
+    """
+
+    source: str
+    function: str
+    params: Mapping[str, Any]
+    seconds: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Wall:
+    """Say whether a part of the box can be had here: what it is, and why it is missing."""
+
+    name: str
+    missing: str | None = None
+
+
+class _Fault(BaseModel):
+    """What the box says of a failure; code may have written it, so it is nothing but text."""
+
+    kind: Literal["no_box", "library", "code", "raised", "memory", "output", "too_large"]
+    message: str = Field(max_length=10_000)
+    line: int | None = None
+    refused: bool = False
+    absent: bool = False
+    trace: str = Field("", max_length=200_000)
+
+
+class _Report(BaseModel):
+    """What the box says at its end."""
+
+    missing: dict[str, str]
+    fault: _Fault | None
+
+
+def available() -> list[Wall]:
+    """Return the parts of the box with what is missing here; `[]` stands for no box at all."""
+    nothing = Code("", "", {}, seconds=60, memory=1 << 30)
+    try:
+        with _Box(nothing, None, logging.getLogger(__name__)) as box:
+            report = box.run_boxed()
+    except NoBoxHere:
+        return []
+    return [Wall(name, report.missing.get(name)) for name in walls.WALLS]
+
+
+def run_table(
+    code: Code, library: Library, rows: Batches, columns: Mapping[str, str] | None, log: logging.Logger
+) -> Batches:
+    """Return the table that the code's function returns for the rows, as a data frame of `library`.
+
+    `columns` are the names and types that the result is to have, in order; without it they are what Arrow says,
+    brought into the types that a table between steps may have. What the code prints goes to `log`.
+
+    Raises CodeError, CodeTimeout, MemoryExceeded, ColumnFault, ConfigurationError, or NoBoxHere.
+    """
+    import pyarrow
+
+    intervals = [field.name for field in rows.schema if pyarrow.types.is_interval(field.type)]
+    if intervals:
+        raise DataError(
+            f"the column {intervals[0]!r} is an INTERVAL, which code cannot take", hint="cast it before, to VARCHAR"
+        )
+    with _Box(code, library, log) as box:
+        with pyarrow.OSFile(box.place("input"), "wb") as sink, pyarrow.ipc.new_file(sink, rows.schema) as writer:
+            for batch in rows:
+                writer.write_batch(batch)
+        box.run()
+        arguments = box.place("output"), box.place("portable"), columns
+        run_in_child(make_portable, *arguments, timeout=code.seconds, memory=code.memory)
+        # The file is gone with the folder; what is mapped stays until the last batch is.
+        reader = pyarrow.ipc.open_file(pyarrow.memory_map(box.place("portable")))
+    return Batches(reader.schema, (reader.get_batch(index) for index in range(reader.num_record_batches)))
+
+
+def run_value(code: Code, value: Any, log: logging.Logger) -> Any:
+    """Return the JSON value that the code's function returns for a JSON value; what it prints goes to `log`.
+
+    Raises CodeError, CodeTimeout, MemoryExceeded, ConfigurationError, or NoBoxHere.
+    """
+    with _Box(code, None, log) as box:
+        Path(box.place("input")).write_text(json.dumps(value), encoding="utf-8")
+        box.run()
+        output = Path(box.place("output"))
+        size = output.stat().st_size
+        if size > LARGEST_VALUE:
+            raise CodeError(
+                f"{code.function} returned {size:,} bytes of JSON; at most {LARGEST_VALUE:,} can be kept",
+                hint="make a table of it",
+            )
+        try:
+            return json.loads(output.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise CodeError(f"{code.function} returned what cannot be read as JSON: {error}") from None
+
+
+class _Box:
+    """One run of code: a private folder for what goes in and out, and the process."""
+
+    def __init__(self, code: Code, library: Library | None, log: logging.Logger) -> None:
+        self.code = code
+        self.library = library
+        self.log = log
+        self.folder = ""
+        self.tail: deque[str] = deque(maxlen=20)
+
+    def __enter__(self) -> _Box:
+        self.folder = tempfile.mkdtemp(prefix="airloom-box-")
+        os.mkdir(self.place("root"))
+        Path(self.place("input")).touch()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def place(self, name: str) -> str:
+        """Return the path of a file of this run."""
+        return os.path.join(self.folder, name)
+
+    def run(self) -> None:
+        """Run the code to its end, where it is trusted and there is no box without one; raise how it failed."""
+        try:
+            self.run_boxed()
+        except NoBoxHere:
+            if not configuration().trust_code:
+                raise
+            self.log.warning("this system offers no box: the code runs without one (AIRLOOM_TRUST_CODE)")
+            self._checked(*self._run(boxed=False))
+
+    def run_boxed(self) -> _Report:
+        """Run the code to its end in the box; raise how it failed."""
+        return self._checked(*self._run(boxed=True))
+
+    def _run(self, *, boxed: bool) -> tuple[int | None, bytes]:
+        with ExitStack() as stack:
+            given = stack.enter_context(open(self.place("input"), "rb"))
+            output = stack.enter_context(open(self.place("output"), "wb"))
+            report = stack.enter_context(open(self.place("report"), "w+b"))
+            request = stack.enter_context(open(self.place("request"), "w+b"))
+            request.write(json.dumps(self._request(given, output, report, boxed=boxed), default=str).encode())
+            request.seek(0)
+            process = stack.enter_context(
+                subprocess.Popen(  # noqa: S603 our own interpreter with our own program
+                    [sys.executable, "-s", "-S", "-P", "-B", "-X", "utf8", "-c", _START.format(root=_root())],
+                    stdin=request,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    env=_environment(),
+                    cwd="/",
+                    pass_fds=[file.fileno() for file in (given, output, report)],
+                    start_new_session=True,
+                )
+            )
+            with self._logged(process.stdout), _killed(process):
+                try:
+                    status: int | None = process.wait(self.code.seconds)
+                except subprocess.TimeoutExpired:
+                    status = None
+            report.seek(0)
+            return status, report.read(_LONGEST_REPORT)
+
+    def _request(self, given: IO[bytes], output: IO[bytes], report: IO[bytes], *, boxed: bool) -> dict[str, Any]:
+        packages = _packages()
+        return {
+            "source": self.code.source,
+            "function": self.code.function,
+            "library": self.library,
+            "params": dict(self.code.params),
+            "memory": self.code.memory,
+            "seconds": self.code.seconds,
+            "input": given.fileno(),
+            "output": output.fileno(),
+            "report": report.fileno(),
+            "parent": os.getpid(),
+            "boxed": boxed,
+            "offered": list(walls.WALLS),
+            "folder": self.place("root"),
+            "packages": packages,
+            "readable": [*_standard_library(), *packages, *_LIBRARIES, walls.DEVICE],
+        }
+
+    @contextmanager
+    def _logged(self, stream: IO[bytes] | None) -> Iterator[None]:
+        reader = threading.Thread(target=self._log_lines, args=(stream,), daemon=True)
+        reader.start()
+        yield
+        # Only where code runs without a box can something still hold the other end.
+        reader.join(1)
+
+    def _log_lines(self, stream: IO[bytes]) -> None:
+        number = 0
+        with suppress(ValueError):
+            while line := stream.readline(_LONGEST_LINE):
+                number += 1
+                text = "".join(
+                    character if character.isprintable() else " " for character in line.decode(errors="replace").strip()
+                )
+                self.tail.append(text)
+                if number <= _MOST_LINES and text:
+                    self.log.info("code: %s", text)
+        if number > _MOST_LINES:
+            self.log.info("code: … %d more lines are left out", number - _MOST_LINES)
+
+    # How it ended
+
+    def _checked(self, status: int | None, report: bytes) -> _Report:
+        if status is None:
+            raise CodeTimeout(
+                f"the code took longer than {self.code.seconds:g} seconds and was stopped",
+                field="code",
+                hint="give it less to do, or raise the node's timeout",
+            )
+        if status < 0:
+            self._raise_death(-status)
+        try:
+            read = _Report.model_validate_json(report)
+        except ValidationError:
+            raise CodeError(f"the code ended its process itself (exit code {status})", field="code") from None
+        if read.fault is not None:
+            self._raise_fault(read.fault)
+        return read
+
+    def _raise_death(self, number: int) -> NoReturn:
+        name = signal.Signals(number).name
+        if number == signal.SIGXCPU:
+            raise CodeTimeout(
+                "the code computed longer than it may", field="code", hint="give it less to do, or raise the timeout"
+            )
+        if number == signal.SIGKILL:
+            raise SystemFault("the code's process was killed from outside", hint="is the machine short of memory?")
+        # What is not written in Python ends its process where it gets no memory.
+        if any("memory allocation of" in line or "bad_alloc" in line for line in self.tail):
+            raise self._memory_error()
+        raise CodeError(f"the code's process crashed ({name})", field="code", hint="what it printed is in the log")
+
+    def _memory_error(self) -> MemoryExceeded:
+        return MemoryExceeded(
+            f"the code needed more than its {self.code.memory:,} bytes of memory",
+            field="code",
+            hint="give it less to do, or raise the node's memory",
+        )
+
+    def _raise_fault(self, fault: _Fault) -> NoReturn:
+        if fault.kind == "no_box":
+            raise NoBoxHere(
+                f"this system offers no box to run code in ({fault.message})",
+                hint="Linux from 5.13 on has one, with Landlock or user namespaces; where every author is trusted, "
+                "an administrator may set AIRLOOM_TRUST_CODE=true",
+            )
+        if fault.kind == "library":
+            raise ConfigurationError(
+                fault.message, field="library", hint=f"pip install 'airloom[{self.library}]' on every worker"
+            )
+        if fault.trace:
+            self.log.error("the code failed:\n%s", fault.trace)
+        if fault.kind == "memory":
+            raise self._memory_error()
+        place = ""
+        lines = self.code.source.splitlines()
+        if fault.line is not None and 0 < fault.line <= len(lines):
+            place = f", line {fault.line}: {lines[fault.line - 1].strip()[:200]}"
+        hint = _CLOSED if fault.refused else None
+        if fault.absent:
+            hint = "install it beside Airloom, on every worker"
+        raise CodeError(fault.message + place, field="code", hint=hint)
+
+
+@contextmanager
+def _killed(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        # Without a box there may be more of the group than the process that ended.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _root() -> str:
+    """Return the folder that the package `airloom` stands in."""
+    return str(Path(__file__).parents[2])
+
+
+def _environment() -> dict[str, str]:
+    """Return all that a box's environment holds: what makes two runs alike, and nothing of this process's own."""
+    threads = str(configuration().threads)
+    return {
+        "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": threads, "POLARS_MAX_THREADS": threads,
+    }  # fmt: skip
+
+
+def _standard_library() -> Sequence[str]:
+    paths = sysconfig.get_paths()
+    # Where Python is a tree of its own, its libraries in C stand beside the standard library.
+    own = [] if sys.base_prefix in ("/usr", "/usr/local") else [os.path.join(sys.base_prefix, "lib")]
+    return list(dict.fromkeys([paths["stdlib"], paths["platstdlib"], *own]))
+
+
+def _packages() -> list[str]:
+    """Return the folders of installed packages: no folder of DAGs, of the project, or of `PYTHONPATH`."""
+    paths = sysconfig.get_paths()
+    found = [paths["purelib"], paths["platlib"], *site.getsitepackages()]
+    return [path for path in dict.fromkeys(found) if os.path.isdir(path)]
