@@ -177,9 +177,9 @@ def _truth(column: exp.Expr, kind: str) -> exp.Expr:
 
 
 def _among(column: exp.Expr, values: list[exp.Expr]) -> exp.Expr:
-    # Nothing is in an empty list; but of null nothing is known.
     if not values:
-        return exp.paren(exp.and_(exp.NEQ(this=column, expression=column.copy()), exp.false(), copy=False), copy=False)
+        # Nothing is in an empty list; but of null nothing is known.
+        return exp.Case().when(not_null(column), exp.false())
     return exp.In(this=column, expressions=values)
 
 

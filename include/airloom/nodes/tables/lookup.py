@@ -63,15 +63,15 @@ class Lookup(Table):
     )
 
     def query(self, rows: Relation, table: Relation) -> Query:
-        left, right = rows.aliased("rows"), table.aliased("table")
+        left, right = rows.aliased("rows"), table.aliased("lookup")
         keys = pairs(self.on, left, right, ("in rows", "in the table"))
         taken = self._taken(rows, table, [theirs for _, theirs in keys])
         once = self._once(table, [theirs for _, theirs in keys], taken)
-        found = Relation("table", {**table.columns, "airloom_found": "BOOLEAN"}, alias="table")
+        found = Relation("lookup", {**table.columns, "airloom_found": "BOOLEAN"}, alias="lookup")
         equal = exp.and_(*(exp.EQ(this=left[ours], expression=found[theirs]) for ours, theirs in keys))
         chosen = [name_as(left[name], name) for name in rows.columns]
         chosen += [name_as(self._value(found, name), self.prefix + name) for name in taken]
-        joined = exp.Subquery(this=once, alias=exp.TableAlias(this=exp.to_identifier("table", quoted=True)))
+        joined = exp.Subquery(this=once, alias=exp.TableAlias(this=exp.to_identifier("lookup", quoted=True)))
         return left.select(chosen).join(joined, on=equal, join_type="left", copy=False)
 
     def _taken(self, rows: Relation, table: Relation, keys: list[str]) -> list[str]:
