@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,27 @@ def test_the_folder_follows_the_store(
     store.unarchive("second", "ann")
     bundle.refresh()
     assert _files(bundle) == {"first.py", "second.py"}
+
+
+def test_an_archived_pipeline_is_served_without_new_runs_until_its_last_have_ended(
+    store: Store, publish: Callable[..., int], make: Callable[..., PipelineBundle], settings: pytest.MonkeyPatch
+) -> None:
+    before = publish("leaving")
+    bundle = make()
+    bundle.initialize()
+    store.archive("leaving", "ann", closing=True)
+    bundle.refresh()
+    closing = _dag(bundle, "leaving")
+    assert closing.allowed_run_types == {"scheduled"}
+    assert closing.end_date < datetime.now(UTC)
+    settings.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "leaving")
+    for revision in (before, store.revision()):
+        task = make(revision)
+        task.initialize()
+        assert _dag(task, "leaving").allowed_run_types is None, "a run goes on as it began"
+    store.archive("leaving", "ann")
+    bundle.refresh()
+    assert _files(bundle) == set()
 
 
 def test_nothing_unfinished_lies_where_airflow_looks(

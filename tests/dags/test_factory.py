@@ -126,13 +126,6 @@ def test_a_port_that_leads_straight_to_its_target_is_written_on_the_edge(branche
     assert dag.get_edge_info("route", "x") == {"label": "a | b"}
 
 
-def test_the_rights_that_publishing_wrote_are_the_dags(sales: Json, plan_of: Plan) -> None:
-    rights = {"Analysts": {"DAGs": ["can_read"]}}
-    with pytest.warns(DeprecationWarning, match="permissions"):
-        dag = pipeline(sales, {**plan_of(sales), "access_control": rights})
-    assert dag.access_control == rights
-
-
 @pytest.mark.parametrize("description", ["", "One line", "Two\n\nlines", "_Version 9, published by Airloom_"])
 def test_the_version_is_read_back_from_the_documentation(description: str) -> None:
     assert version_in(documentation(description, 3)) == 3

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from airloom.local.client import ApiError
 from airloom.spec.problem import Problem
 from airloom.store.records import NodeRun
 from airloom.store.store import Store
@@ -110,6 +111,7 @@ DOCUMENTS: list[Json] = [
     chain("back", setting("old")),
     chain("leaving", setting("only")),
     chain("busy", setting("one", pool="hold")),
+    chain("stuck", setting("one", pool="hold")),
     chain("steady", setting("one")),
     chain("counting", setting("one", "{{ params.count }}"), params={"count": integer(3, minimum=1)}),
     chain("failing", setting("one"), setting("two", "{{ 1 / params.divisor }}"), setting("three"),
@@ -318,12 +320,24 @@ def test_an_archived_pipeline_leaves_airflow_and_comes_back(airloom: Airloom, in
     assert airloom.ran("leaving") == ["only"]
 
 
-def test_a_pipeline_with_active_runs_is_not_archived(airloom: Airloom, installation: Running) -> None:
+def test_active_runs_of_an_archived_pipeline_end_and_none_begins(airloom: Airloom, installation: Running) -> None:
     slots = {"pool": "hold", "slots": 0, "include_deferred": False}
     installation.api("PATCH", "/api/v2/pools/hold?update_mask=slots", slots)
     run_id = airloom.start("busy")
-    assert run_id in airloom("archive", "busy", ends_with=1)
-    assert airloom("archive", "busy", "--force")["stopped_runs"] == [run_id]
+    assert airloom("archive", "busy")["ending_runs"] == [run_id]
+    eventually(lambda: installation.api("GET", "/api/v2/dags/busy")["allowed_run_types"] == ["scheduled"])
+    with pytest.raises(ApiError, match="does not allow manual runs"):
+        installation.api("POST", "/api/v2/dags/busy/dagRuns", {"logical_date": None})
+    installation.api("PATCH", "/api/v2/pools/hold?update_mask=slots", {**slots, "slots": 8})
+    eventually(lambda: installation.api("GET", f"/api/v2/dags/busy/dagRuns/{run_id}")["state"] == "success")
+    eventually(lambda: not installation.api("GET", "/api/v2/dags?dag_id_pattern=busy")["dags"])
+
+
+def test_active_runs_stop_where_an_archive_is_forced(airloom: Airloom, installation: Running) -> None:
+    slots = {"pool": "hold", "slots": 0, "include_deferred": False}
+    installation.api("PATCH", "/api/v2/pools/hold?update_mask=slots", slots)
+    run_id = airloom.start("stuck")
+    assert airloom("archive", "stuck", "--force")["stopped_runs"] == [run_id]
 
 
 # What is refused

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem
-from airloom.store.records import ConflictError, NodeRun, NotFound, StoredVersion, StoreUnavailable
+from airloom.store.records import Changes, ConflictError, NodeRun, NotFound, StoredVersion, StoreUnavailable
 from airloom.store.store import Store, fingerprint, problem_file_name
 
 
@@ -221,7 +221,7 @@ class TestPlaces:
         publish_file(store, "a.json", "old")
         new = publish_file(store, "a.json", "new")
         assert store.pipeline("old").archived
-        assert store.changes(1, 9).archived == ["old"]
+        assert [version.pipeline for version in store.changes(1, 9).closing] == ["old"]
         assert [version.pipeline for version in store.changes(1, 9).live] == ["new"]
         assert store.pipeline("old").revision == new.revision
 
@@ -239,6 +239,23 @@ class TestArchive:
         store.unarchive("sales", "bob")
         assert store.revision() == 3
         assert [version.number for version in store.changes(2, 3).live] == [1]
+
+    def test_a_closing_one_is_served_until_it_is_archived_again(self, store: Store) -> None:
+        first = publish(store)
+        for _ in range(2):
+            store.archive("sales", "bob", closing=True)
+        assert (store.pipelines(), store.closing(), store.revision()) == ([], ["sales"], 2)
+        assert store.changes(1, 2) == Changes(closing=[first])
+        for closing in (False, False, True):
+            store.archive("sales", "bob", closing=closing)
+        assert (store.closing(), store.revision()) == ([], 3)
+        assert store.changes(0, 3) == Changes(archived=["sales"])
+
+    def test_publishing_ends_the_closing(self, store: Store) -> None:
+        first = publish(store)
+        store.archive("sales", "bob", closing=True)
+        assert publish(store) == first
+        assert (store.closing(), store.changes(2, 3)) == ([], Changes(live=[first]))
 
     def test_publishing_the_same_brings_it_back(self, store: Store) -> None:
         first = publish(store)

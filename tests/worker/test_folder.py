@@ -38,7 +38,6 @@ class Bench:
         self.store = store
         self.path = path
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
-        self.running: dict[str, list[str]] = {}
         self.publish: Any = publish
         self.folder = self.another()
 
@@ -48,7 +47,6 @@ class Bench:
             self.store,
             self.path,
             publish=lambda *arguments, **named: self.publish(*arguments, **named),
-            active_runs=lambda pipeline: self.running.get(pipeline, []),
             now=lambda: self.time,
         )
 
@@ -465,20 +463,9 @@ class TestMissingFiles:
         bench.write("sales.json")
         bench.look()
         (bench.path / "sales.json").unlink()
-        bench.running["sales"] = ["run_1"]
         bench.look(2, seconds=100)
-        assert list(bench.live()) == ["sales"]
-        bench.running.clear()
-        bench.look(1)
         assert bench.live() == {}
-
-    def test_runs_that_never_end_do_not_keep_it_for_ever(self, bench: Bench) -> None:
-        bench.write("sales.json")
-        bench.look()
-        (bench.path / "sales.json").unlink()
-        bench.running["sales"] = ["run_1"]
-        bench.look(2, seconds=3600)
-        assert bench.live() == {}
+        assert bench.store.closing() == ["sales"]
 
     def test_a_broken_file_that_goes_takes_its_problems_along(self, bench: Bench) -> None:
         file = bench.write("sales.json")

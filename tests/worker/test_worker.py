@@ -9,10 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -24,8 +22,7 @@ from airloom.store.lookup import plain
 from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
 from airloom.worker import worker
-from airloom.worker.folder import Folder
-from airloom.worker.worker import Job, clean_up, drain, jobs_of, work
+from airloom.worker.worker import Job, clean_up, drain, work
 
 
 @contextmanager
@@ -102,9 +99,14 @@ class TestJobs:
     ) -> None:
         caplog.set_level(logging.INFO)
         monkeypatch.setattr(worker, "STOP_TIMEOUT", 0.2)
-        hanging = threading.Event()
-        with working(Job("hanging", 1, lambda: until(hanging))):
-            pass
+        began, hanging = threading.Event(), threading.Event()
+
+        def hang() -> None:
+            began.set()
+            until(hanging)
+
+        with working(Job("hanging", 1, hang)):
+            until(began)
         hanging.set()
         assert "not finished, and done again later: hanging" in caplog.text
 
@@ -164,34 +166,6 @@ class TestLostDatabase:
         assert "Traceback" not in caplog.text
 
 
-def test_files_and_runs_are_never_looked_at_at_once(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both use Airflow's models, whose imports in two threads wait for each other for ever."""
-    busy = threading.Lock()
-    overlaps: list[str] = []
-    turns: Counter[str] = Counter()
-
-    def use_airflow(name: str) -> None:
-        if not busy.acquire(blocking=False):
-            overlaps.append(name)
-            return
-        time.sleep(0.02)
-        turns[name] += 1
-        busy.release()
-
-    monkeypatch.setattr(Folder, "synchronise", lambda folder: use_airflow("folder"))
-    monkeypatch.setattr(worker, "keep_node_runs", lambda store, payload: use_airflow("runs"))
-    for _ in range(20):
-        store.outbox.enqueue("run_ended", {})
-    stopping = threading.Event()
-    settings = Configuration(root=tmp_path)
-    jobs = [replace(job, every=0.01) for job in jobs_of(store, settings, stopping) if job.name != "clean-up"]
-    with working(*jobs):
-        wait_until(lambda: turns["runs"] == 20 and turns["folder"] > 5)
-    assert overlaps == []
-
-
 def test_clean_up_is_done_by_one(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "data" / "sales" / "run" / "node" / "rows.parquet"
     file.parent.mkdir(parents=True)
@@ -232,7 +206,7 @@ def test_the_command_stops_cleanly(store: Store, store_url: str, tmp_path: Path,
         process.kill()
         process.wait()
     text = log.read_text()
-    assert "The worker runs: drop folder, events, clean-up" in text
+    assert "The worker runs: drop folder, events, archive, clean-up" in text
     assert "The worker stops\n" in text
     assert "Traceback" not in text
     assert [shown.path for shown in store.problems()] == ["bad.json"]

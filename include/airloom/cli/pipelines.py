@@ -186,22 +186,30 @@ def rollback(
 @app.command()
 def archive(
     pipeline: Pipeline,
-    force: Annotated[bool, typer.Option("--force", help="Archive it even if runs are active: they stop.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Let active runs stop where they are.")] = False,
     author: Author = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a pipeline out of Airflow; its versions are kept, and publishing it again brings it back."""
+    """Take a pipeline out of Airflow, where no new run starts; publishing it again brings it back."""
     load_airflow()
     from airloom.dags.publishing import archive
 
     with open_store() as store:
-        stopped = archive(store, pipeline, author=author or getpass.getuser(), force=force)
+        active = archive(store, pipeline, author=author or getpass.getuser(), force=force)
     if as_json:
-        print_json({"pipeline": pipeline, "archived": True, "stopped_runs": stopped})
+        print_json(
+            {
+                "pipeline": pipeline,
+                "archived": True,
+                "ending_runs": [] if force else active,
+                "stopped_runs": active if force else [],
+            }
+        )
         return
     console.print(f"{escape(pipeline)} is archived.")
-    for run_id in stopped:
-        complaints.print(f"[yellow]Its run {escape(run_id)} stopped where it was.[/yellow]")
+    for run_id in active:
+        what = "stopped where it was" if force else "may end first; --force stops it"
+        complaints.print(f"[yellow]Its run {escape(run_id)} {what}.[/yellow]")
 
 
 @app.command()
@@ -229,8 +237,10 @@ def export(
 def load_airflow() -> None:
     """Import Airflow so that its log leaves standard output to the command's answer."""
     os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
+    from airloom.dags import platform
+
     with contextlib.redirect_stdout(sys.stderr):
-        import airflow.models  # noqa: F401
+        platform.load()
 
 
 @contextlib.contextmanager

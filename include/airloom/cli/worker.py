@@ -8,7 +8,7 @@ import threading
 
 import typer
 
-from airloom.cli.pipelines import open_store
+from airloom.cli.pipelines import load_airflow, open_store
 
 app = typer.Typer()
 
@@ -19,6 +19,8 @@ def worker() -> None:
     from airloom.spec.configuration import configuration
     from airloom.worker.worker import jobs_of, work
 
+    load_airflow()
+    # After Airflow, which sets up logging for itself.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
     # Whoever stops a process sends SIGTERM; Ctrl-C and it mean the same here.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

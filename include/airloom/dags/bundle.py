@@ -138,6 +138,9 @@ class PipelineBundle(BaseDagBundle):
             self._pipeline_file(version.pipeline): pipeline_text(version.document, version.plan)
             for version in changes.live
         }
+        for version in changes.closing:
+            text = pipeline_text(version.document, version.plan, closing=True)
+            texts[self._pipeline_file(version.pipeline)] = text
         for problems in changes.problems:
             texts[self._problems_file(problems.file_name)] = problems_text(problems.path, problems.problems)
         return texts

@@ -6,7 +6,7 @@ This module is imported by every DAG parse and every task, so it imports only wh
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,8 +19,8 @@ TRIGGER_RULE = "none_failed_min_one_success"
 _FOOTER = re.compile(r"_Version (\d+), published by Airloom_\Z")
 
 
-def pipeline(document: dict[str, Any], plan: dict[str, Any]) -> DAG:
-    """Make the DAG of a document and the plan made from it, both as JSON.
+def pipeline(document: dict[str, Any], plan: dict[str, Any], *, closing: bool = False) -> DAG:
+    """Make the DAG of a document and the plan made from it, both as JSON; one that is `closing` takes no new run.
 
     The same document and plan give the same serialized DAG, byte for byte, in any process. Raise what Airflow
     raises where it refuses a value; publishing tries this first, so that no such version is ever kept.
@@ -32,14 +32,11 @@ def pipeline(document: dict[str, Any], plan: dict[str, Any]) -> DAG:
         dag_display_name=document.get("name") or document["id"],
         description=_first_line(document.get("description", "")),
         doc_md=documentation(document.get("description", ""), plan["version"]),
-        schedule=_timetable(schedule),
-        start_date=_moment(schedule, "start"),
-        end_date=_moment(schedule, "end"),
+        **(_no_new_runs() if closing else _runs(schedule)),
         catchup=settings.get("catchup", False),
         max_active_runs=settings.get("max_active_runs", 1),
         params={name: _param(schema) for name, schema in document.get("params", {}).items()},
         tags=document.get("tags", []),
-        access_control=plan.get("access_control"),
         is_paused_upon_creation=not settings.get("enabled", True),
     )
     _add_tasks(dag, document, Plan.from_json(plan))
@@ -101,6 +98,19 @@ def _join(tasks: dict[str, Any], plan: Plan) -> None:
     for task, before in upstream.items():
         for other in before:
             tasks[task].set_upstream(tasks[other], edge_modifier=labels.get((other, task)))
+
+
+def _runs(schedule: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "schedule": _timetable(schedule),
+        "start_date": _moment(schedule, "start"),
+        "end_date": _moment(schedule, "end"),
+    }
+
+
+def _no_new_runs() -> dict[str, Any]:
+    # Airflow has no word for "no runs". Without a schedule it insists on manual ones: so there is one, which is over.
+    return {"schedule": "@once", "end_date": datetime(2000, 1, 1, tzinfo=UTC), "allowed_run_types": ["scheduled"]}
 
 
 def _timetable(schedule: dict[str, Any] | None) -> Any:

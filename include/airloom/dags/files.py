@@ -10,14 +10,15 @@ from typing import Any
 from airloom.spec.problem import Problem
 
 
-def pipeline_text(document: dict[str, Any], plan: dict[str, Any]) -> str:
+def pipeline_text(document: dict[str, Any], plan: dict[str, Any], *, closing: bool = False) -> str:
     """Return the file of a pipeline: one call that makes its DAG, with document and plan as JSON."""
+    call = "pipeline(document, plan, closing=True)" if closing else "pipeline(document, plan)"
     return (
         f"# Version {plan['version']} of pipeline {document['id']}, written by Airloom for Airflow.\n"
         "# Edit the pipeline, not this file.\n"
         "import json\n\n"
         "from airloom.dags.factory import pipeline\n\n"
-        f"document = {_json(document)}\n\nplan = {_json(plan)}\n\ndag = pipeline(document, plan)\n"
+        f"document = {_json(document)}\n\nplan = {_json(plan)}\n\ndag = {call}\n"
     )
 
 

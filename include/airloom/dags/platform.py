@@ -1,7 +1,8 @@
 """The talk with Airflow's own database: what is parsed, what runs, which Connections and pools there are.
 
 For processes that Airflow lets into its database (the worker, the command line, the API server); never for tasks.
-Airflow's models take seconds to import, so every function imports what it needs.
+Airflow's models take seconds to import, so every function imports what it needs; a process with several threads calls
+`load` before it starts them.
 """
 
 from __future__ import annotations
@@ -54,6 +55,23 @@ class RunState:
     def ended(self) -> bool:
         """Tell whether the run is over."""
         return self.state in ("success", "failed")
+
+
+def load() -> None:
+    """Import all of Airflow that this module uses, and join its models to each other.
+
+    Two threads that do either at the same time wait for each other for ever: one holds a lock of Python's imports and
+    wants SQLAlchemy's, the other holds that.
+    """
+    import airflow.api.common.trigger_dag
+    import airflow.models
+    import airflow.sdk.definitions.connection
+    import airflow.secrets.environment_variables
+    import airflow.utils.types
+    from sqlalchemy.orm import configure_mappers
+
+    airflow.models.import_all_models()  # type: ignore[no-untyped-call]
+    configure_mappers()
 
 
 def bundle_name() -> str:

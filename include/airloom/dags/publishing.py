@@ -27,12 +27,6 @@ class Published:
     problems: list[Problem]
 
 
-class ActiveRuns(ConfigurationError):
-    """Raise when a pipeline is to be archived while runs of it are active."""
-
-    code = "active_runs"
-
-
 def publish(
     store: Store,
     document: object,
@@ -72,27 +66,38 @@ def rollback(store: Store, pipeline: str, number: int, *, author: str) -> Publis
 
     Raises NotFound where there is no such version, ConfigurationError where the pipeline comes from a file.
     """
-    _refuse_file(store, pipeline)
+    path = store.pipeline(pipeline).path
+    if path is not None:
+        raise _comes_from_file(pipeline, path)
     old = store.version(pipeline, number)
     return publish(store, old.document, author=author, message=f"rollback to version {number}")
 
 
 def archive(store: Store, pipeline: str, *, author: str, force: bool = False) -> list[str]:
-    """Take a pipeline out of Airflow, its versions kept; return the ids of the runs that this leaves unfinished.
+    """Take a pipeline out of Airflow, its versions kept; return the ids of its active runs.
 
-    Runs that are active stop where they are, and go on should the pipeline be published again: so ActiveRuns is raised
-    where there are some, unless `force` is set. Raises NotFound where there is no such pipeline, ConfigurationError
-    where it comes from a file.
+    No new run starts. Those that are active may end first, and the worker then takes the DAG away; with `force` they
+    stop where they are, and go on should the pipeline be published again. Raises NotFound where there is no such
+    pipeline, ConfigurationError where it comes from a file that is there.
     """
-    _refuse_file(store, pipeline)
+    stored = store.pipeline(pipeline)
+    path = None if stored.archived else stored.path
+    if path is not None:
+        file = store.files.all().get(path)
+        if file is None or file.missing_since is None:
+            raise _comes_from_file(pipeline, path)
     active = platform.active_runs(pipeline)
-    if active and not force:
-        raise ActiveRuns(
-            f"pipeline {pipeline!r} has {len(active)} active runs, which would stay unfinished: {', '.join(active)}",
-            hint="wait for them to end, or archive it all the same with --force",
-        )
-    store.archive(pipeline, author)
+    store.archive(pipeline, author, closing=bool(active) and not force)
+    if path is not None:
+        store.files.remove(path)  # Should the file come back, it is published again.
     return active
+
+
+def finish_archiving(store: Store) -> None:
+    """Take the DAGs of archived pipelines away whose runs have ended."""
+    for pipeline in store.closing():
+        if not platform.active_runs(pipeline):
+            store.archive(pipeline, store.pipeline(pipeline).updated_by)
 
 
 def gather_facts() -> Facts:
@@ -105,10 +110,8 @@ def gather_facts() -> Facts:
     )
 
 
-def _refuse_file(store: Store, pipeline: str) -> None:
-    path = store.pipeline(pipeline).path
-    if path is not None:
-        raise ConfigurationError(f"pipeline {pipeline!r} comes from the file {path}", hint=f"edit or remove {path}")
+def _comes_from_file(pipeline: str, path: str) -> ConfigurationError:
+    return ConfigurationError(f"pipeline {pipeline!r} comes from the file {path}", hint=f"edit or remove {path}")
 
 
 def _what_airflow_refuses(document: dict[str, Any], plan: dict[str, Any]) -> Problem | None:

@@ -39,10 +39,10 @@ def comes_from_file(pipeline: str, path: str) -> ConfigurationError:
 
 
 def archive_others_of(connection: Connection, path: str, pipeline: str, revision: int, author: str) -> int:
-    """Archive what else comes from a file that holds `pipeline` now; return how many that were."""
+    """Archive, once its runs have ended, what else comes from a file that holds `pipeline` now; return how many."""
     others = (
         update(PipelineRow)
         .where(PipelineRow.path == path, PipelineRow.id != pipeline, ~PipelineRow.archived)
-        .values(archived=True, revision=revision, updated_by=author, updated_at=func.now())
+        .values(archived=True, closing=True, revision=revision, updated_by=author, updated_at=func.now())
     )
     return connection.execute(others).rowcount

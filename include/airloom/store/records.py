@@ -14,12 +14,16 @@ Source = Literal["file", "api"]
 
 @dataclass(frozen=True)
 class StoredPipeline:
-    """Say what the store knows of a pipeline; `version` is the number of the current one, `path` that of its file."""
+    """Say what the store knows of a pipeline; `version` is the number of the current one, `path` that of its file.
+
+    An archived pipeline is `closing` until its last runs have ended.
+    """
 
     id: str
     version: int
     revision: int
     archived: bool
+    closing: bool
     source: Source
     path: str | None
     name: str
@@ -89,11 +93,13 @@ class StoredProblems:
 class Changes:
     """Hold what the bundle has to write and to remove to get from one revision to a later one.
 
-    `live` are the pipelines whose file to write, in their current version; `archived` are the ids whose file to
-    remove; `problems` are the problem files to write, and `resolved` the names of those to remove.
+    `live` are the pipelines whose file to write, in their current version; `closing` are those whose file to write so
+    that no run starts; `archived` are the ids whose file to remove; `problems` are the problem files to write, and
+    `resolved` the names of those to remove.
     """
 
     live: list[StoredVersion] = field(default_factory=list)
+    closing: list[StoredVersion] = field(default_factory=list)
     archived: list[str] = field(default_factory=list)
     problems: list[StoredProblems] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)

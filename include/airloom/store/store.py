@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, Row, Select, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from airloom.spec.error import ConfigurationError
@@ -109,6 +109,7 @@ class Store:
                 "revision": revision,
                 "version": number,
                 "archived": False,
+                "closing": False,
                 "source": source,
                 "path": path,
                 "name": document.get("name") or identifier,
@@ -140,13 +141,22 @@ class Store:
             ).one()
             return _version(identifier, added, kept)
 
-    def archive(self, pipeline: str, by: str) -> None:
-        """Take a pipeline out of Airflow, with all its versions kept; does nothing where it is archived."""
-        self._set_archived(pipeline, True, by)
+    def archive(self, pipeline: str, by: str, *, closing: bool = False) -> None:
+        """Take a pipeline out of Airflow, with all its versions kept; does nothing where it is archived.
+
+        With `closing` it is served until this is called again without, so that its runs can end, and takes no new one.
+        """
+        wanted = PipelineRow.archived if closing else PipelineRow.archived & ~PipelineRow.closing
+        self._set_archived(pipeline, ~wanted, by, archived=True, closing=closing)
 
     def unarchive(self, pipeline: str, by: str) -> None:
         """Put an archived pipeline back in its current version; does nothing where it is live."""
-        self._set_archived(pipeline, False, by)
+        self._set_archived(pipeline, PipelineRow.archived.is_(True), by, archived=False, closing=False)
+
+    def closing(self) -> list[str]:
+        """Return the ids of the archived pipelines that are served until their runs have ended."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(PipelineRow.id).where(PipelineRow.closing)).scalars())
 
     def detach(self, path: str, by: str) -> StoredPipeline:
         """Make the live pipeline of a file one that is changed in the builder and by the API.
@@ -217,13 +227,13 @@ class Store:
         with self._engine.connect() as connection:
             return [StoredPipeline(**row._mapping) for row in connection.execute(query)]
 
-    def _set_archived(self, pipeline: str, archived: bool, by: str) -> None:
+    def _set_archived(self, pipeline: str, changes: ColumnElement[bool], by: str, **values: bool) -> None:
         with self._engine.connect() as connection, connection.begin() as transaction:
             revision = _raise_revision(connection)
             changed = connection.execute(
                 update(PipelineRow)
-                .where(PipelineRow.id == pipeline, PipelineRow.archived != archived)
-                .values(archived=archived, revision=revision, updated_by=by, updated_at=func.now())
+                .where(PipelineRow.id == pipeline, changes)
+                .values(revision=revision, updated_by=by, updated_at=func.now(), **values)
             )
             if changed.rowcount == 0:
                 transaction.rollback()
@@ -310,15 +320,16 @@ class Store:
 
         What changed after `until` too is left to the next call. With `since` 0 everything is returned.
         """
-        live = (
-            select(*VERSION)
+        changed_since = (PipelineRow.revision > since) & (PipelineRow.revision <= until)
+        served = (
+            select(PipelineRow.closing, *VERSION)
             .join(PipelineRow, (PipelineRow.id == VersionRow.pipeline) & (PipelineRow.version == VersionRow.number))
-            .where(~PipelineRow.archived, PipelineRow.revision > since, PipelineRow.revision <= until)
+            .where(changed_since, ~PipelineRow.archived | PipelineRow.closing)
             .order_by(PipelineRow.revision, VersionRow.pipeline)
         )
         archived = (
             select(PipelineRow.id)
-            .where(PipelineRow.archived, PipelineRow.revision > since, PipelineRow.revision <= until)
+            .where(changed_since, PipelineRow.archived, ~PipelineRow.closing)
             .order_by(PipelineRow.id)
         )
         problems = (
@@ -328,8 +339,10 @@ class Store:
         )
         with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             changed = connection.execute(problems).all()
+            versions = [(row.closing, StoredVersion(*row[1:])) for row in connection.execute(served)]
             return Changes(
-                live=[StoredVersion(**row._mapping) for row in connection.execute(live)],
+                live=[version for closing, version in versions if not closing],
+                closing=[version for closing, version in versions if closing],
                 archived=list(connection.execute(archived).scalars()),
                 problems=[_problems(row) for row in changed if not row.resolved],
                 resolved=[row.file_name for row in changed if row.resolved],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Identity, Index, Text, func, text
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Identity, Index, Text, false, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -44,6 +44,8 @@ class PipelineRow(Base):
     revision: Mapped[int]
     version: Mapped[int]
     archived: Mapped[bool]
+    # Archived, but served until its last runs have ended; it takes no new ones.
+    closing: Mapped[bool] = mapped_column(server_default=false())
     source: Mapped[str]
     path: Mapped[str | None]
     name: Mapped[str]

@@ -26,7 +26,6 @@ FOLDER = "drop folder"
 """The path under which the problems of the folder itself are kept; no file has it, for it lacks a suffix."""
 
 ARCHIVE_AFTER = timedelta(seconds=60)
-ARCHIVE_RUNNING_AFTER = timedelta(hours=1)
 REPORT_LOSS_AFTER = timedelta(seconds=5)
 REPEAT_BROKEN_AFTER = timedelta(seconds=30)
 
@@ -40,8 +39,7 @@ def _utc_now() -> datetime:
 class Folder:
     """Keep the pipelines of a folder's files as the files are; several processes may do so at once.
 
-    `publish` is `airloom.dags.publishing.publish`, `active_runs` names the runs of a pipeline that have not ended, and
-    `now` tells the time.
+    `publish` is `airloom.dags.publishing.publish`, and `now` tells the time.
     """
 
     def __init__(
@@ -50,13 +48,11 @@ class Folder:
         folder: Path,
         *,
         publish: Publish,
-        active_runs: Callable[[str], list[str]],
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
         self._folder = folder
         self._publish = publish
-        self._active_runs = active_runs
         self._now = now
         self._listed: dict[str, File] = {}
         self._hashes: dict[str, tuple[File, str]] = {}
@@ -94,7 +90,10 @@ class Folder:
         self._listed = {}
         reason = (error.strerror or type(error).__name__).lower()
         message = f"the folder {error.filename or self._folder} can't be read: {reason}"
-        if any(file.owns for file in known.values()):
+        owning = {path: file for path, file in known.items() if file.owns}
+        if owning:
+            gone = [path for path, file in owning.items() if not file.missing_since]
+            self._store.files.mark_missing(gone, self._now())
             hint = "its pipelines go on as they are; bring the folder back, or archive them by hand"
             self._show(FOLDER, [Problem("folder.unreadable", message, hint=hint)])
         else:
@@ -190,14 +189,11 @@ class Folder:
         else:
             for path, file in lost.items():
                 if file.owns and now - since[path] >= ARCHIVE_AFTER:
-                    self._archive(path, file.owns, now - since[path])
+                    self._archive(path, file.owns)
 
-    def _archive(self, path: str, pipeline: str, gone: timedelta) -> None:
-        # A run of an archived pipeline stops where it is: so runs may end first, if they do within reason.
-        if gone < ARCHIVE_RUNNING_AFTER and self._active_runs(pipeline):
-            return
+    def _archive(self, path: str, pipeline: str) -> None:
         log.info("Pipeline %s is archived: its file %s is gone", pipeline, path)
-        self._store.archive(pipeline, AUTHOR)
+        self._store.archive(pipeline, AUTHOR, closing=True)
         self._forget(path)
 
     def _report_loss(self, paths: list[str]) -> None:

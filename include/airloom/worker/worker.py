@@ -56,25 +56,14 @@ def work(jobs: list[Job], stopping: threading.Event) -> None:
 
 
 def jobs_of(store: Store, configuration: Configuration, stopping: threading.Event) -> list[Job]:
-    """Return everything that a worker of this installation does."""
-    from airloom.dags.platform import active_runs
-    from airloom.dags.publishing import publish
+    """Return everything that a worker of this installation does; `airloom.dags.platform.load` comes before."""
+    from airloom.dags.publishing import finish_archiving, publish
 
-    folder = Folder(store, configuration.pipelines_folder, publish=publish, active_runs=active_runs)
-    # Two threads that import Airflow's models at once wait for each other's locks for ever.
-    airflow = threading.Lock()
-
-    def synchronise() -> None:
-        with airflow:
-            folder.synchronise()
-
-    def run_ended(store: Store, payload: dict[str, Any]) -> None:
-        with airflow:
-            keep_node_runs(store, payload)
-
+    folder = Folder(store, configuration.pipelines_folder, publish=publish)
     return [
-        Job("drop folder", 1, synchronise),
-        Job("events", 1, lambda: drain(store, {"run_ended": run_ended}, stopping)),
+        Job("drop folder", 1, folder.synchronise),
+        Job("events", 1, lambda: drain(store, {"run_ended": keep_node_runs}, stopping)),
+        Job("archive", 5, lambda: finish_archiving(store)),
         Job("clean-up", 3600, lambda: clean_up(store, configuration)),
     ]
 

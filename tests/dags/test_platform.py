@@ -1,0 +1,34 @@
+"""The talk with Airflow's own database."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+THREADS = """
+import sys, threading
+from airloom.dags import platform
+platform.load()
+before = set(sys.modules)
+calls = [platform.connections, platform.pools, platform.import_errors] + [
+    lambda call=call: call("sales")
+    for call in (platform.active_runs, platform.serialized_version, platform.foreign_dag, platform.is_paused)
+] + [lambda: platform.run_state("sales", "run"), lambda: platform.node_results("sales", "run", {"nodes": {}})]
+start = threading.Barrier(len(calls))
+def work(call):
+    start.wait()
+    call()
+threads = [threading.Thread(target=work, args=(call,)) for call in calls]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(sorted(name for name in set(sys.modules) - before if name.startswith(("airflow.models", "airflow.utils"))))
+"""
+
+
+def test_after_loading_threads_use_airflow_side_by_side(airflow_database: str) -> None:
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"

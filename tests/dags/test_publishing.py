@@ -1,0 +1,100 @@
+"""Publishing and archiving, on a real store beside a real database of Airflow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airloom.dags import publishing
+from airloom.dags.publishing import archive, finish_archiving
+from airloom.spec.error import ConfigurationError
+from airloom.store.store import Store
+
+Json = dict[str, Any]
+pytestmark = pytest.mark.usefixtures("airflow_database")
+
+
+def document(identifier: str = "sales", value: Any = 1, **fields: Any) -> Json:
+    """Return a document of one node."""
+    return {"id": identifier, "nodes": [{"id": "only", "type": "set", "config": {"value": value}}], **fields}
+
+
+def publish(store: Store, data: Json, **named: Any) -> publishing.Published:
+    """Publish a document, which has to be right."""
+    found = publishing.publish(store, data, author="ann", **named)
+    assert found.problems == []
+    return found
+
+
+def begin_run(pipeline: str, run_id: str = "run_1") -> None:
+    """Let Airflow know an active run of a pipeline."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+    with create_session(scoped=False) as session:
+        session.add(
+            DagRun(
+                dag_id=pipeline,
+                run_id=run_id,
+                run_type=DagRunType.MANUAL,
+                run_after=datetime.now(UTC),
+                state="running",
+                triggered_by=DagRunTriggeredByType.TEST,
+            )
+        )
+
+
+def end_run(pipeline: str, run_id: str = "run_1") -> None:
+    """Let a run be over."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        run = session.scalar(select(DagRun).where(DagRun.dag_id == pipeline, DagRun.run_id == run_id))
+        assert run is not None
+        run._state = "success"
+        run.end_date = datetime.now(UTC)
+
+
+class TestArchive:
+    def test_an_idle_pipeline_is_gone_at_once(self, store: Store) -> None:
+        publish(store, document())
+        assert archive(store, "sales", author="bob") == []
+        assert (store.pipeline("sales").archived, store.closing()) == (True, [])
+
+    def test_active_runs_may_end_first(self, store: Store) -> None:
+        publish(store, document("busy"))
+        begin_run("busy")
+        assert archive(store, "busy", author="bob") == ["run_1"]
+        finish_archiving(store)
+        assert store.closing() == ["busy"]
+        end_run("busy")
+        finish_archiving(store)
+        assert store.closing() == []
+        assert (store.pipeline("busy").archived, store.pipeline("busy").updated_by) == (True, "bob")
+
+    def test_force_waits_for_nothing(self, store: Store) -> None:
+        publish(store, document("stuck"))
+        begin_run("stuck")
+        archive(store, "stuck", author="bob")
+        assert archive(store, "stuck", author="bob", force=True) == ["run_1"]
+        assert (store.pipeline("stuck").archived, store.closing()) == (True, [])
+
+    def test_a_file_that_is_there_keeps_its_pipeline(self, store: Store) -> None:
+        publish(store, document(), source="file", path="sales.json")
+        store.files.save("sales.json", "hash", "sales", datetime.now(UTC))
+        with pytest.raises(ConfigurationError, match=r"comes from the file sales\.json"):
+            archive(store, "sales", author="bob")
+        assert not store.pipeline("sales").archived
+
+    def test_one_that_is_gone_does_not(self, store: Store) -> None:
+        publish(store, document(), source="file", path="sales.json")
+        store.files.mark_missing(["sales.json"], datetime.now(UTC))
+        archive(store, "sales", author="bob")
+        assert store.pipeline("sales").archived
+        assert store.files.all() == {}
+        archive(store, "sales", author="bob", force=True)
