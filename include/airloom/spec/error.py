@@ -28,7 +28,9 @@ class AirloomError(Exception):
 
     def __str__(self) -> str:
         place = ", ".join(
-            part for part in (f"node {self.node!r}" if self.node else "", self.field and f"field {self.field!r}") if part
+            part
+            for part in (f"node {self.node!r}" if self.node else "", self.field and f"field {self.field!r}")
+            if part
         )
         return (f"{place}: " if place else "") + self.message + (f" Hint: {self.hint}" if self.hint else "")
 
