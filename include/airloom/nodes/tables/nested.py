@@ -150,7 +150,7 @@ def _inside_structs(
     return value, kind, steps
 
 
-class Flatten(Table):
+class Flatten(Table, order="keeps"):
     """Open up a list into rows, or a struct into columns."""
 
     column: Column = Field(description="The column: a list, a JSON array, or a struct")
