@@ -118,7 +118,7 @@ def available() -> list[Wall]:
     nothing = Code("", "", {}, seconds=60, memory=1 << 30)
     try:
         with _Box(nothing, None, logging.getLogger(__name__)) as box:
-            report = box.run_boxed()
+            report = box.run_to_end(boxed=True)
     except NoBoxHere:
         return []
     return [Wall(name, report.missing.get(name)) for name in walls.WALLS]
@@ -166,12 +166,13 @@ def run_value(code: Code, value: Any, log: logging.Logger) -> Any:
         if size > LARGEST_VALUE:
             raise CodeError(
                 f"{code.function} returned {size:,} bytes of JSON; at most {LARGEST_VALUE:,} can be kept",
+                field="code",
                 hint="make a table of it",
             )
         try:
             return json.loads(output.read_bytes())
         except (ValueError, RecursionError) as error:
-            raise CodeError(f"{code.function} returned what cannot be read as JSON: {error}") from None
+            raise CodeError(f"{code.function} returned what cannot be read as JSON: {error}", field="code") from None
 
 
 class _Box:
@@ -197,19 +198,17 @@ class _Box:
         """Return the path of a file of this run."""
         return os.path.join(self.folder, name)
 
-    def run(self) -> None:
-        """Run the code to its end, where it is trusted and there is no box without one; raise how it failed."""
-        try:
-            self.run_boxed()
-        except NoBoxHere:
-            if not configuration().trust_code:
-                raise
+    def run(self) -> _Report:
+        """Run the code to its end, without a box only where it is trusted and there is none; raise how it failed."""
+        # Asked of a box without code, for what code says of its box is not to be believed.
+        boxed = not configuration().trust_code or bool(available())
+        if not boxed:
             self.log.warning("this system offers no box: the code runs without one (AIRLOOM_TRUST_CODE)")
-            self._checked(*self._run(boxed=False))
+        return self.run_to_end(boxed=boxed)
 
-    def run_boxed(self) -> _Report:
-        """Run the code to its end in the box; raise how it failed."""
-        return self._checked(*self._run(boxed=True))
+    def run_to_end(self, *, boxed: bool) -> _Report:
+        """Run the code; raise how it failed."""
+        return self._checked(*self._run(boxed=boxed))
 
     def _run(self, *, boxed: bool) -> tuple[int | None, bytes]:
         with ExitStack() as stack:

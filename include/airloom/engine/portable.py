@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import uuid
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from airloom.engine.types import clashing_names
 from airloom.spec.error import DataError
@@ -60,27 +61,28 @@ def make_portable(source: str, target: str, declared: Mapping[str, str] | None) 
     """
     import pyarrow
 
-    try:
+    with _readable():
         reader = pyarrow.ipc.open_file(pyarrow.memory_map(source))
-        schema = reader.schema
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise ColumnFault(f"the result cannot be read: {error}") from None
-    wanted = _wanted(schema, declared)
+        wanted = _wanted(reader.schema, declared)
     with pyarrow.ipc.new_file(target, wanted) as writer:
         for index in range(reader.num_record_batches):
+            with _readable():
+                batch = reader.get_batch(index)
+                batch.validate(full=True)
             # What is declared has to fit; of what is not, only the parts of a microsecond are cut off.
-            writer.write_batch(_converted(_read_batch(reader, index), wanted, safe=declared is not None))
+            writer.write_batch(_converted(batch, wanted, safe=declared is not None))
 
 
-def _read_batch(reader: Any, index: int) -> pyarrow.RecordBatch:
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
     import pyarrow
 
     try:
-        batch = reader.get_batch(index)
-        batch.validate(full=True)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowKeyError, pyarrow.ArrowIndexError, OSError) as error:
-        raise ColumnFault(f"the result cannot be read: {error}") from None
-    return batch
+        yield
+    except MemoryError:
+        raise
+    except (pyarrow.ArrowException, ValueError, OSError) as error:
+        raise ColumnFault(f"the result cannot be read as a table: {error}") from None
 
 
 def _wanted(schema: pyarrow.Schema, declared: Mapping[str, str] | None) -> pyarrow.Schema:
@@ -112,7 +114,9 @@ def _converted(batch: pyarrow.RecordBatch, wanted: pyarrow.Schema, *, safe: bool
         given = batch.column(field.name)
         try:
             columns.append(_cast(given, field.type, safe=safe))
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, ValueError) as error:
+        except MemoryError:
+            raise
+        except (pyarrow.ArrowException, ValueError) as error:
             raise ColumnFault(f"the column {field.name!r} ({given.type}) does not fit {field.type}: {error}") from None
     return pyarrow.RecordBatch.from_arrays(columns, schema=wanted)
 
