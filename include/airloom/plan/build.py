@@ -9,6 +9,7 @@ from airloom.nodes.ports import ERROR
 from airloom.nodes.sdk import Node
 from airloom.plan.grouping import group
 from airloom.plan.plan import Gate, Label, Plan, PlanInput, PlanNode, PlanOutput, PlanStep, StepKind
+from airloom.spec.expression import texts
 
 TABLE_METHODS = frozenset({"query", "scan", "copy_to"})
 
@@ -123,7 +124,8 @@ def _plan_node(resolved: Resolved, node: str, step: str, error_port: bool) -> Pl
         for source in sources:
             if source in resolved.columns:
                 relations[source] = tuple(resolved.columns[source].items())
-    sql = resolved.sql.get(node, {})
+    # Where an expression stands in the config, its value belongs into the query: each run builds it anew.
+    sql = {} if list(texts(found.entry.config)) else resolved.sql.get(node, {})
     return PlanNode(
         id=node,
         type=declaration.type,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from airloom.engine.tables import arrow_of, open_batches, write_batches
 from airloom.nodes.calling import call
 from airloom.nodes.catalog import catalog
 from airloom.nodes.context import PlainContext, RunFacts
-from airloom.nodes.ports import Port
+from airloom.nodes.ports import Port, signature_of
 from airloom.nodes.sdk import Batches as BatchesPort
 from airloom.nodes.sdk import Control, Fired, Node, Written, ports_of
 from airloom.plan.plan import Plan, PlanNode, PlanStep
@@ -181,11 +180,10 @@ class _Step:
                 if source.partition(".")[0] not in inside and source not in sources:
                     sources[source] = self._table(node, source)
             many = frozenset(port.name for port in node.inputs if port.many)
-            plain = "{{" not in repr(self.configs[node.id])
             work.append(
                 TableNode(
                     id=node.id, type=node.type, version=node.version, config=rendered[node.id], inputs=inputs,
-                    many=many, outputs=node.ports, sql=node.sql if plain and self._all_live(node, inputs) else {},
+                    many=many, outputs=node.ports, sql=node.sql if self._all_live(node, inputs) else {},
                     columns=node.columns,
                 )
             )  # fmt: skip
@@ -308,7 +306,7 @@ class _Step:
 
 
 def _stream_ports(node: Node) -> set[str]:
-    parameters = inspect.signature(getattr(node, node.method), eval_str=True).parameters.values()
+    parameters = signature_of(getattr(type(node), node.method)).parameters.values()
     return {parameter.name for parameter in parameters if parameter.annotation is BatchesPort}
 
 
