@@ -1,7 +1,9 @@
-"""Airflow as an installation runs it: its settings, and the preparation of its database."""
+"""Airflow as an installation runs it: the settings that pipelines rely on, and those of this machine."""
 
 from __future__ import annotations
 
+import configparser
+import io
 import json
 import os
 import sys
@@ -13,6 +15,38 @@ from airloom.local.installation import DEFAULT_HOST, Installation
 BUNDLES = [
     {"name": "airloom", "classpath": "airloom.dags.bundle.PipelineBundle", "kwargs": {"refresh_interval": 2}},
 ]
+# What pipelines rely on, wherever Airflow runs.
+PLATFORM = {
+    "core.auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+    "core.load_examples": "False",
+    "core.dags_are_paused_at_creation": "False",
+    # A second publish within 30 seconds would otherwise leave the old graph under the new version.
+    "core.min_serialized_dag_update_interval": "0",
+    "core.dag_discovery_safe_mode": "False",
+    "dag_processor.dag_bundle_config_list": json.dumps(BUNDLES),
+    "dag_processor.bundle_refresh_check_interval": "1",
+    "dag_processor.min_file_process_interval": "21600",
+    "dag_processor.print_stats_interval": "0",
+    "workers.min_heartbeat_interval": "1",
+    "logging.colored_console_log": "False",
+}
+
+
+def configuration_file() -> str:
+    """Return an `airflow.cfg` with what pipelines rely on; addresses and secrets are left to the environment."""
+    from airloom.dags.executor import IMPORTED_BY_TASKS
+
+    # A Celery worker's processes inherit in memory what each task would else import anew.
+    preload = {"celery.extra_celery_config": json.dumps({"imports": IMPORTED_BY_TASKS})}
+    parser = configparser.ConfigParser(interpolation=None)
+    for name, value in {**PLATFORM, **preload}.items():
+        section, _, option = name.partition(".")
+        if not parser.has_section(section):
+            parser.add_section(section)
+        parser.set(section, option, value)
+    text = io.StringIO()
+    parser.write(text)
+    return text.getvalue()
 
 
 def hostname() -> str:
@@ -30,26 +64,16 @@ def environment(installation: Installation) -> dict[str, str]:
     where = databases(installation)
     home = installation.home
     settings = {
-        "core.auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+        **PLATFORM,
         "core.executor": "airloom.dags.executor.LocalExecutor",
         "core.parallelism": "4",
-        "core.load_examples": "False",
-        "core.dags_are_paused_at_creation": "False",
         "core.dags_folder": str(installation.root / "dags"),
         "core.plugins_folder": str(installation.root / "plugins"),
         "core.execution_api_server_url": f"http://{DEFAULT_HOST}:{state.port}/execution/",
         "core.fernet_key": state.fernet_key,
         "core.hostname_callable": "airloom.local.airflow.hostname",
-        # A second publish within 30 seconds would otherwise leave the old graph under the new version.
-        "core.min_serialized_dag_update_interval": "0",
-        "core.dag_discovery_safe_mode": "False",
         "database.sql_alchemy_conn": where.airflow,
-        "dag_processor.dag_bundle_config_list": json.dumps(BUNDLES),
         "dag_processor.dag_bundle_storage_path": str(home / "bundles"),
-        "dag_processor.bundle_refresh_check_interval": "1",
-        "dag_processor.min_file_process_interval": "21600",
-        "dag_processor.print_stats_interval": "0",
-        "workers.min_heartbeat_interval": "1",
         "api.host": state.host,
         "api.port": str(state.port),
         "api.base_url": installation.address,
@@ -58,7 +82,6 @@ def environment(installation: Installation) -> dict[str, str]:
         "api_auth.jwt_secret": state.jwt_secret,
         "logging.base_log_folder": str(installation.logs / "tasks"),
         "logging.dag_processor_child_process_log_directory": str(installation.logs / "parsing"),
-        "logging.colored_console_log": "False",
         "logging.worker_log_server_port": str(installation.log_port),
         "logging.trigger_log_server_port": str(installation.log_port),
     }

@@ -58,19 +58,30 @@ def make_databases(installation: Installation) -> None:
 
     where = databases(installation)
     if installation.embedded:
-        with _connect(embedded_server(installation).address("postgres")) as connection:
-            for url in (where.airflow, where.store, where.warehouse):
-                parts = make_url(url)
-                _make_role(connection, str(parts.username), str(parts.password))
-                _make_database(connection, str(parts.database), str(parts.username))
-        for url in (where.store, where.warehouse):
-            with _connect(embedded_server(installation).address(str(make_url(url).database))) as connection:
-                connection.execute("create extension if not exists vector")
+        make_owned_databases(embedded_server(installation).address("postgres"), where)
         return
     with _connect(where.store) as connection:
         for url in (where.airflow, where.warehouse):
             if url != installation.given.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
                 _make_database(connection, str(make_url(url).database), None)
+
+
+def make_owned_databases(administrator: str, where: Databases) -> None:
+    """Make each database, and the role in its URL as its owner, where they are missing; set the roles' passwords.
+
+    `administrator` is the URL of a database of the same server, for its superuser.
+    """
+    from sqlalchemy.engine import make_url
+
+    with _connect(administrator) as connection:
+        for url in (where.airflow, where.store, where.warehouse):
+            parts = make_url(url)
+            _make_role(connection, str(parts.username), str(parts.password))
+            _make_database(connection, str(parts.database), str(parts.username))
+    for url in (where.store, where.warehouse):
+        beside = make_url(administrator).set(database=make_url(url).database)
+        with _connect(beside.render_as_string(hide_password=False)) as connection:
+            connection.execute("create extension if not exists vector")
 
 
 def _parsed(url: str) -> URL:
