@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from airloom.engine.reading import sql_literal
 from airloom.nodes.fields import SqlText, marks_of, replace_at
 from airloom.nodes.sdk import Node
 from airloom.spec.document import problem_of
 from airloom.spec.error import ConfigurationError
-from airloom.spec.expression import capture, render
+from airloom.spec.expression import PLACEHOLDER, capture, render
 
 UNRENDERED = ("raw", "secret", "sql")
 """Marked fields that expressions are not worked out in; SQL keeps its values apart."""
@@ -51,7 +52,7 @@ def shown(rendered: Mapping[str, Any]) -> dict[str, Any]:
 
     def walk(value: Any) -> Any:
         if isinstance(value, SqlText):
-            return str(value) if not value.values else f"{value} -- {list(value.values)!r}"
+            return _with_values(value)
         if isinstance(value, Mapping):
             return {str(key): walk(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
@@ -60,3 +61,12 @@ def shown(rendered: Mapping[str, Any]) -> dict[str, Any]:
 
     plain: dict[str, Any] = walk(rendered)
     return plain
+
+
+def _with_values(text: SqlText) -> str:
+    # To be read, never to be run: a query gets its values through the syntax tree.
+    shown_text = str(text)
+    for index, value in enumerate(text.values):
+        plain = value if isinstance(value, str | int | float | bool | list | None) else str(value)
+        shown_text = shown_text.replace(f" {PLACEHOLDER}{index}_ ", sql_literal(plain))
+    return shown_text
