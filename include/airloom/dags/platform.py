@@ -225,6 +225,30 @@ def active_runs(pipeline: str) -> list[str]:
         return list(session.scalars(active.order_by(DagRun.id)))
 
 
+def ended_runs(since: datetime, until: datetime) -> list[tuple[str, str]]:
+    """Return pipeline and id of the runs that ended after `since` and not after `until`, among the newest 100,000."""
+    from airflow.models.dag import DagModel
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    with create_session(scoped=False) as session:
+        # No index knows when runs ended; that of their numbers keeps the search short.
+        newest = session.scalar(select(func.max(DagRun.id))) or 0
+        ended = (
+            select(DagRun.dag_id, DagRun.run_id)
+            .join(DagModel, DagModel.dag_id == DagRun.dag_id)
+            .where(
+                DagModel.bundle_name == bundle_name(),
+                DagRun.id > newest - 100_000,
+                DagRun.state.in_(["success", "failed"]),
+                DagRun.end_date > since,
+                DagRun.end_date <= until,
+            )
+        )
+        return [(str(row[0]), str(row[1])) for row in session.execute(ended.order_by(DagRun.id))]
+
+
 def is_paused(pipeline: str) -> bool:
     """Tell whether Airflow starts no runs of a pipeline until someone unpauses it."""
     from airflow.models.dag import DagModel
@@ -246,14 +270,13 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
     from sqlalchemy import select
 
     with create_session(scoped=False) as session:
-        values: dict[tuple[str, int, str], Any] = {
-            (row.task_id, row.map_index, row.key): XComModel.deserialize_value(row)
-            for row in session.execute(
-                select(XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value).where(
-                    XComModel.dag_id == pipeline, XComModel.run_id == run_id
-                )
+        values: dict[tuple[str, int], dict[str, Any]] = {}
+        for row in session.execute(
+            select(XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value).where(
+                XComModel.dag_id == pipeline, XComModel.run_id == run_id
             )
-        }
+        ):
+            values.setdefault((row.task_id, row.map_index), {})[row.key] = XComModel.deserialize_value(row)
         tasks = session.scalars(
             select(TaskInstance)
             .where(TaskInstance.dag_id == pipeline, TaskInstance.run_id == run_id)
@@ -262,8 +285,11 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
         by_task: dict[str, list[Any]] = {}
         for task in tasks:
             by_task.setdefault(task.task_id, []).append(task)
+        steps = {step["id"]: step["nodes"] for step in plan["steps"]}
+        kept = {place: _Kept(found, plan["nodes"], steps.get(place[0], [])) for place, found in values.items()}
+        nothing = _Kept({}, {}, [])
         return [
-            _node_state(node, planned, task, values)
+            _node_state(node, planned, task, kept.get((task.task_id, task.map_index), nothing))
             for node, planned in plan["nodes"].items()
             if planned["step"]
             for task in by_task.get(planned["step"], [])
@@ -354,42 +380,58 @@ def import_errors() -> dict[str, str]:
         return {str(row[0]): str(row[1]) for row in rows}
 
 
-def _node_state(node: str, planned: dict[str, Any], task: Any, values: dict[tuple[str, int, str], Any]) -> NodeState:
-    def value(key: str) -> Any:
-        return values.get((task.task_id, task.map_index, f"{node}.{key}"))
+class _Kept:
+    """What XCom keeps of one task: the values that its nodes left, and which nodes a failure among them kept back."""
 
-    fired, error = value("fired"), value("error")
-    place = (task.task_id, task.map_index)
-    step_has_error = any(key[:2] == place and key[2].endswith(".error") for key in values)
-    outputs = {port["name"]: unpacked(value(port["name"])) for port in planned["outputs"]}
+    def __init__(self, values: dict[str, Any], nodes: dict[str, Any], members: list[str]) -> None:
+        self.values = values
+        self.any_fired = any(f"{node}.fired" in values for node in members)
+        self.any_failed = any(f"{node}.error" in values for node in members)
+        self.below_failure: set[str] = set()
+        for node in members:
+            sources = {source.partition(".")[0] for port in nodes[node]["inputs"] for source in port["sources"]}
+            if any(source in self.below_failure or self._ended_badly(source) for source in sources):
+                self.below_failure.add(node)
+
+    def _ended_badly(self, node: str) -> bool:
+        return f"{node}.error" in self.values and f"{node}.fired" not in self.values
+
+
+def _node_state(node: str, planned: dict[str, Any], task: Any, kept: _Kept) -> NodeState:
+    outputs = {port["name"]: unpacked(kept.values.get(f"{node}.{port['name']}")) for port in planned["outputs"]}
     return NodeState(
         node=node,
         task=task.task_id,
-        state=_state(str(task.state) if task.state else None, fired is not None, error is not None, step_has_error),
+        state=_state(node, str(task.state) if task.state else None, kept),
         map_index=task.map_index,
-        fired=fired or [],
+        fired=kept.values.get(f"{node}.fired") or [],
         outputs={port: reference for port, reference in outputs.items() if reference is not None},
-        error=error,
-        statistics=value("statistics") or {},
+        error=kept.values.get(f"{node}.error"),
+        statistics=kept.values.get(f"{node}.statistics") or {},
         attempt=task.try_number,
         started_at=task.start_date,
         ended_at=task.end_date,
     )
 
 
-def _state(task_state: str | None, has_fired: bool, has_error: bool, step_has_error: bool) -> str:
+def _state(node: str, task_state: str | None, kept: _Kept) -> str:
     if task_state is None or task_state in NOT_STARTED:
         return "waiting"
     if task_state in ("running", "restarting"):
         return "running"
-    if has_error:
+    if f"{node}.error" in kept.values:
         return "failed"  # also where the task ended well because an error edge or on_error took the failure
     if task_state in ("skipped", "removed"):
         return "skipped"
-    if task_state == "success" or has_fired:
+    if f"{node}.fired" in kept.values:
         return "success"
+    if task_state == "success":
+        # A task that a person marked as success has left nothing; else this node lies on a way that was not taken.
+        return "skipped" if kept.any_fired else "success"
+    if kept.any_failed:
+        return "not_run" if node in kept.below_failure else "skipped"
     # A task that was killed pushed no error, and nobody knows which of its nodes ran at that moment.
-    return "failed" if task_state == "failed" and not step_has_error else "not_run"
+    return "failed" if task_state == "failed" else "not_run"
 
 
 def _wait(done: Callable[[], bool], timeout: float, every: float) -> bool:
