@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+
+from tests.dags.airflow_runs import begin_run, end_run, know_dag
+
+from airloom.dags import platform
 
 THREADS = """
 import sys, threading
@@ -32,3 +37,17 @@ def test_after_loading_threads_use_airflow_side_by_side(airflow_database: str) -
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_runs_are_found_by_when_they_ended(airflow_database: str) -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    know_dag("ended")
+    know_dag("foreign", bundle="another")
+    for minutes in (0, 5, 9):
+        begin_run("ended", f"run_{minutes}")
+        end_run("ended", f"run_{minutes}", noon + timedelta(minutes=minutes))
+    begin_run("ended", "active")
+    begin_run("foreign", "run")
+    end_run("foreign", "run", noon + timedelta(minutes=5))
+    found = platform.ended_runs(noon, noon + timedelta(minutes=9))
+    assert found == [("ended", "run_5"), ("ended", "run_9")]

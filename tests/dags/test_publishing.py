@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.dags.airflow_runs import begin_run, end_run
 
 from airloom.dags import publishing
 from airloom.dags.publishing import archive, finish_archiving
@@ -26,38 +27,6 @@ def publish(store: Store, data: Json, **named: Any) -> publishing.Published:
     found = publishing.publish(store, data, author="ann", **named)
     assert found.problems == []
     return found
-
-
-def begin_run(pipeline: str, run_id: str = "run_1") -> None:
-    """Let Airflow know an active run of a pipeline."""
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from airflow.utils.types import DagRunTriggeredByType, DagRunType
-
-    with create_session(scoped=False) as session:
-        session.add(
-            DagRun(
-                dag_id=pipeline,
-                run_id=run_id,
-                run_type=DagRunType.MANUAL,
-                run_after=datetime.now(UTC),
-                state="running",
-                triggered_by=DagRunTriggeredByType.TEST,
-            )
-        )
-
-
-def end_run(pipeline: str, run_id: str = "run_1") -> None:
-    """Let a run be over."""
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session(scoped=False) as session:
-        run = session.scalar(select(DagRun).where(DagRun.dag_id == pipeline, DagRun.run_id == run_id))
-        assert run is not None
-        run._state = "success"
-        run.end_date = datetime.now(UTC)
 
 
 class TestArchive:

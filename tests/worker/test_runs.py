@@ -11,7 +11,7 @@ from airloom.dags import platform
 from airloom.dags.platform import NodeState, RunState
 from airloom.store.records import NotFound
 from airloom.store.store import Store
-from airloom.worker.runs import keep_node_runs
+from airloom.worker.runs import LOOK_BACK, SETTLED_AFTER, EndedRuns, keep_node_runs
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(seconds=4)
@@ -78,3 +78,51 @@ def test_a_run_that_was_deleted_leaves_nothing(store: Store, airflow: dict[str, 
 def test_a_run_of_no_known_version_is_an_error(store: Store, airflow: dict[str, Any]) -> None:
     with pytest.raises(NotFound):
         keep_node_runs(store, {"dag_id": "other", "run_id": "r1"})
+
+
+class TestEndedRuns:
+    @pytest.fixture
+    def ended(self, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], datetime]:
+        """Stand in for the runs that Airflow knows to have ended, with their times."""
+        known: dict[tuple[str, str], datetime] = {}
+        monkeypatch.setattr(
+            platform, "ended_runs", lambda since, until: [run for run, at in known.items() if since < at <= until]
+        )
+        return known
+
+    def test_one_that_was_not_noted_is_put_into_the_outbox(
+        self, store: Store, airflow: dict[str, Any], ended: dict[tuple[str, str], datetime]
+    ) -> None:
+        keep_node_runs(store, {"dag_id": "sales", "run_id": "r1"})
+        store.outbox.enqueue("run_ended", {"dag_id": "sales", "run_id": "r2", "state": "success"})
+        store.outbox.enqueue("other", {"dag_id": "sales", "run_id": "r3"})
+        ended |= {("sales", run): START for run in ("r1", "r2", "r3", "r4")}
+        for _ in range(2):
+            EndedRuns(store, lambda: END + SETTLED_AFTER).make_up()
+        events = [event.payload for event in store.outbox.events() if event.kind == "run_ended"]
+        assert events[1:] == [{"dag_id": "sales", "run_id": "r3"}, {"dag_id": "sales", "run_id": "r4"}]
+
+    def test_each_is_looked_at_once_when_it_has_settled(
+        self, store: Store, ended: dict[tuple[str, str], datetime]
+    ) -> None:
+        now = START
+        runs = EndedRuns(store, lambda: now)
+        ended |= {("sales", "old"): START - 2 * LOOK_BACK, ("sales", "new"): START + timedelta(minutes=5)}
+        found = []
+        for minutes in (0, 5, 6, 7, 60):
+            now = START + timedelta(minutes=minutes)
+            runs.make_up()
+            for event in store.outbox.events():
+                found.append((minutes, event.payload["run_id"]))
+                with store.outbox.claim(["run_ended"]):
+                    pass
+        assert found == [(7, "new")]
+
+    def test_one_worker_looks_at_a_time(self, store: Store, ended: dict[tuple[str, str], datetime]) -> None:
+        ended[("sales", "r1")] = START
+        runs = EndedRuns(store, lambda: START + SETTLED_AFTER)
+        with store.lock("ended runs"):
+            runs.make_up()
+        assert store.outbox.events() == []
+        runs.make_up()
+        assert len(store.outbox.events()) == 1

@@ -1,7 +1,8 @@
 """What Airflow tells us: a run of one of our pipelines has ended.
 
 A listener and no DAG callback: one callback of a versioned bundle makes the DAG processor of Airflow 3.3 parse the file
-in a loop. The scheduler calls these, so they never raise and never wait long.
+in a loop. The scheduler calls these, so they never raise and never wait long; what is lost while the store does not
+answer, the worker makes up for.
 """
 
 from __future__ import annotations

@@ -27,8 +27,11 @@ def published_at(url: str, pipeline: str, revision: int) -> tuple[dict[str, Any]
 
 
 @contextlib.contextmanager
-def connect(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Open a connection for one short transaction, which is committed where the block ends well."""
+def connect(url: str, *, timeout: int = 10) -> Iterator[psycopg.Connection[Any]]:
+    """Open a connection for one short transaction, which is committed where the block ends well.
+
+    `timeout` is in seconds, for the connection to come about.
+    """
     import psycopg
 
     try:
@@ -37,7 +40,7 @@ def connect(url: str) -> Iterator[psycopg.Connection[Any]]:
         # The driver's own message quotes what it can't read, a password among it.
         raise ConfigurationError("the address of the store is no valid URL of a PostgreSQL database") from None
     try:
-        with psycopg.connect(plain(url), connect_timeout=10, application_name="airloom task") as connection:
+        with psycopg.connect(plain(url), connect_timeout=timeout, application_name="airloom task") as connection:
             yield connection
     except psycopg.OperationalError as error:
         reason = str(error).strip().partition("\n")[0]

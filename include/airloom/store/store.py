@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, delete, exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem
@@ -30,7 +30,7 @@ from airloom.store.records import (
     StoredProblems,
     StoredVersion,
 )
-from airloom.store.tables import DraftRow, NodeRunRow, PipelineRow, ProblemsRow, RevisionRow, VersionRow
+from airloom.store.tables import DraftRow, EventRow, NodeRunRow, PipelineRow, ProblemsRow, RevisionRow, VersionRow
 
 AnyRow = Row[*tuple[Any, ...]]
 PIPELINE = [getattr(PipelineRow, field.name) for field in fields(StoredPipeline)]
@@ -381,6 +381,22 @@ class Store:
             connection.execute(delete(NodeRunRow).where(NodeRunRow.dag_id == dag_id, NodeRunRow.run_id == run_id))
             if runs:
                 connection.execute(insert(NodeRunRow).on_conflict_do_nothing(), [asdict(run) for run in runs])
+
+    def runs_not_kept(self, runs: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return those of runs (DAG id, run id) of which no node is kept and whose end is not in the outbox."""
+        if not runs:
+            return []
+        given = func.unnest(*(cast(list(part), ARRAY(Text)) for part in zip(*runs, strict=True)))
+        run = given.table_valued("dag_id", "run_id").render_derived()
+        kept = exists().where(NodeRunRow.dag_id == run.c.dag_id, NodeRunRow.run_id == run.c.run_id)
+        waiting = exists().where(
+            EventRow.kind == "run_ended",
+            EventRow.payload["dag_id"].as_string() == run.c.dag_id,
+            EventRow.payload["run_id"].as_string() == run.c.run_id,
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(run.c.dag_id, run.c.run_id).where(~kept, ~waiting))
+            return [(row.dag_id, row.run_id) for row in rows]
 
     def node_runs(self, dag_id: str, run_id: str) -> list[NodeRun]:
         """Return how the nodes of a DAG run ended, by node and map index."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airloom.store.records import NodeRun, StoredVersion
@@ -12,6 +14,37 @@ if TYPE_CHECKING:
     from airloom.dags.platform import NodeState
 
 log = logging.getLogger(__name__)
+
+LOOK_BACK = timedelta(days=1)
+SETTLED_AFTER = timedelta(minutes=2)
+"""The end of a run is noted and handled sooner than that, where nothing is in the way."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class EndedRuns:
+    """Put the ends of runs into the outbox that the scheduler could not put there: the store did not answer it."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime] = _utc_now) -> None:
+        self._store = store
+        self._now = now
+        self._looked_until: datetime | None = None
+
+    def make_up(self) -> None:
+        """Look at the runs that ended since the last look, the first time at those of the last day."""
+        from airloom.dags import platform
+
+        until = self._now() - SETTLED_AFTER
+        since = self._looked_until or until - LOOK_BACK
+        with self._store.lock("ended runs") as held:
+            if not held:
+                return
+            for pipeline, run_id in self._store.runs_not_kept(platform.ended_runs(since, until)):
+                log.info("The end of run %s of pipeline %s was not noted, and is now", run_id, pipeline)
+                self._store.outbox.enqueue("run_ended", {"dag_id": pipeline, "run_id": run_id})
+        self._looked_until = until
 
 
 def keep_node_runs(store: Store, payload: dict[str, Any]) -> None:

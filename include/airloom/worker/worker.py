@@ -13,7 +13,7 @@ from airloom.spec.configuration import Configuration
 from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
 from airloom.worker.folder import Folder
-from airloom.worker.runs import keep_node_runs
+from airloom.worker.runs import EndedRuns, keep_node_runs
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +60,11 @@ def jobs_of(store: Store, configuration: Configuration, stopping: threading.Even
     from airloom.dags.publishing import finish_archiving, publish
 
     folder = Folder(store, configuration.pipelines_folder, publish=publish)
+    ended_runs = EndedRuns(store)
     return [
         Job("drop folder", 1, folder.synchronise),
         Job("events", 1, lambda: drain(store, {"run_ended": keep_node_runs}, stopping)),
+        Job("ended runs", 300, ended_runs.make_up),
         Job("archive", 5, lambda: finish_archiving(store)),
         Job("clean-up", 3600, lambda: clean_up(store, configuration)),
     ]
