@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airloom.checks.columns import ColumnReport, describe_sources, report_columns
+from airloom.checks.columns import ColumnReport, describe_sources, prepare, report_columns
 from airloom.checks.config import CheckedNode, ConfigCheck
 from airloom.checks.facts import Facts
 from airloom.checks.graph import check_graph, resolved_nodes
@@ -124,6 +124,7 @@ def _columns(
     nodes: Mapping[str, CheckedNode], wires: Any, order: list[str], facts: Facts, problems: list[Problem]
 ) -> ColumnReport:
     sources = describe_sources(nodes, facts, problems)
+    prepare()
     try:
         found: ColumnReport = run_in_child(
             report_columns, nodes, wires, order, facts, sources, timeout=CHECK_SECONDS, memory=CHECK_MEMORY

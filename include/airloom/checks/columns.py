@@ -5,6 +5,7 @@ Unknown stays unknown: below a node whose columns only a run can tell, nothing i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,9 @@ from airloom.checks.facts import Facts
 from airloom.checks.resolved import Wire
 from airloom.engine.policy import SqlFieldError
 from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query, Relation
+from airloom.engine.scan import Scan
 from airloom.engine.shapes import QueryError, Shapes
+from airloom.engine.storage import Files, local_file
 from airloom.nodes.calling import queries_of
 from airloom.nodes.fields import marks_of
 from airloom.nodes.sdk import FileSource, Node, Source
@@ -43,11 +46,31 @@ def report_columns(
     `sources` are the columns of those that are no files, by node.
     """
     report = ColumnReport()
-    with Shapes() as shapes:
+    found: dict[str, Columns | AirloomError] = dict(sources)
+    feeding: dict[tuple[str, str], list[str]] = {}
+    for wire in wires:
+        feeding.setdefault((wire.target, wire.input), []).append(f"{wire.source}.{wire.output}")
+    with contextlib.ExitStack() as stack:
+        scans = _scans(nodes, facts.files, found)
+        uris = {file.uri for scan in scans.values() for file in scan.files}
+        paths = {uri: stack.enter_context(local_file(uri)) for uri in sorted(uris)}
+        shapes = stack.enter_context(Shapes(read=list(paths.values())))
+        for name, scan in scans.items():
+            try:
+                found[name] = shapes.scanned(scan, [paths[file.uri] for file in scan.files])
+            except AirloomError as error:
+                found[name] = error
         for name in order:
             if name in nodes and nodes[name].node is not None:
-                _Columns(nodes[name], wires, facts, sources, shapes, report).find()
+                _Columns(nodes[name], feeding, found.get(name), shapes, report).find()
     return report
+
+
+def prepare() -> None:
+    """Import what `report_columns` needs: it runs in children of this process, and each would import it anew."""
+    import duckdb  # noqa: F401
+
+    import airloom.engine.sql_field  # noqa: F401
 
 
 def describe_sources(nodes: Mapping[str, CheckedNode], facts: Facts, problems: list[Problem]) -> dict[str, Columns]:
@@ -71,33 +94,44 @@ def describe_sources(nodes: Mapping[str, CheckedNode], facts: Facts, problems: l
     return found
 
 
+def _scans(
+    nodes: Mapping[str, CheckedNode], files: Files | None, found: dict[str, Columns | AirloomError]
+) -> dict[str, Scan]:
+    """Return the scans of the file sources; an error of one is put into `found`."""
+    scans: dict[str, Scan] = {}
+    for name, checked in nodes.items():
+        if files is not None and isinstance(checked.node, FileSource):
+            try:
+                scans[name] = checked.node.scan(files)
+            except AirloomError as error:
+                found[name] = error
+    return scans
+
+
 class _Columns:
     def __init__(
         self,
         checked: CheckedNode,
-        wires: Sequence[Wire],
-        facts: Facts,
-        described: Mapping[str, Columns],
+        feeding: Mapping[tuple[str, str], list[str]],
+        described: Columns | AirloomError | None,
         shapes: Shapes,
         report: ColumnReport,
     ) -> None:
         self.checked = checked
         self.name = checked.entry.id
         self.node: Node = checked.node  # type: ignore[assignment] # asked before
-        self.facts = facts
         self.described = described
         self.shapes = shapes
         self.report = report
-        self.sources: dict[str, list[str]] = {
-            port.name: [f"{w.source}.{w.output}" for w in wires if w.target == self.name and w.input == port.name]
-            for port in checked.ports.inputs
-        }
+        self.sources = {port.name: feeding.get((self.name, port.name), []) for port in checked.ports.inputs}
 
     def find(self) -> None:
-        if isinstance(self.node, FileSource):
-            self._find_files(self.node)
-        elif self.name in self.described:
-            self._keep(self.checked.ports.outputs[0].name, self.described[self.name])
+        if isinstance(self.described, AirloomError):
+            # The file may come before the run does: what cannot be looked at now is no error yet.
+            missing = self.described.message.startswith(("there is no file", "no file matches"))
+            self._problem(self.described, pointer("path"), severity="warning" if missing else "error")
+        elif self.described is not None:
+            self._keep(self.checked.ports.outputs[0].name, self.described)
         elif self.node.method == "query":
             self._find_query()
         else:
@@ -111,20 +145,6 @@ class _Columns:
             self._problem(error, "")
             return
         self.report.columns[name] = dict(columns)
-
-    def _find_files(self, node: FileSource) -> None:
-        if self.facts.files is None:
-            return
-        from airloom.engine.tables import describe_scan
-
-        try:
-            reference = describe_scan(node.scan(self.facts.files))
-        except AirloomError as error:
-            # The file may come before the run does: what cannot be looked at now is no error yet.
-            missing = error.message.startswith(("there is no file", "no file matches"))
-            self._problem(error, pointer("path"), severity="warning" if missing else "error")
-            return
-        self._keep("rows", reference.columns)
 
     def _relations(self) -> dict[str, Any]:
         relations: dict[str, Any] = {}

@@ -143,6 +143,7 @@ def _check_arity(
     for wire, at in wires:
         feeding.setdefault((wire.target, wire.input), []).append((wire, at))
     broken_targets = {Edge.split(edge.target)[0] for edge in document.edges} - {wire.target for wire, _ in wires}
+    sources = {wire.source for wire, _ in wires}
     for name, node in nodes.items():
         for port in node.ports.inputs:
             found = feeding.get((name, port.name), [])
@@ -160,7 +161,7 @@ def _check_arity(
                         node=name, pointer=found[1][1], hint="join them with concat or merge first",
                     )
                 )  # fmt: skip
-        if node.node_class.declaration.effect == "config" and not any(wire.source == name for wire, _ in wires):
+        if node.node_class.declaration.effect == "config" and name not in sources:
             problems.append(
                 Problem("node.unused", f"{name!r} is wired to nothing", "warning", name, node.at, "wire it to a port")
             )
@@ -179,10 +180,12 @@ def _check_references(
     nodes: Mapping[str, CheckedNode], wires: list[Wire], order: list[str], problems: list[Problem]
 ) -> None:
     above: dict[str, set[str]] = {name: set() for name in order}
+    feeding: dict[str, set[str]] = {name: set() for name in order}
+    for wire in wires:
+        feeding[wire.target].add(wire.source)
     for name in order:
-        for wire in wires:
-            if wire.target == name:
-                above[name] |= above[wire.source] | {wire.source}
+        for source in feeding[name]:
+            above[name] |= above[source] | {source}
     for name, node in nodes.items():
         for reference in sorted(node.references):
             if reference[0] != "nodes" or len(reference) < 2:

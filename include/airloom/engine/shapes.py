@@ -6,13 +6,20 @@ Tables, not views: views nest, and the hundredth would cost as much as the hundr
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from airloom.engine.reading import quoted, select_cast
+from airloom.engine.reading import quoted, select_cast, select_files
 from airloom.engine.relation import Columns, Query
+from airloom.engine.scan import Scan
 from airloom.engine.types import casts, clashing_names
 from airloom.spec.error import ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class QueryError(ConfigurationError):
@@ -22,13 +29,17 @@ class QueryError(ConfigurationError):
 
 
 class Shapes:
-    """Know the columns of relations, and say those of queries over them."""
+    """Know the columns of relations, and say those of queries over them and of files.
 
-    def __init__(self) -> None:
+    `read` are the local files that `scanned` is asked for: making a database takes longer than looking at most files.
+    """
+
+    def __init__(self, read: Sequence[str] = ()) -> None:
         from airloom.engine import duck
 
         self.columns: dict[str, Columns] = {}
-        self._connection = duck.connect(memory_limit="512MB", threads=1)
+        self._connection = duck.connect(memory_limit="512MB", threads=1, read=read)
+        self._scanned: dict[str, Columns] = {}
 
     def __enter__(self) -> Shapes:
         return self
@@ -50,6 +61,13 @@ class Shapes:
         if columns:
             self._connection.execute(f"CREATE TABLE {quoted(name)} ({kinds})")
         self.columns[name] = dict(columns)
+
+    def scanned(self, scan: Scan, paths: Sequence[str]) -> Columns:
+        """Return the columns that the files of a scan give; raise ConfigurationError where they cannot be read."""
+        query = select_files(scan.format, paths, scan.options)
+        if query not in self._scanned:
+            self._scanned[query] = scan_columns(scan, self._connection, paths)
+        return self._scanned[query]
 
     def describe(self, query: Query) -> tuple[str, Columns]:
         """Return the query's text with its columns cast into types that last, and those columns; raise QueryError."""
@@ -75,6 +93,20 @@ class Shapes:
         except duckdb.Error as error:
             raise QueryError(plain_message(error)) from None
         return dict(zip(bound.columns, map(str, bound.types), strict=True))
+
+
+def scan_columns(scan: Scan, connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> Columns:
+    """Return the columns that a scan gives, found out by DuckDB from the files; raise ConfigurationError."""
+    import duckdb
+
+    try:
+        rows = connection.execute("DESCRIBE " + select_files(scan.format, paths, scan.options)).fetchall()
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"{os.path.basename(paths[0])} cannot be read as {scan.format}: {plain_message(error)}", field="path"
+        ) from None
+    found = {row[0]: row[1] for row in rows}
+    return {**found, **casts(found)}
 
 
 def plain_message(error: Exception) -> str:

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 from airloom.engine.batches import Batches
 from airloom.engine.reading import copy_to, select_all, select_cast, select_files
 from airloom.engine.reference import TableReference, kind_of_value
-from airloom.engine.relation import Columns
-from airloom.engine.scan import Scan
 from airloom.engine.shapes import plain_message
 from airloom.engine.storage import existing, is_url, local_file, part_folder, put_file, unchanged
 from airloom.engine.types import casts
-from airloom.spec.error import ConfigurationError, DataError
+from airloom.spec.error import DataError
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow
 
 BATCH_ROWS = 50_000
@@ -45,30 +42,6 @@ def select_reference(reference: TableReference, paths: list[str]) -> str:
     if reference.scan is not None:
         return select_files(reference.scan.format, paths, reference.scan.options, reference.columns)
     return select_files("parquet", paths, {})
-
-
-def scan_columns(scan: Scan, connection: duckdb.DuckDBPyConnection, paths: list[str]) -> Columns:
-    """Return the columns that a scan gives, found out by DuckDB from the files; raise ConfigurationError."""
-    import duckdb
-
-    try:
-        rows = connection.execute("DESCRIBE " + select_files(scan.format, paths, scan.options)).fetchall()
-    except duckdb.Error as error:
-        raise ConfigurationError(
-            f"{os.path.basename(paths[0])} cannot be read as {scan.format}: {plain_message(error)}", field="path"
-        ) from None
-    found = {row[0]: row[1] for row in rows}
-    return {**found, **casts(found)}
-
-
-def describe_scan(scan: Scan) -> TableReference:
-    """Return the reference of a scan, its columns found out from the files."""
-    from airloom.engine import duck
-
-    with contextlib.ExitStack() as stack:
-        paths = [stack.enter_context(local_file(file.uri)) for file in scan.files]
-        connection = stack.enter_context(contextlib.closing(duck.connect(read=paths)))
-        return TableReference(scan_columns(scan, connection, paths), scan=scan, bytes=scan.size)
 
 
 @contextlib.contextmanager

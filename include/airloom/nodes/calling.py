@@ -9,7 +9,7 @@ from typing import Any
 from airloom.engine.relation import Query, Relation
 from airloom.engine.storage import Files
 from airloom.nodes.context import Context
-from airloom.nodes.ports import Port
+from airloom.nodes.ports import Port, signature_of
 from airloom.nodes.sdk import Node, ports_of
 
 
@@ -18,8 +18,7 @@ def call(node: Node, ports: Sequence[Port], values: Mapping[str, Any], context: 
     arguments: list[Any] = []
     named: dict[str, Any] = {}
     used: set[str] = set()
-    method = getattr(node, node.method)
-    for parameter in inspect.signature(method, eval_str=True).parameters.values():
+    for parameter in list(signature_of(getattr(type(node), node.method)).parameters.values())[1:]:
         if parameter.annotation is Context:
             named[parameter.name] = context
         elif parameter.annotation is Files:
@@ -41,7 +40,7 @@ def call(node: Node, ports: Sequence[Port], values: Mapping[str, Any], context: 
                 named[parameter.name] = value
             else:
                 arguments.append(value)
-    return method(*arguments, **named)
+    return getattr(node, node.method)(*arguments, **named)
 
 
 def queries_of(node: Node, relations: Mapping[str, Relation | list[Relation] | None]) -> dict[str, Query]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 import typing
@@ -131,10 +132,16 @@ def kind_of(annotation: Any) -> Kind:
     raise TypeError(f"{annotation!r} names no port kind; see docs/write-a-node.md")
 
 
+@functools.lru_cache(maxsize=1000)
+def signature_of(function: Any) -> inspect.Signature:
+    """Return the signature of a function, its annotations read as what they name."""
+    return inspect.signature(function, eval_str=True)
+
+
 def inputs_of_signature(function: Any, ignored: tuple[type, ...]) -> list[Port]:
     """Return the inputs that a method's parameters declare; parameters of the `ignored` types are no ports."""
     found = []
-    for parameter in list(inspect.signature(function, eval_str=True).parameters.values())[1:]:
+    for parameter in list(signature_of(function).parameters.values())[1:]:
         if parameter.annotation in ignored:
             continue
         kind = kind_of(parameter.annotation)
@@ -146,7 +153,7 @@ def inputs_of_signature(function: Any, ignored: tuple[type, ...]) -> list[Port]:
 
 def outputs_of_signature(function: Any) -> list[Port] | None:
     """Return the outputs that a method's return annotation declares, or None where config decides."""
-    annotation = inspect.signature(function, eval_str=True).return_annotation
+    annotation = signature_of(function).return_annotation
     if isinstance(annotation, type) and issubclass(annotation, tuple) and hasattr(annotation, "_fields"):
         hints = typing.get_type_hints(annotation)
         return [Port(name, kind_of(hints[name])) for name in annotation._fields]

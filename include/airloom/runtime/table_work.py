@@ -17,9 +17,9 @@ from airloom.engine.reading import copy_to, quoted, select_all, select_distinct,
 from airloom.engine.reference import TableReference
 from airloom.engine.relation import Columns, Relation
 from airloom.engine.scan import Copy, Scan
-from airloom.engine.shapes import Shapes, plain_message
+from airloom.engine.shapes import Shapes, plain_message, scan_columns
 from airloom.engine.storage import Files, local_file, part_folder, put_file
-from airloom.engine.tables import local_paths, scan_columns, select_reference
+from airloom.engine.tables import local_paths, select_reference
 from airloom.nodes.calling import queries_of
 from airloom.nodes.catalog import catalog
 from airloom.runtime.rendering import make_node

@@ -5,6 +5,7 @@ Nothing else of a run can be reached: no Airflow context, no Connection, no envi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -96,11 +97,7 @@ def texts(value: Any, at: str = "", *, raw: Raw = frozenset()) -> Iterator[tuple
 
 def check_expression(text: str) -> list[Problem]:
     """Return what is wrong with a text of expressions: syntax, names, filters, comments, statements."""
-    if not has_expression(text):
-        return []
-    from airloom.spec.sandbox import Sandbox
-
-    return _parse(Sandbox(), text)[1]
+    return _parse(_reader(), text)[1] if has_expression(text) else []
 
 
 def references(text: str) -> set[tuple[str, ...]]:
@@ -111,9 +108,7 @@ def references(text: str) -> set[tuple[str, ...]]:
     """
     if not has_expression(text):
         return set()
-    from airloom.spec.sandbox import Sandbox
-
-    tree, _ = _parse(Sandbox(), text)
+    tree, _ = _parse(_reader(), text)
     found: set[tuple[str, ...]] = set()
     if tree is not None and _walk(tree) is not None:
         _collect_references(tree, found, in_loop=False)
@@ -165,13 +160,12 @@ def capture_declared(
     `types` maps references, such as `("params", "region")`, to column types. What is not a plain reference to
     one of them has an unknown type. Raises ExpressionError.
     """
-    from airloom.spec.sandbox import Sandbox
 
     def declared(expression: nodes.Expr) -> Declared:
         path, complete = _path(expression)
         return Declared(types.get(tuple(path)) if complete else None)
 
-    return _captured(Sandbox(), text, at, declared)
+    return _captured(_reader(), text, at, declared)
 
 
 def check_sql_expressions(text: str) -> list[Problem]:
@@ -182,6 +176,14 @@ def check_sql_expressions(text: str) -> list[Problem]:
         hint = "use CASE WHEN … END, or a condition on the parameter"
         return [Problem("expression.statement", "only {{ … }} is possible in SQL", hint=hint)]
     return check_expression(text)
+
+
+@functools.cache
+def _reader() -> Sandbox:
+    """Return a sandbox that works nothing out: making one takes longer than reading a text."""
+    from airloom.spec.sandbox import Sandbox
+
+    return Sandbox()
 
 
 def _is_raw(place: str, raw: Raw) -> bool:
