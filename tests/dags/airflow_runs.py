@@ -14,7 +14,10 @@ def know_dag(pipeline: str, bundle: str = "airloom") -> None:
     with create_session(scoped=False) as session:
         session.merge(DagBundleModel(name=bundle))
         session.flush()
-        session.merge(DagModel(dag_id=pipeline, bundle_name=bundle, is_stale=False, fileloc="", relative_fileloc=""))
+        dag = DagModel(
+            dag_id=pipeline, bundle_name=bundle, fileloc="", relative_fileloc="", is_stale=False, is_paused=False
+        )
+        session.merge(dag)
 
 
 def begin_run(pipeline: str, run_id: str = "run_1") -> None:

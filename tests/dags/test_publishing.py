@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.dags.airflow_runs import begin_run, end_run
+from tests.dags.airflow_runs import begin_run, end_run, know_dag
 
-from airloom.dags import publishing
-from airloom.dags.publishing import archive, finish_archiving
-from airloom.spec.error import ConfigurationError
+from airloom.dags import platform, publishing
+from airloom.dags.publishing import archive, finish_archiving, unpause
+from airloom.spec.error import ConfigurationError, SystemFault
 from airloom.store.store import Store
 
 Json = dict[str, Any]
@@ -67,3 +67,49 @@ class TestArchive:
         assert store.pipeline("sales").archived
         assert store.files.all() == {}
         archive(store, "sales", author="bob", force=True)
+
+
+class TestEnabled:
+    @pytest.fixture(autouse=True)
+    def read_at_once(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+        """Stand in for the DAG processor: the version of each pipeline that Airflow has read."""
+        read: dict[str, int] = {}
+        monkeypatch.setattr(platform, "serialized_version", read.get)
+        monkeypatch.setattr(platform, "_wait", lambda done, timeout, every: done())
+        return read
+
+    def test_a_change_pauses_and_unpauses(self, store: Store, read_at_once: dict[str, int]) -> None:
+        know_dag("sales")
+        publish(store, document())
+        assert not platform.is_paused("sales")
+        publish(store, document(settings={"enabled": False}))
+        assert platform.is_paused("sales")
+        publish(store, document())
+        (event,) = store.outbox.events()
+        assert platform.is_paused("sales"), "the version before is not to run"
+        with pytest.raises(SystemFault):
+            unpause(store, event.payload)
+        assert platform.is_paused("sales")
+        read_at_once["sales"] = 3
+        unpause(store, event.payload)
+        assert not platform.is_paused("sales")
+
+    def test_a_pause_by_hand_stays(self, store: Store) -> None:
+        know_dag("held")
+        publish(store, document("held"))
+        platform.set_paused("held", True)
+        publish(store, document("held", value=2))
+        publish(store, document("held", value=2, settings={"enabled": True}))
+        assert platform.is_paused("held")
+        assert store.outbox.events() == []
+
+    def test_a_version_that_is_no_longer_current_unpauses_nothing(
+        self, store: Store, read_at_once: dict[str, int]
+    ) -> None:
+        know_dag("back")
+        read_at_once["back"] = 9
+        for enabled in (False, True, False):
+            publish(store, document("back", settings={"enabled": enabled}))
+        (event,) = store.outbox.events()
+        unpause(store, event.payload)
+        assert platform.is_paused("back")

@@ -259,6 +259,16 @@ def is_paused(pipeline: str) -> bool:
         return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == pipeline)))
 
 
+def set_paused(pipeline: str, paused: bool) -> None:
+    """Pause or unpause a pipeline; does nothing where Airflow has not read it yet."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    with create_session(scoped=False) as session:
+        session.execute(update(DagModel).where(DagModel.dag_id == pipeline).values(is_paused=paused))
+
+
 def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeState]:
     """Return how each node of a run is doing, in the order of the run's own plan; nodes without a step have no state.
 

@@ -13,7 +13,7 @@ from airloom.plan.build import build_plan
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem
-from airloom.store.records import Source, StoredVersion
+from airloom.store.records import NotFound, Source, StoredVersion
 
 if TYPE_CHECKING:
     from airloom.store.store import Store
@@ -56,9 +56,24 @@ def publish(
             field="id",
             hint="choose another id",
         )
+    before = _enabled(store, report.document.id)
     version = store.publish(canonical, plan, author=author, message=message, source=source, path=path)
     platform.request_parse(version.pipeline)
+    if before is not None and before != report.document.settings.enabled:
+        _let_runs_begin(store, version, report.document.settings.enabled)
     return Published(version, report.problems)
+
+
+def unpause(store: Store, payload: dict[str, Any]) -> None:
+    """Let runs of a pipeline begin once Airflow has read the version that enables it.
+
+    `payload` is that of the event `unpause`: `pipeline` and `version`. A version that is not current changes nothing.
+    """
+    pipeline, number = payload["pipeline"], payload["version"]
+    stored = store.pipeline(pipeline)
+    if not stored.archived and stored.version == number:
+        platform.wait_for_version(pipeline, number, timeout=10)
+        platform.set_paused(pipeline, False)
 
 
 def rollback(store: Store, pipeline: str, number: int, *, author: str) -> Published:
@@ -108,6 +123,23 @@ def gather_facts() -> Facts:
         files=Files.of(configuration()),
         connection=platform.connection,
     )
+
+
+def _enabled(store: Store, pipeline: str) -> bool | None:
+    """Return the setting `enabled` of a pipeline's current version, or None where it has none yet."""
+    try:
+        document = store.version(pipeline).document
+    except NotFound:
+        return None
+    return bool(document.get("settings", {}).get("enabled", True))
+
+
+def _let_runs_begin(store: Store, version: StoredVersion, enabled: bool) -> None:
+    if enabled:
+        # Unpaused at once, a run that is due would begin with the version before.
+        store.outbox.enqueue("unpause", {"pipeline": version.pipeline, "version": version.number})
+    else:
+        platform.set_paused(version.pipeline, True)
 
 
 def _comes_from_file(pipeline: str, path: str) -> ConfigurationError:
