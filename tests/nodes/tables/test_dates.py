@@ -169,7 +169,8 @@ PARTS = {
 }
 
 
-@given(st.lists(st.none() | MOMENTS, min_size=1, max_size=20))
+@settings(max_examples=15)
+@given(st.lists(st.none() | MOMENTS, min_size=10, max_size=40))
 def test_the_parts_of_a_time_are_pythons(moments: list[datetime | None]) -> None:
     config = {"column": "t", "parts": list(PARTS), "prefix": ""}
     found = answer(DateParts, config, rows=Rows({"t": "TIMESTAMP"}, [(moment,) for moment in moments]))

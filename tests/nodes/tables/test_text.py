@@ -4,7 +4,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.nodes.tables.tools import answer, fault, refusal, rows_of
 
@@ -13,7 +13,7 @@ from airloom.nodes.tables.text import NormalizeText, SplitColumn, StringOperatio
 from airloom.nodes.testing import Rows
 
 TEXT = st.none() | st.text(alphabet="ab-ä \t\u00a0🙂é'\\%", max_size=9)
-TEXTS = st.lists(TEXT, min_size=1, max_size=20)
+TEXTS = st.lists(TEXT, min_size=10, max_size=40)
 
 
 def table(values: list[str | None]) -> Rows:
@@ -67,6 +67,7 @@ def test_a_part_that_clashes_or_is_no_text_is_refused() -> None:
     assert "greater than or equal to 1" in fault(SplitColumn, {"column": "s", "names": ["x"], "max_splits": 0})
 
 
+@settings(max_examples=12)
 @given(TEXTS)
 def test_each_operation_is_what_python_does(values: list[str | None]) -> None:
     def of(function: Any) -> list[Any]:
@@ -140,6 +141,7 @@ def test_a_wrong_operation_says_what_is_wrong(operation: dict[str, Any], message
     assert message in fault(StringOperations, {"column": "s", "operations": [operation]})
 
 
+@settings(max_examples=12)
 @given(TEXTS)
 def test_text_is_normalized_step_by_step(values: list[str | None]) -> None:
     def plain(value: str) -> str:
