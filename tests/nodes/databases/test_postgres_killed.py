@@ -19,7 +19,7 @@ import pytest
 from tests.nodes.databases.conftest import Warehouse
 from tests.nodes.databases.test_postgres_write import MODES
 
-KILLS = 10
+KILLS = 6
 MODE_NAMES = ["append", "replace", "upsert", "append with run column"]
 OLD_ROWS = "INSERT INTO target SELECT id, 'old' FROM generate_series(-50, 49) AS id"
 
@@ -82,7 +82,7 @@ def test_a_killed_try_is_made_good(
     clean = content()
     killed = 0
     moments = random.Random(len(str(config)))
-    for _ in range(KILLS if exists else KILLS // 3):
+    for _ in range(KILLS if exists else KILLS // 2):
         start()
         before = content() if exists else None
         code, _ = killable.run(config, {}, kill_after=moments.uniform(0, seconds * 1.1))
