@@ -362,6 +362,7 @@ def test_a_broken_file_is_an_import_error_and_the_last_good_version_runs(
     assert error["filename"].startswith("problems/steady_json-")
     for part in ("steady.json", "'one'", "/nodes/0/config", "no such column", "config.invalid", "look again"):
         assert part in error["stack_trace"]
+    assert error["stack_trace"].count('File "') == 1
     assert airloom.ran("steady") == ["one"]
     store.clear_problems("steady.json")
     eventually(lambda: not installation.api("GET", "/api/v2/importErrors")["import_errors"])

@@ -18,6 +18,8 @@ BUNDLES = [
 # What pipelines rely on, wherever Airflow runs.
 PLATFORM = {
     "core.auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+    # The problems of a file are told to whoever wrote it; the rest of the trace is ours.
+    "core.dagbag_import_error_traceback_depth": "1",
     "core.load_examples": "False",
     "core.dags_are_paused_at_creation": "False",
     # A second publish within 30 seconds would otherwise leave the old graph under the new version.
@@ -36,10 +38,14 @@ def configuration_file() -> str:
     """Return an `airflow.cfg` with what pipelines rely on; addresses and secrets are left to the environment."""
     from airloom.dags.executor import IMPORTED_BY_TASKS
 
-    # A Celery worker's processes inherit in memory what each task would else import anew.
-    preload = {"celery.extra_celery_config": json.dumps({"imports": IMPORTED_BY_TASKS})}
+    celery = {
+        # A worker's processes inherit in memory what each task would else import anew.
+        "celery.extra_celery_config": json.dumps({"imports": IMPORTED_BY_TASKS}),
+        # Seconds after which Redis gives a running task to a second worker. Airflow notices a lost worker by itself.
+        "celery_broker_transport_options.visibility_timeout": str(7 * 86400),
+    }
     parser = configparser.ConfigParser(interpolation=None)
-    for name, value in {**PLATFORM, **preload}.items():
+    for name, value in {**PLATFORM, **celery}.items():
         section, _, option = name.partition(".")
         if not parser.has_section(section):
             parser.add_section(section)
