@@ -51,11 +51,18 @@ def test_a_failure_that_nothing_takes_fails_the_task_and_is_kept(step: PlanStep)
 
 
 def test_a_failure_that_the_error_port_takes_leads_on(step: PlanStep) -> None:
-    failed = NodeResult("failed", fired=["error"], outputs={"error": {"kind": "object", "value": {}}}, error=ERROR)
+    outputs = {"error": {"kind": "object", "value": {}}}
+    failed = NodeResult("failed", fired=["error"], handled=True, outputs=outputs, error=ERROR)
     outcome = outcome_of(step, {"b": failed})
     assert outcome.failure is None
     assert outcome.followed == ["alert"]
     assert outcome.values == {"b.error": ERROR, "b.fired": ["error"]}
+
+
+def test_after_a_failure_that_fires_no_port_what_is_below_is_skipped(step: PlanStep) -> None:
+    outcome = outcome_of(step, {"b": NodeResult("failed", handled=True, error=ERROR)})
+    assert (outcome.failure, outcome.skipped, outcome.followed) == (None, False, [])
+    assert outcome.values == {"b.error": ERROR, "b.fired": []}
 
 
 def test_a_failure_of_an_inner_node_fails_the_task_though_its_exit_was_not_run(step: PlanStep) -> None:

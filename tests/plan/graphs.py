@@ -26,7 +26,7 @@ from airloom.nodes.sdk import (
     ports_of,
 )  # fmt: skip
 from airloom.plan.plan import FAILED, NOT_RUN, SKIPPED, SUCCESS, Plan
-from airloom.plan.rule import Outcome, decide, fired_ports
+from airloom.plan.rule import Outcome, decide, fired_ports, handles_failure
 from airloom.spec.document import Document
 
 
@@ -144,7 +144,7 @@ def end(plan: Plan, name: str, fate: str) -> Outcome:
     """Return how a node that runs ends."""
     node = plan.nodes[name]
     if fate == "fail":
-        return Outcome(FAILED, fired_ports(node, failed=True))
+        return Outcome(FAILED, fired_ports(node, failed=True), handles_failure(node))
     if node.effect == "control":
         return Outcome(SUCCESS, fired_ports(node, chosen="" if fate == "ok" else fate))
     return Outcome(SUCCESS, fired_ports(node))
@@ -207,7 +207,7 @@ def run_task(
     for name in step.nodes:
         decision = decide(plan.nodes[name], outcomes)
         outcomes[name] = end(plan, name, fates[name]) if decision == "run" else Outcome(decision)
-    if any(outcomes[name].state == FAILED and not outcomes[name].fired for name in step.nodes):
+    if any(outcomes[name].state == FAILED and not outcomes[name].handled for name in step.nodes):
         tasks[task] = "failed"
         return
     if outcomes[step.exit].state == SKIPPED:

@@ -97,7 +97,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
 
     def _timed_out(self, last_attempt: bool) -> NodeResult:
         from airloom.dags.outcome import StepTimeout
-        from airloom.plan.rule import fired_ports
+        from airloom.plan.rule import fired_ports, handles_failure
         from airloom.runtime.results import FAILED, NodeResult
 
         node = self.plan.nodes[self.plan.step(self.task_id).exit]
@@ -108,4 +108,5 @@ class NodeOperator(BaseOperator, BranchMixIn):
         )
         fired = list(fired_ports(node, failed=True)) if last_attempt else []
         outputs = {port: {"kind": "any", "value": None} for port in fired}
-        return NodeResult(FAILED, fired=fired, outputs=outputs, error=error.to_json())
+        handled = last_attempt and handles_failure(node)
+        return NodeResult(FAILED, fired=fired, handled=handled, outputs=outputs, error=error.to_json())

@@ -34,7 +34,7 @@ class Outcome:
 
 
 def outcome_of(step: PlanStep, results: Mapping[str, NodeResult]) -> Outcome:
-    """Settle the results of a step's nodes: a failed node that fires no port fails the task."""
+    """Settle the results of a step's nodes: a failure that nothing handles fails the task."""
     values: dict[str, Any] = {}
     failure: dict[str, Any] | None = None
     for node, result in results.items():
@@ -42,11 +42,11 @@ def outcome_of(step: PlanStep, results: Mapping[str, NodeResult]) -> Outcome:
         values |= {f"{node}.{port}": packed(reference) for port, reference in result.outputs.items() if port != "error"}
         if result.error is not None:
             values[f"{node}.error"] = result.error
-        if result.state == SUCCESS or result.fired:
+        if result.state == SUCCESS or result.handled:
             values[f"{node}.fired"] = result.fired
         if result.statistics:
             values[f"{node}.statistics"] = result.statistics
-        if result.state == FAILED and not result.fired:
+        if result.state == FAILED and not result.handled:
             failure = failure or result.error
     exit_result = results.get(step.exit)
     fired = exit_result.fired if exit_result is not None else []

@@ -18,15 +18,16 @@ Decision = Literal["run", "skipped", "not_run"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say how a node ended and which of its ports fired."""
+    """Say how a node ended, which of its ports fired, and whether its failure, if it failed, is taken care of."""
 
     state: str
     fired: tuple[str, ...] = ()
+    handled: bool = False
 
     @property
     def unhandled(self) -> bool:
         """Tell whether everything below has to stay undone."""
-        return self.state == NOT_RUN or (self.state == FAILED and not self.fired)
+        return self.state == NOT_RUN or (self.state == FAILED and not self.handled)
 
 
 def decide(node: PlanNode, outcomes: Mapping[str, Outcome]) -> Decision:
@@ -52,6 +53,11 @@ def live_sources(sources: tuple[str, ...] | list[str], outcomes: Mapping[str, Ou
         if node in outcomes and port in outcomes[node].fired:
             live.append(source)
     return live
+
+
+def handles_failure(node: PlanNode) -> bool:
+    """Tell whether a run goes on below a node that failed: by its error port, or by `on_error: continue`."""
+    return node.error_port or node.on_error == "continue"
 
 
 def fired_ports(node: PlanNode, *, failed: bool = False, chosen: str | None = None) -> tuple[str, ...]:

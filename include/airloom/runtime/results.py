@@ -16,7 +16,10 @@ from airloom.spec.error import AirloomError
 
 @dataclass
 class NodeResult:
-    """Say how one node ended: its state, the ports that fired with their references, error, statistics, config."""
+    """Say how one node ended: its state, the ports that fired with their references, error, statistics, config.
+
+    `handled` is set for a failure that the run goes on after, even where no port fires.
+    """
 
     state: str
     fired: list[str] = field(default_factory=list)
@@ -24,11 +27,12 @@ class NodeResult:
     error: dict[str, Any] | None = None
     statistics: dict[str, Any] = field(default_factory=dict)
     rendered: dict[str, Any] | None = None
+    handled: bool = False
 
     @property
     def outcome(self) -> Outcome:
         """Return what the one rule needs to know."""
-        return Outcome(self.state, tuple(self.fired))
+        return Outcome(self.state, tuple(self.fired), self.handled)
 
 
 @dataclass
@@ -40,7 +44,7 @@ class StepResult:
     @property
     def failed(self) -> NodeResult | None:
         """Return the first node that failed without anything handling it, or None."""
-        return next((node for node in self.nodes.values() if node.state == FAILED and not node.fired), None)
+        return next((node for node in self.nodes.values() if node.state == FAILED and not node.handled), None)
 
     @property
     def skipped(self) -> bool:

@@ -20,7 +20,7 @@ from airloom.nodes.ports import Port, signature_of
 from airloom.nodes.sdk import Batches as BatchesPort
 from airloom.nodes.sdk import Control, Fired, Node, Written, ports_of
 from airloom.plan.plan import Plan, PlanNode, PlanStep
-from airloom.plan.rule import Outcome, decide, fired_ports, live_sources
+from airloom.plan.rule import Outcome, decide, fired_ports, handles_failure, live_sources
 from airloom.runtime.rendering import make_node, render_config, shown
 from airloom.runtime.results import FAILED, NOT_RUN, SKIPPED, SUCCESS, NodeResult, StepResult, Surroundings, error_json
 from airloom.runtime.table_work import TableDone, TableNode, TableWork, run_table_work
@@ -161,6 +161,7 @@ class _Step:
         result = NodeResult(FAILED, error=found, rendered=shown(rendered) if rendered is not None else None)
         retried = found["failure"] in ("transient", "system") and not self.around.run.last_attempt
         if not retried:
+            result.handled = handles_failure(node)
             result.fired = list(fired_ports(node, failed=True))
             null = {"kind": "object", "value": {**found, "trace": None}}
             for port in result.fired:

@@ -20,7 +20,7 @@ from airloom.nodes.context import RunFacts
 from airloom.plan.build import build_plan
 from airloom.plan.plan import Plan
 from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
-from airloom.runtime.results import NodeResult
+from airloom.runtime.results import FAILED, NodeResult
 from airloom.runtime.values import value_of
 from airloom.spec.configuration import Configuration
 from airloom.spec.document import Document
@@ -31,17 +31,20 @@ from airloom.spec.problem import Problem, errors, pointer, suggestion
 
 @dataclasses.dataclass
 class Trial:
-    """Hold what came of a try: a report of each node, all problems, and the nodes that were not allowed to write."""
+    """Hold what came of a try: a report of each node, and all problems.
+
+    `held_back` are the nodes that were not allowed to write, `unhandled` those that failed with nothing to handle it.
+    """
 
     nodes: dict[str, dict[str, Any]]
     problems: list[Problem]
     held_back: list[str] = dataclasses.field(default_factory=list)
+    unhandled: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """Tell whether there was no problem but warnings, and no node failed without anything handling it."""
-        failed = any(node["state"] == "failed" and not node["fired"] for node in self.nodes.values())
-        return not errors(self.problems) and not failed
+        return not errors(self.problems) and not self.unhandled
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that `airloom try --json` prints."""
@@ -103,6 +106,8 @@ def try_document(
         _warm()
         for node, result in run_pipeline(plan, report.document.to_json(), surroundings, local, skip):
             trial.nodes[node] = node_report(result, sample)
+            if result.state == FAILED and not result.handled:
+                trial.unhandled.append(node)
             if not skip(node):
                 on_node(node, trial.nodes[node])
     return trial
