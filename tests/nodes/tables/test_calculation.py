@@ -97,8 +97,10 @@ def test_whole_numbers_grow_to_64_bits_and_fail_beyond() -> None:
     assert calculated("TINYINT", [(127, 127)], "*") == [127 * 127]
     with pytest.raises(duckdb.OutOfRangeException, match="Overflow"):
         calculated("BIGINT", [(2**62, 2)], "*")
-    assert calculated("BIGINT", [(2**62 + 1, 2)], "//") == [2**61]
-    assert calculated("BIGINT", [(-(2**62) - 1, 2)], "//") == [-(2**61) - 1]
+    least, most = -(2**63), 2**63 - 1
+    pairs = [(2**62 + 1, 2), (-(2**62) - 1, 2), (least, 3), (most, least), (most, -3), (least, most)]
+    assert calculated("BIGINT", pairs, "//") == [a // b for a, b in pairs]
+    assert calculated("BIGINT", pairs, "%") == [a % b for a, b in pairs]
 
 
 def test_a_number_in_the_config_beside_a_column() -> None:

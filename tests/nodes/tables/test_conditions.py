@@ -147,6 +147,7 @@ def test_a_day_meets_a_time_as_its_midnight() -> None:
         ({"column": "n", "value": "much"}, "the column is INTEGER, and 'much' is no number", "conditions/0/value"),
         ({"column": "n", "value": True}, "the column is INTEGER, and True is no number", "conditions/0/value"),
         ({"column": "n", "operator": "in", "value": [1, "x"]}, "'x' is no number", "conditions/0/value/1"),
+        ({"column": "n", "value": 1e300}, "a whole number this large cannot stand in SQL", "conditions/0/value"),
         ({"column": "b", "value": "maybe"}, "'maybe' is no true or false", "conditions/0/value"),
         ({"column": "n", "operator": "contains", "value": "1"}, "'n' is INTEGER", "conditions/0/operator"),
         ({"column": "n", "operator": "length_gt", "value": 1}, "'n' is INTEGER", "conditions/0/operator"),
@@ -157,7 +158,7 @@ def test_what_does_not_fit_the_column_is_named(condition: dict[str, Any], messag
     said, at, hint = refusal(Filter, {"conditions": [condition]}, rows=Rows(TYPES))
     assert message in said
     assert at == field
-    assert hint
+    assert hint or "large" in message
     _, nested, _ = refusal(Filter, {"conditions": [{"logic": "or", "conditions": [condition]}]}, rows=Rows(TYPES))
     assert nested == field.replace("conditions/0", "conditions/0/conditions/0")
 

@@ -75,6 +75,13 @@ def test_types_stay_but_for_the_mean_of_whole_numbers() -> None:
     assert answer(FillNulls, order, rows=table).columns == kinds
 
 
+def test_groups_and_orders_are_not_filled_themselves() -> None:
+    table = Rows({"g": "INTEGER", "n": "INTEGER"}, [(None, 1), (None, None), (1, None)])
+    found = answer(FillNulls, {"strategy": "mean", "by": ["G"]}, rows=table)
+    assert found.columns == {"g": "INTEGER", "n": "DOUBLE"}
+    assert in_any_order(found.values) == [(1, None), (None, 1.0), (None, 1.0)]
+
+
 @pytest.mark.parametrize(
     ("value", "filled_columns"),
     [(0, "idf"), (0.25, "df"), (0.123, "f"), ("x", "s"), (True, "b"), (2**40, "f")],

@@ -10,6 +10,7 @@ from tests.nodes.tables.tools import fault, in_any_order, refusal
 
 from airloom.engine.relation import ColumnsUnknown, Relation
 from airloom.nodes.calling import queries_of
+from airloom.nodes.fields import SqlText
 from airloom.nodes.tables.validate_rows import ValidateRows
 from airloom.nodes.testing import Rows, run_table
 
@@ -137,6 +138,13 @@ def test_a_rule_that_does_not_fit_is_named(rule: dict[str, Any], message: str, f
 )
 def test_a_wrong_rule_says_what_is_wrong(rules: list[dict[str, Any]], message: str) -> None:
     assert message in fault(ValidateRows, {"rules": rules})
+
+
+def test_a_rule_shows_no_placeholder() -> None:
+    text = SqlText.of("age > airloom_ph_0_", [3])
+    node = ValidateRows.model_validate({"rules": [{"where": text}]})
+    found = run_table(node, rows=Rows(TYPES, [(1, 2, None)]))["rejects"].rows
+    assert found[0]["reasons"] == "age > {{ … }}"
 
 
 def test_the_column_of_reasons_has_a_name_of_its_own() -> None:

@@ -45,17 +45,13 @@ def comparable(value: Value, kind: str, field: str) -> exp.Expr:
 
     A whole number may meet 2.5, and a DATE a time of day: it is compared, not stored.
     """
-    from airloom.engine.sql_field import literal
-
-    found = literal(python_value(value, kind, field))
+    found = _literal(python_value(value, kind, field), field)
     # A FLOAT holds another number than a DOUBLE of the same digits; a UUID is written as text.
     return cast(found, kind) if kind in ("FLOAT", "UUID") else found
 
 
 def fitted(value: Value | None, kind: str, field: str) -> exp.Expr:
     """Return a value as a literal of exactly the type `kind`; raise ConfigurationError where it would be changed."""
-    from airloom.engine.sql_field import literal
-
     if value is None:
         return cast(exp.Null(), kind)
     found = python_value(value, kind, field)
@@ -63,7 +59,16 @@ def fitted(value: Value | None, kind: str, field: str) -> exp.Expr:
         raise ConfigurationError(
             f"{value!r} does not fit a column of type {kind}", field=field, hint="cast the column, or change the value"
         )
-    return cast(literal(found), kind)
+    return cast(_literal(found, field), kind)
+
+
+def _literal(value: Any, field: str) -> exp.Expr:
+    from airloom.engine.sql_field import SqlFieldError, literal
+
+    try:
+        return literal(value)
+    except SqlFieldError as error:
+        raise ConfigurationError(error.message, field=field, hint=error.hint) from None
 
 
 def python_value(value: Value, kind: str, field: str) -> Any:

@@ -111,25 +111,33 @@ def _calculated(operator: str, left: exp.Expr, left_kind: str, right: exp.Expr, 
     rest, divisor = _rest(left, right), _not_zero(right.copy())
     if operator == "%":
         return rest
-    # What is left is a multiple of the divisor: the sign no longer matters, nor how the engine rounds.
-    multiple = exp.paren(exp.Sub(this=left.copy(), expression=rest))
     if left_kind == right_kind == "BIGINT":
-        return exp.IntDiv(this=multiple, expression=divisor)
+        # Engines round toward zero: one less where signs differ and something is left.
+        quotient = exp.IntDiv(this=left.copy(), expression=divisor)
+        less = exp.Sub(this=exp.paren(quotient.copy()), expression=literal(1))
+        return exp.Case().when(_signs_differ(left, right), less).else_(quotient)
+    # What is left is a multiple of the divisor: rounding takes away what a double has lost.
+    multiple = exp.paren(exp.Sub(this=left.copy(), expression=rest))
     whole = function("round", exp.Div(this=multiple, expression=divisor))
     return whole if "DOUBLE" in (left_kind, right_kind) else cast(whole, "DECIMAL(38,0)")
 
 
 def _rest(left: exp.Expr, right: exp.Expr) -> exp.Expr:
     """Return `left % right` with the sign of the right side, as Python has it; engines give it that of the left."""
-    rest = exp.Mod(this=left, expression=_not_zero(right))
+    rest = exp.Mod(this=left.copy(), expression=_not_zero(right.copy()))
+    shifted = exp.Add(this=exp.paren(rest), expression=right.copy())
+    return exp.Case().when(_signs_differ(left, right), shifted).else_(rest.copy())
+
+
+def _signs_differ(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    """Return whether something is left of a division, with another sign than the divisor."""
+    rest = exp.paren(exp.Mod(this=left.copy(), expression=_not_zero(right.copy())))
 
     def negative(number: exp.Expr) -> exp.Expr:
         return exp.paren(exp.LT(this=number.copy(), expression=literal(0)))
 
-    differ = exp.NEQ(this=negative(exp.paren(rest)), expression=negative(right))
-    there = exp.NEQ(this=exp.paren(rest.copy()), expression=literal(0))
-    shifted = exp.Add(this=exp.paren(rest.copy()), expression=right.copy())
-    return exp.Case().when(exp.and_(there, differ), shifted).else_(rest.copy())
+    there = exp.NEQ(this=rest, expression=literal(0))
+    return exp.and_(there, exp.NEQ(this=negative(rest), expression=negative(right)))
 
 
 def _not_zero(number: exp.Expr) -> exp.Expr:

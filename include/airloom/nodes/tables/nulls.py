@@ -133,14 +133,16 @@ class FillNulls(Table):
         return nested(counted, "counted", filled.expressions)
 
     def _names(self, rows: Relation) -> list[str]:
-        if self.strategy in ("mean", "median"):
-            named = [number(rows, name, f"columns/{at}") for at, name in enumerate(self.columns)]
-            return named or rows.numeric()
+        figure = self.strategy in ("mean", "median")
         if self.columns:
+            if figure:
+                return [number(rows, name, f"columns/{at}") for at, name in enumerate(self.columns)]
             return resolved(rows, self.columns, "columns")
-        by = {name.lower() for name in (*self.by, *self.order)}
-        others = [name for name in rows.columns if name.lower() not in by]
-        return [name for name in others if self._takes_constant(rows, name)] if self.strategy == "constant" else others
+        used = {name.lower() for name in (*self.by, *self.order)}
+        others = [name for name in rows.columns if name.lower() not in used]
+        if figure:
+            return [name for name in others if name in rows.numeric()]
+        return [name for name in others if self.strategy != "constant" or self._takes_constant(rows, name)]
 
     def _takes_constant(self, rows: Relation, name: str) -> bool:
         sorts = {bool: "BOOLEAN", str: "VARCHAR", int: "number", float: "number"}

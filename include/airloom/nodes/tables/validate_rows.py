@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -30,6 +31,7 @@ from airloom.nodes.sdk import (
 from airloom.nodes.tables._columns import NewName, failure, refuse_taken
 from airloom.nodes.tables._conditions import Operator, check_operand, holds, spelled
 from airloom.nodes.tables._values import Value, is_integer, text_of
+from airloom.spec.expression import PLACEHOLDER
 
 Demand = Literal[Operator, "unique", "type", "email", "url"]
 PATTERNS = {
@@ -92,7 +94,7 @@ class Rule(Model):
         if self.name:
             return self.name
         if self.where is not None:
-            return str(self.where)
+            return re.sub(rf"{PLACEHOLDER}\d+_", "{{ … }}", self.where)
         values = self.value if isinstance(self.value, list) else [] if self.value is None else [self.value]
         given = ", ".join(text_of(value) for value in values[:5]) + (", …" if len(values) > 5 else "")
         return f"{', '.join(self.columns)}: {self.must} {given}".rstrip()
