@@ -42,7 +42,7 @@ def run(value):
 def run(value):
     parent = os.getppid()
     return got_through(
-        processes=lambda: os.listdir("/proc"),
+        processes=lambda: os.listdir("/proc/self"),
         command=lambda: open(f"/proc/{parent}/cmdline").read(),
         environment=lambda: open("/proc/self/environ").read(),
         maps=lambda: open("/proc/self/maps").read(),
@@ -239,6 +239,23 @@ def run(value):
     "fill memory": (
         "MemoryExceeded",
         "def run(value):\n    return len([bytearray(1 << 20) for _ in range(100_000)])\n",
+    ),
+    "fill memory that was reserved first": (
+        "MemoryExceeded",
+        """
+def run(value):
+    size = 1 << 30
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+    kept = []
+    while True:
+        reserved = libc.mmap(None, size, 0, 0x22, -1, 0)
+        if reserved == ctypes.c_void_p(-1).value:
+            import time
+            time.sleep(10)
+        kept.append(libc.mmap(reserved, size, 3, 0x32, -1, 0))
+        ctypes.memset(kept[-1], 1, size)
+""",
     ),
     "fill memory with one stack": (
         "CodeError",

@@ -28,6 +28,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -49,7 +50,12 @@ LARGEST_VALUE = 50_000_000
 """Bytes of JSON that code may return."""
 
 _START = "import sys; sys.path.insert(0, {root!r}); from airloom.engine.boxed import main; main()"
-_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+_LIBRARIES = (
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo",
+    # Where polars cannot see that memory may be promised to several, it reserves more than it takes.
+    "/proc/sys/vm/overcommit_memory",
+)  # fmt: skip
+_LOOK = 0.05
 _LONGEST_REPORT = 1_000_000
 _MOST_LINES, _LONGEST_LINE = 1000, 2000
 _CLOSED = "code runs in a box: no network, no files of this machine, no other processes"
@@ -142,15 +148,15 @@ def run_table(
             f"the column {intervals[0]!r} is an INTERVAL, which code cannot take", hint="cast it before, to VARCHAR"
         )
     with _Box(code, library, log) as box:
-        with pyarrow.OSFile(box.place("input"), "wb") as sink, pyarrow.ipc.new_file(sink, rows.schema) as writer:
+        with pyarrow.ipc.new_stream(box.place("input"), rows.schema) as writer:
             for batch in rows:
                 writer.write_batch(batch)
         box.run()
         arguments = box.place("output"), box.place("portable"), columns
         run_in_child(make_portable, *arguments, timeout=code.seconds, memory=code.memory)
         # The file is gone with the folder; what is mapped stays until the last batch is.
-        reader = pyarrow.ipc.open_file(pyarrow.memory_map(box.place("portable")))
-    return Batches(reader.schema, (reader.get_batch(index) for index in range(reader.num_record_batches)))
+        reader = pyarrow.ipc.open_stream(pyarrow.memory_map(box.place("portable")))
+    return Batches(reader.schema, reader)
 
 
 def run_value(code: Code, value: Any, log: logging.Logger) -> Any:
@@ -210,7 +216,7 @@ class _Box:
         """Run the code; raise how it failed."""
         return self._checked(*self._run(boxed=boxed))
 
-    def _run(self, *, boxed: bool) -> tuple[int | None, bytes]:
+    def _run(self, *, boxed: bool) -> tuple[int, bytes]:
         with ExitStack() as stack:
             given = stack.enter_context(open(self.place("input"), "rb"))
             output = stack.enter_context(open(self.place("output"), "wb"))
@@ -231,21 +237,35 @@ class _Box:
                 )
             )
             with self._logged(process.stdout), _killed(process):
-                try:
-                    status: int | None = process.wait(self.code.seconds)
-                except subprocess.TimeoutExpired:
-                    status = None
+                status = self._ended(process)
             report.seek(0)
             return status, report.read(_LONGEST_REPORT)
 
+    def _ended(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait for the end of the process; raise CodeTimeout or MemoryExceeded where it goes beyond a bound."""
+        deadline = time.monotonic() + self.code.seconds
+        while (remaining := deadline - time.monotonic()) > 0:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(min(remaining, _LOOK))
+            # The kernel's limit counts what is asked for, but not all of it: memory that was first reserved, then used.
+            if _memory_of(process.pid) > self.code.memory * 1.1:
+                raise self._memory_error()
+        raise CodeTimeout(
+            f"the code took longer than {self.code.seconds:g} seconds and was stopped",
+            field="code",
+            hint="give it less to do, or raise the node's timeout",
+        )
+
     def _request(self, given: IO[bytes], output: IO[bytes], report: IO[bytes], *, boxed: bool) -> dict[str, Any]:
         packages = _packages()
+        given_size = os.fstat(given.fileno()).st_size
         return {
             "source": self.code.source,
             "function": self.code.function,
             "library": self.library,
             "params": dict(self.code.params),
             "memory": self.code.memory,
+            "addresses": self.code.memory + given_size + (2 << 30) + (configuration().threads << 27),
             "seconds": self.code.seconds,
             "input": given.fileno(),
             "output": output.fileno(),
@@ -282,13 +302,7 @@ class _Box:
 
     # How it ended
 
-    def _checked(self, status: int | None, report: bytes) -> _Report:
-        if status is None:
-            raise CodeTimeout(
-                f"the code took longer than {self.code.seconds:g} seconds and was stopped",
-                field="code",
-                hint="give it less to do, or raise the node's timeout",
-            )
+    def _checked(self, status: int, report: bytes) -> _Report:
         if status < 0:
             self._raise_death(-status)
         try:
@@ -355,6 +369,16 @@ def _killed(process: subprocess.Popen[bytes]) -> Iterator[None]:
         process.wait()
 
 
+def _memory_of(process: int) -> int:
+    """Return the bytes of memory that a process of our own holds alone; 0 where that cannot be seen."""
+    with suppress(OSError, ValueError):
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        return sum(
+            int(line.split()[1]) << 10 for line in lines if line.startswith(("RssAnon:", "RssShmem:", "VmSwap:"))
+        )
+    return 0
+
+
 def _root() -> str:
     """Return the folder that the package `airloom` stands in."""
     return str(Path(__file__).parents[2])
@@ -366,6 +390,8 @@ def _environment() -> dict[str, str]:
     return {
         "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": threads, "POLARS_MAX_THREADS": threads,
+        # Its own allocator would take a gigabyte of addresses at once, which counts towards the memory limit.
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
     }  # fmt: skip
 
 

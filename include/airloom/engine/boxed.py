@@ -61,15 +61,16 @@ def main() -> None:
 
 
 def _enclose(request: dict[str, Any]) -> dict[str, str]:
-    memory, seconds, parent = request["memory"], request["seconds"], request["parent"]
+    bounds = walls.Bounds(request["memory"], request["addresses"], request["seconds"])
+    parent = request["parent"]
     if not request["boxed"]:
         walls.give_way()
         walls.die_with(parent)
-        walls.limit_process(memory, seconds, None)
+        walls.limit_process(bounds, None)
         return {}
     rooms = walls.Rooms(request["readable"], request["folder"])
     try:
-        return walls.raise_walls(rooms, memory, seconds, request["offered"], parent)
+        return walls.raise_walls(rooms, bounds, request["offered"], parent)
     except walls.NoBox as reason:
         raise Fault("no_box", str(reason)) from None
 
@@ -116,7 +117,7 @@ def _read_table(library: str, file: int) -> Any:
         import pyarrow
 
         content = pyarrow.py_buffer(mmap.mmap(file, 0, access=mmap.ACCESS_READ))
-        table = pyarrow.ipc.open_file(content).read_all()
+        table = pyarrow.ipc.open_stream(content).read_all()
         if library == "pandas":
             import pandas
 
@@ -138,7 +139,7 @@ def _write_table(library: str, result: Any, function: str, file: int) -> None:
         table = _as_arrow(library, result, function)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError) as error:
         raise Fault("output", f"the result is no table of plain columns: {error}") from None
-    with os.fdopen(file, "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as writer:
+    with os.fdopen(file, "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=_BATCH_ROWS)
 
 

@@ -54,23 +54,26 @@ def _declared_type(kind: str) -> pyarrow.DataType:
 
 
 def make_portable(source: str, target: str, declared: Mapping[str, str] | None) -> None:
-    """Check the Arrow file `source`, which need not be one, and write it to `target` with portable columns.
+    """Check the Arrow stream in `source`, which may hold anything, and write it to `target` with portable columns.
 
     `declared` gives every column its type, in order. Raises ColumnFault that names the column. What the file costs to
     read is up to who wrote it: to be run in a process with limits.
     """
     import pyarrow
 
+    # Memory that the default pool has reserved already would not count towards the limit of this process.
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     with _readable():
-        reader = pyarrow.ipc.open_file(pyarrow.memory_map(source))
+        reader = pyarrow.ipc.open_stream(pyarrow.memory_map(source))
         wanted = _wanted(reader.schema, declared)
-    with pyarrow.ipc.new_file(target, wanted) as writer:
-        for index in range(reader.num_record_batches):
+    with pyarrow.ipc.new_stream(target, wanted) as writer:
+        while True:
             with _readable():
-                batch = reader.get_batch(index)
+                batch = next(reader, None)
+                if batch is None:
+                    return
                 batch.validate(full=True)
-            # What is declared has to fit; of what is not, only the parts of a microsecond are cut off.
-            writer.write_batch(_converted(batch, wanted, safe=declared is not None))
+            writer.write_batch(_converted(batch, wanted, declared))
 
 
 @contextlib.contextmanager
@@ -106,18 +109,23 @@ def _wanted(schema: pyarrow.Schema, declared: Mapping[str, str] | None) -> pyarr
     return pyarrow.schema([(name, _declared_type(kind)) for name, kind in declared.items()])
 
 
-def _converted(batch: pyarrow.RecordBatch, wanted: pyarrow.Schema, *, safe: bool) -> pyarrow.RecordBatch:
+def _converted(
+    batch: pyarrow.RecordBatch, wanted: pyarrow.Schema, declared: Mapping[str, str] | None
+) -> pyarrow.RecordBatch:
     import pyarrow
 
     columns = []
     for field in wanted:
         given = batch.column(field.name)
         try:
-            columns.append(_cast(given, field.type, safe=safe))
+            # What is declared has to fit; of what is not, only the parts of a microsecond are cut off.
+            columns.append(_cast(given, field.type, safe=declared is not None))
         except MemoryError:
             raise
         except (pyarrow.ArrowException, ValueError) as error:
-            raise ColumnFault(f"the column {field.name!r} ({given.type}) does not fit {field.type}: {error}") from None
+            wanted_type = declared[field.name] if declared else field.type
+            message = f"the column {field.name!r} is {given.type} and does not fit {wanted_type}: {error}"
+            raise ColumnFault(message) from None
     return pyarrow.RecordBatch.from_arrays(columns, schema=wanted)
 
 

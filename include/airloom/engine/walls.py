@@ -29,8 +29,6 @@ _SCRATCH_FOLDER = "/tmp"  # noqa: S108 in the box's own file system
 
 _THREADS = 512
 _OPEN_FILES = 256
-_ADDRESSES = 32 << 30
-"""Addresses beyond the memory limit: what libraries reserve and never use."""
 
 _NEW_MOUNTS, _NEW_NAMES, _NEW_IPC, _NEW_USER, _NEW_NETWORK = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x40000000
 _NO_SET_UID, _NO_DEVICES, _NO_PROGRAMS, _BIND, _RECURSIVE, _FOLLOWER = 2, 4, 8, 4096, 16384, 1 << 19
@@ -54,6 +52,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Bound a process: bytes of memory (and of each file that it writes), bytes of addresses, seconds of computing."""
+
+    memory: int
+    addresses: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Rooms:
     """Say what the box may reach: the paths that it may read, and an empty folder to build its file system on."""
 
@@ -65,11 +72,10 @@ class NoBox(Exception):
     """Raise when this system does not offer what a box needs."""
 
 
-def raise_walls(rooms: Rooms, memory: int, seconds: float, offered: Sequence[str], parent: int) -> dict[str, str]:
+def raise_walls(rooms: Rooms, bounds: Bounds, offered: Sequence[str], parent: int) -> dict[str, str]:
     """Raise every wall of `offered` that can be had around this process; return why each other one is missing.
 
-    `memory` in bytes and `seconds` of computing are bounds; the process dies with `parent`. Raises NoBox, with nothing
-    to be run afterwards, where what stands is no box.
+    The process dies with `parent`. Raises NoBox, with nothing to be run afterwards, where what stands is no box.
     """
     missing: dict[str, str] = {}
     threads_before = _threads_of_account() if os.getuid() != 0 else 0
@@ -90,7 +96,7 @@ def raise_walls(rooms: Rooms, memory: int, seconds: float, offered: Sequence[str
     die_with(parent)
     writable = _SCRATCH_FOLDER if NAMESPACES not in missing else None
     attempt(LANDLOCK, lambda: _restrict_files([*readable, *([writable] if writable else [])], writable))
-    limit_process(memory, seconds, _THREADS + threads_before)
+    limit_process(bounds, _THREADS + threads_before)
     attempt(SYSTEM_CALLS, filter_system_calls)
     if SYSTEM_CALLS in missing or {NAMESPACES, LANDLOCK} <= missing.keys() or os.getuid() == 0:
         raise NoBox("; ".join([f"{wall}: {reason}" for wall, reason in missing.items()] or ["root cannot be left"]))
@@ -112,13 +118,13 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def limit_process(memory: int, seconds: float, threads: int | None) -> None:
-    """Bound this process: bytes of memory and of each file, seconds of computing, open files, threads."""
+def limit_process(bounds: Bounds, threads: int | None) -> None:
+    """Set the limits of this process: the given bounds, open files, and threads where a number is given."""
     limits = {
-        resource.RLIMIT_DATA: memory,
-        resource.RLIMIT_AS: memory + _ADDRESSES,
-        resource.RLIMIT_FSIZE: memory,
-        resource.RLIMIT_CPU: int(seconds * (os.cpu_count() or 1)) + 1,
+        resource.RLIMIT_DATA: bounds.memory,
+        resource.RLIMIT_AS: bounds.addresses,
+        resource.RLIMIT_FSIZE: bounds.memory,
+        resource.RLIMIT_CPU: int(bounds.seconds * (os.cpu_count() or 1)) + 1,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_STACK: 8 << 20,
