@@ -16,7 +16,7 @@ from airloom.engine.reading import quoted, select_distinct
 from airloom.engine.relation import Columns, Relation
 from airloom.engine.storage import Files
 from airloom.nodes.calling import call, queries_of
-from airloom.nodes.context import RunFacts
+from airloom.nodes.context import Context, RunFacts
 from airloom.nodes.sdk import Control, Example, Fired, Node, Table, ports_of
 from airloom.spec.error import ConfigurationError
 
@@ -116,7 +116,7 @@ class NoSurroundings:
         """Show nothing."""
 
 
-def run_node(node: Node, **inputs: Any) -> dict[str, Any]:
+def run_node(node: Node, *, context: Context | None = None, **inputs: Any) -> dict[str, Any]:
     """Return what leaves each port of a node's `run`: JSON values, and tables as lists of dictionaries.
 
     Nothing is there for a port that does not fire. Inputs are given in the same way.
@@ -129,7 +129,7 @@ def run_node(node: Node, **inputs: Any) -> dict[str, Any]:
         if port.kind == "table" and port.name in values:
             table = pyarrow.Table.from_pylist(values[port.name])
             values[port.name] = Batches(table.schema, table.to_batches())
-    answer = call(node, ports.inputs, values, NoSurroundings())
+    answer = call(node, ports.inputs, values, context or NoSurroundings())
     if isinstance(node, Control):
         return {answer.port: answer.value} if isinstance(answer, Fired) else {}
     return {ports.outputs[0].name: list(answer.rows()) if isinstance(answer, Batches) else answer}
