@@ -66,6 +66,12 @@ def select_all(name: str) -> str:
     return f"SELECT * FROM {quoted(name)}"  # noqa: S608 quoted
 
 
+def select_nothing(columns: Columns) -> str:
+    """Return the query for a table of these columns without a row."""
+    chosen = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
+    return f"SELECT {chosen} WHERE false"
+
+
 def select_distinct(name: str, column: str, limit: int) -> str:
     """Return the query for the values of a relation's column, but null, in order."""
     value = quoted(column)

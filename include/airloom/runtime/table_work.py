@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airloom.engine.reading import copy_to, quoted, select_all, select_distinct, select_files, with_tables
+from airloom.engine.reading import (
+    copy_to,
+    quoted,
+    select_all,
+    select_distinct,
+    select_files,
+    select_nothing,
+    with_tables,
+)
 from airloom.engine.reference import TableReference
 from airloom.engine.relation import Columns, Relation
 from airloom.engine.scan import Copy, Scan
@@ -80,6 +88,7 @@ class _Session:
         self.made: dict[str, Any] = {}
         self.tables: dict[str, str] = {}
         self.columns: dict[str, Columns] = {}
+        self.empty: dict[str, str] = {}
         self.copies: dict[str, tuple[Copy, str, str]] = {}
         self.parts: dict[str, str] = {}
         self.shapes: Shapes | None = None
@@ -103,7 +112,7 @@ class _Session:
         )
         for name, reference in work.sources.items():
             self.tables[name] = select_reference(reference, paths[name])
-            self.columns[name] = reference.columns
+            self._keep_columns(name, reference.columns)
 
     def _readable(self) -> tuple[list[str], dict[str, list[str]]]:
         paths = {name: self.stack.enter_context(local_paths(ref)) for name, ref in self.work.sources.items()}
@@ -168,7 +177,7 @@ class _Session:
         scan, paths = self.scans[node.id]
         name = f"{node.id}.{node.outputs[0]}"
         columns = scan_columns(scan, self.connection, paths)
-        self.columns[name] = columns
+        self._keep_columns(name, columns)
         self.tables[name] = select_files(scan.format, paths, scan.options, columns)
         if name in self.work.targets:
             done.outputs[name] = TableReference(columns, scan=scan, bytes=scan.size)
@@ -198,9 +207,15 @@ class _Session:
     def _as_planned(self, node: TableNode, source: str) -> bool:
         return node.columns.get(source) == tuple(self._known(source).items())
 
+    def _keep_columns(self, name: str, columns: Columns) -> None:
+        self.columns[name] = columns
+        self.empty[name] = select_nothing(columns)
+
     def _known(self, source: str) -> Columns:
         if source not in self.columns:
-            rows = self.connection.execute("DESCRIBE " + with_tables(self.tables, select_all(source))).fetchall()
+            # Over empty tables: DuckDB would look at the files each time.
+            tables = {**self.tables, **self.empty}
+            rows = self.connection.execute("DESCRIBE " + with_tables(tables, select_all(source))).fetchall()
             self.columns[source] = {row[0]: row[1] for row in rows}
         return self.columns[source]
 
