@@ -175,6 +175,22 @@ def test_works_in_a_forked_process():
     process.join()
 
 
+def add_in_child(sender):
+    sender.send((run_in_child(add, 1, 2, timeout=LONG), multiprocessing.current_process().daemon))
+
+
+def test_works_in_a_process_that_may_have_no_children():
+    """As those are that a Celery worker starts."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=add_in_child, args=(sender,), daemon=True)
+    process.start()
+    process.join(LONG)
+    sender.close()
+    assert receiver.recv() == (3, True)
+    receiver.close()
+    process.close()
+
+
 def test_log_lines_reach_the_parent():
     records = []
 

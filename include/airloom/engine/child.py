@@ -65,13 +65,25 @@ def run_in_child(
         target=_work, args=(sender, os.getpid(), level, memory, function, arguments), daemon=True, name="airloom-query"
     )
     try:
-        process.start()
+        _start(process)
         sender.close()
         return _received(receiver, process, time.monotonic() + timeout, timeout)  # type: ignore[no-any-return]
     finally:
         _end(process)
         sender.close()
         receiver.close()
+
+
+def _start(process: Any) -> None:
+    """Start a process, also from one that may have none, as those of a Celery worker are."""
+    settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    daemon = settings.get("daemon")
+    # Python forbids children whose parent may vanish, for they would stay; ours die with it.
+    settings["daemon"] = False
+    try:
+        process.start()
+    finally:
+        settings["daemon"] = daemon
 
 
 def _received(receiver: Connection, process: Any, deadline: float, timeout: float) -> Any:
