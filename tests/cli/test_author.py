@@ -348,7 +348,7 @@ class TestHelp:
         assert answer.code == 0
         for name in (
             "up", "down", "test", "validate", "try", "nodes", "schema", "publish", "run", "list", "show", "versions",
-            "rollback", "archive", "export", "worker",
+            "rollback", "archive", "export", "doctor", "prepare", "worker",
         ):  # fmt: skip
             assert f" {name} " in answer.out
 

@@ -246,8 +246,15 @@ def load_airflow() -> None:
 @contextlib.contextmanager
 def open_store() -> Iterator[Store]:
     """Open the installation's store; raise ConfigurationError where none is configured."""
-    from airloom.spec.configuration import configuration
     from airloom.store.store import Store
+
+    with contextlib.closing(Store(store_address())) as store:
+        yield store
+
+
+def store_address() -> str:
+    """Return the URL of the installation's store; raise ConfigurationError where none is configured."""
+    from airloom.spec.configuration import configuration
 
     url = configuration().database_url
     if url is None:
@@ -256,8 +263,7 @@ def open_store() -> Iterator[Store]:
             field="AIRLOOM_DATABASE_URL",
             hint="start an installation with airloom up, or set it to the URL of a PostgreSQL database",
         )
-    with contextlib.closing(Store(url.get_secret_value())) as store:
-        yield store
+    return url.get_secret_value()
 
 
 def _published_json(result: Published) -> dict[str, Any]:

@@ -129,21 +129,13 @@ def _stop(installation: Installation) -> bool:
 
 
 def _migrate_store(installation: Installation) -> None:
-    import psycopg
-
     from airloom.store.migrate import ensure_task_role, migrate
 
     store = databases(installation).store
     migrate(store)
     server = embedded_server(installation)
     administrator = server.address("airloom") if installation.embedded else store
-    try:
-        installation.state.task_database_url = ensure_task_role(administrator, installation.state.task_password)
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise ConfigurationError(
-            f"The role of AIRLOOM_DATABASE_URL may not make the role of tasks: {error.diag.message_primary}",
-            hint="Let an administrator run: alter role … createrole",
-        ) from error
+    installation.state.task_database_url = ensure_task_role(administrator, installation.state.task_password)
 
 
 def _prepare_airflow(installation: Installation) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Identity, Index, Text, false, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+# A name of our own: Airflow keeps its own `alembic_version`, and both may live in one database.
+VERSION_TABLE = "store_schema"
+
 
 class Base(DeclarativeBase):
     """Map Python types to columns, the same way in every table."""

@@ -1,0 +1,43 @@
+"""How Airflow is set up here: its settings, where its secrets come from, which of its parts are alive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Hold a setting of Airflow as this process sees it; `source` is `default` where nobody set it."""
+
+    value: str | None = field(repr=False)
+    source: str
+
+
+def settings(names: Iterable[str]) -> dict[str, Setting]:
+    """Return Airflow's settings by name, such as `core.executor`; the value of an unknown one is None."""
+    from airflow.configuration import conf
+
+    known = conf.as_dict(display_source=True, display_sensitive=False)
+    found = {}
+    for name in names:
+        section, _, option = name.partition(".")
+        value = conf.get(section, option, fallback=None)
+        kept = known.get(section, {}).get(option)
+        found[name] = Setting(None if value is None else str(value), kept[1] if isinstance(kept, tuple) else "default")
+    return found
+
+
+def heartbeats() -> dict[str, datetime | None]:
+    """Return when each part of Airflow last showed that it is alive, None for one that never did."""
+    from airflow.jobs.job import Job
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    parts = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
+    with create_session(scoped=False) as session:
+        return {
+            part: session.scalar(select(func.max(Job.latest_heartbeat)).where(Job.job_type == job))
+            for part, job in parts.items()
+        }

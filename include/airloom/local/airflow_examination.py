@@ -1,0 +1,124 @@
+"""Is Airflow set up as pipelines need it?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from airloom.dags import deployment, platform
+from airloom.dags.deployment import Setting
+from airloom.local.finding import Finding, State, advice, right, wrong
+from airloom.spec.error import AirloomError
+
+AREA = "Airflow"
+OURS = "airloom.dags.executor.LocalExecutor"
+ALIVE = timedelta(seconds=60)
+SECRETS = {
+    "core.fernet_key": "passwords of Connections are kept in the clear, or can't be read elsewhere",
+    "api.secret_key": "the logs of running tasks can't be read",
+    "api_auth.jwt_secret": "tasks are refused by the API server",
+}
+SORT = "dag_processor.file_parsing_sort_mode"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Say which values of a setting fit, what to set, and what happens otherwise."""
+
+    setting: str
+    fits: Callable[[str], bool]
+    value: str
+    otherwise: str
+    state: State = "advice"
+
+
+def _at_most(limit: float) -> Callable[[str], bool]:
+    return lambda value: float(value) <= limit
+
+
+RULES = (
+    Rule(
+        "core.min_serialized_dag_update_interval", _at_most(0), "0",
+        "a second publish within that time leaves the old graph under the new version", "wrong",
+    ),
+    Rule(SORT, "modified_time".__eq__, "modified_time", "every publish parses all pipelines again", "wrong"),
+    Rule(
+        "dag_processor.min_file_process_interval", lambda value: float(value) >= 3600, "21600",
+        "every pipeline is parsed again and again, though it did not change",
+    ),
+    Rule("dag_processor.bundle_refresh_check_interval", _at_most(5), "1", "a publish is seen that much later"),
+    Rule("dag_processor.print_stats_interval", _at_most(0), "0", "the log gets a line for every pipeline that often"),
+    Rule(
+        "core.dag_discovery_safe_mode", lambda value: value.lower() == "false", "False",
+        "every publish reads the files of all pipelines",
+    ),
+    Rule("workers.min_heartbeat_interval", _at_most(2), "1", "a slot stays taken that many seconds after its task"),
+    Rule(
+        "core.auth_manager", lambda value: "Simple" not in value,
+        "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager", "roles can't be told apart",
+    ),
+)  # fmt: skip
+
+
+def examine_airflow() -> Iterator[Finding]:
+    """Examine what Airflow's configuration says; its database is not asked."""
+    found = deployment.settings([*(rule.setting for rule in RULES), *SECRETS, "core.executor"])
+    yield _bundle()
+    yield _executor(found["core.executor"].value or "")
+    for rule in RULES:
+        yield _setting(rule, found[rule.setting].value)
+    for name, otherwise in SECRETS.items():
+        yield _secret(name, found[name], otherwise)
+
+
+def examine_parts() -> Iterator[Finding]:
+    """Examine whether Airflow's parts are alive, by its database."""
+    for part, beat in deployment.heartbeats().items():
+        if beat is not None and datetime.now(UTC) - beat < ALIVE:
+            yield right(AREA, part, "is alive")
+        else:
+            last = "never ran" if beat is None else f"was alive last at {beat.isoformat(timespec='seconds')}"
+            yield wrong(AREA, part, last, f"start it, and look at its log: airflow {part}")
+
+
+def _bundle() -> Finding:
+    try:
+        name = platform.bundle_name()
+    except AirloomError as error:
+        return wrong(AREA, "bundle", error.message, error.hint)
+    (setting,) = deployment.settings(["dag_processor.dag_bundle_config_list"]).values()
+    (bundle,) = [bundle for bundle in json.loads(setting.value or "[]") if bundle["name"] == name]
+    interval = bundle.get("kwargs", {}).get("refresh_interval")
+    if interval is None or interval > 10:
+        return advice(
+            AREA, "bundle", f"{name}: a publish may be seen late", 'give it "kwargs": {"refresh_interval": 2}'
+        )
+    return right(AREA, "bundle", name)
+
+
+def _executor(value: str) -> Finding:
+    for executor in (part.strip().rpartition(":")[2] for part in value.split(",")):
+        if executor.rpartition(".")[2] == "LocalExecutor" and executor != OURS:
+            text = f"{executor} fails tasks that wait and go on soon after"
+            return wrong(AREA, "core.executor", text, f"set it to {OURS}")
+    return right(AREA, "core.executor", value)
+
+
+def _setting(rule: Rule, value: str | None) -> Finding:
+    try:
+        fits = value is not None and rule.fits(value)
+    except ValueError:
+        fits = False
+    if fits:
+        return right(AREA, rule.setting, value or "")
+    return Finding(AREA, rule.setting, rule.state, f"{value}: {rule.otherwise}", f"set it to {rule.value}")
+
+
+def _secret(name: str, setting: Setting, otherwise: str) -> Finding:
+    section, _, option = name.partition(".")
+    variable = f"AIRFLOW__{section}__{option}".upper()
+    if not setting.value or setting.source == "default":
+        return wrong(AREA, name, f"is not set: {otherwise}", f"set {variable} to the same secret for every part")
+    return right(AREA, name, "is set")

@@ -1,0 +1,115 @@
+"""The examination of an installation: all that differs from what pipelines need, and what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from airloom.local.finding import Finding, advice, right, wrong
+from airloom.spec.configuration import configuration
+
+MACHINE, FOLDERS = "machine", "folders"
+GIGABYTE = 1_000_000_000
+LEAST_DISK, LITTLE_DISK = GIGABYTE, 5 * GIGABYTE
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def examine() -> Iterator[Finding]:
+    """Examine this machine, its folders, Airflow and the store, as this process's variables name them."""
+    from airloom.dags import deployment
+    from airloom.local.airflow_examination import AREA, examine_airflow, examine_parts
+    from airloom.local.store_examination import examine_server, examine_store
+
+    airflow = deployment.settings(["database.sql_alchemy_conn", "core.parallelism", "core.executor"])
+    yield from examine_machine(int(airflow["core.parallelism"].value or 1))
+    yield from examine_folders(shared="Local" not in (airflow["core.executor"].value or ""))
+    yield from examine_airflow()
+    server = list(examine_server(AREA, airflow["database.sql_alchemy_conn"].value or ""))
+    yield from server
+    if server[0].state != "wrong":
+        yield from examine_parts()
+    yield from examine_store()
+
+
+def examine_machine(parallelism: int) -> Iterator[Finding]:
+    """Examine memory, disk and what the kernel offers to box users' code; `parallelism` steps may run at once."""
+    from airloom.engine.box import available
+
+    settings = configuration()
+    memory, step = _memory(), int(settings.memory_limit)
+    text = f"{memory / GIGABYTE:.1f} GB; a table step may use {step / GIGABYTE:.1f} GB"
+    lower = "lower AIRLOOM_MEMORY_LIMIT"
+    if step > memory:
+        yield wrong(MACHINE, "memory", text, lower)
+    elif step * parallelism > memory:
+        yield advice(MACHINE, "memory", f"{text}, and {parallelism} may run at once", f"{lower}, or core.parallelism")
+    else:
+        yield right(MACHINE, "memory", text)
+    free = shutil.disk_usage(_existing(settings.home_folder)).free
+    text = f"{free / GIGABYTE:.1f} GB are free at {settings.home_folder}"
+    if free < LITTLE_DISK:
+        kind = wrong if free < LEAST_DISK else advice
+        yield kind(MACHINE, "disk", text, "make room, or set AIRLOOM_DATA to another place")
+    else:
+        yield right(MACHINE, "disk", text)
+    walls = available()
+    missing = [f"{wall.name}: {wall.missing}" for wall in walls if wall.missing]
+    if not walls:
+        yield advice(MACHINE, "box", "this system can't box Python nodes, so they refuse to run", "see docs/operate.md")
+    elif missing:
+        yield advice(
+            MACHINE, "box", f"Python nodes run in a weaker box, without {'; '.join(missing)}", "see docs/operate.md"
+        )
+    else:
+        yield right(MACHINE, "box", "Python nodes run in a box")
+
+
+def examine_folders(*, shared: bool) -> Iterator[Finding]:
+    """Examine the folders that pipelines come from and write to; `shared` says that tasks run on several machines."""
+    settings = configuration()
+    if "://" in settings.data_url:
+        yield right(FOLDERS, "AIRLOOM_DATA", settings.data_url)
+    elif shared:
+        text = f"tables between steps lie in {settings.data_url}, which every machine has to share"
+        yield advice(FOLDERS, "AIRLOOM_DATA", text, "set it to a URL such as s3://bucket/folder, or mount the folder")
+    else:
+        yield _writable("AIRLOOM_DATA", Path(settings.data_url))
+    for path in settings.allowed_paths:
+        if "://" not in path:
+            yield _readable("AIRLOOM_PATHS", Path(path))
+    for name, folder in (("AIRLOOM_PIPELINES", settings.pipelines_folder), ("AIRLOOM_NODES", settings.nodes_folder)):
+        yield _readable(name, folder)
+
+
+def _readable(name: str, folder: Path) -> Finding:
+    if not folder.exists():
+        return right(FOLDERS, name, f"{folder} is not there yet")
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        return wrong(FOLDERS, name, f"{folder} can't be read", "let the user who runs Airflow and the worker read it")
+    return right(FOLDERS, name, str(folder))
+
+
+def _writable(name: str, folder: Path) -> Finding:
+    place = _existing(folder)
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        return wrong(
+            FOLDERS, name, f"{folder} can't be written", "let the user who runs Airflow and the worker write it"
+        )
+    return right(FOLDERS, name, str(folder))
+
+
+def _existing(path: Path) -> Path:
+    """Return the path, or the nearest one above it that is there."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _memory() -> int:
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in CGROUP_LIMITS:
+        try:
+            limits.append(int(Path(name).read_text()))
+        except (OSError, ValueError):
+            continue  # No such file outside of a container; "max" is no number.
+    return min(limits)
