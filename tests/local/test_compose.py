@@ -15,6 +15,10 @@ from airloom.local.airflow import PLATFORM, configuration_file
 from airloom.local.deployment import SECRETS
 
 ROOT = Path(__file__).parents[2]
+COMPILE = (
+    "write the pins anew: uv pip compile pyproject.toml --extra celery --extra pandas --extra polars --universal "
+    "--constraint requirements.txt --no-header --no-annotate --output-file docker/requirements.txt"
+)
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
@@ -30,9 +34,8 @@ def pins(file: str) -> dict[str, set[str]]:
 
 def test_the_image_has_the_versions_that_are_tested() -> None:
     tested, image = pins("requirements.txt"), pins("docker/requirements.txt")
-    assert {name: image[name] for name in tested.keys() & image.keys()} == {
-        name: tested[name] for name in tested.keys() & image.keys()
-    }
+    both = tested.keys() & image.keys()
+    assert {name: image[name] for name in both} == {name: tested[name] for name in both}, COMPILE
 
 
 def test_the_image_has_every_package_that_is_asked_for() -> None:
@@ -40,7 +43,7 @@ def test_the_image_has_every_package_that_is_asked_for() -> None:
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["celery"], *extras["pandas"], *extras["polars"]]
     names = {re.split(r"[<>=!\[; ]", requirement, maxsplit=1)[0].lower() for requirement in wanted}
-    assert names - pins("docker/requirements.txt").keys() == set()
+    assert names - pins("docker/requirements.txt").keys() == set(), COMPILE
 
 
 def test_every_secret_is_asked_for_and_judged() -> None:
