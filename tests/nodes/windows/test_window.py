@@ -208,7 +208,8 @@ class TestTimes:
         assert starts(at(0.3, 0.7, 1.1), window=tenth) == [0.3, 0.7, 1.1]
         assert starts(at(0.2999999), window=tenth) == [0.3]
         assert starts(at(0.299999), window=tenth) == [0.2]
-        assert starts(Rows({"t": "DECIMAL(18,9)"}, [(Decimal("0.2999999"),)]), window=tenth) == [0.3]
+        for value, start in ((Decimal("0.2999999"), 0.3), (Decimal("0.299999"), 0.2)):
+            assert starts(Rows({"t": "DECIMAL(18,9)"}, [(value,)]), window=tenth) == [start]
 
     def test_large_whole_numbers_are_exact(self) -> None:
         nanoseconds = 1_767_225_600_000_000_007
@@ -352,4 +353,5 @@ def test_no_query_holds_what_spark_lacks() -> None:
     ):
         node = Window.model_validate({"time": "t", "window": sort, "measures": COUNT})
         text = node.query(Relation("source.rows", {"t": "BIGINT"})).sql("spark")
-        assert not {word for word in ("QUALIFY", "ASOF", "//", " DIV ") if word in text}
+        # A frame of ROWS would part rows with the same time, wherever two sorts of them differ.
+        assert not {word for word in ("QUALIFY", "ASOF", "//", " DIV ", " ROWS ") if word in text}
