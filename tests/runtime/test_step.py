@@ -14,8 +14,9 @@ from tests.runtime.conftest import node, rows_of
 
 from airloom.nodes.control.switch import Switch
 from airloom.nodes.sdk import Fired
-from airloom.runtime.results import NodeResult
+from airloom.runtime.results import NodeResult, error_json
 from airloom.runtime.values import converted
+from airloom.spec.error import DataError
 
 if TYPE_CHECKING:
     from tests.runtime.conftest import Workshop
@@ -335,6 +336,32 @@ def test_a_long_table_is_no_list(workshop: Workshop) -> None:
 )
 def test_values_become_text(value: Any, text: str) -> None:
     assert converted(value, "text") == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("{{ [1.0e308 * 10] }}", "a number that is infinite or not a number"),
+        ("{{ {'a': 1.0e308 * 10 - 1.0e308 * 10} }}", "a number that is infinite or not a number"),
+        ("{{ 'half \ud83d' }}", "half of a character"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_with_node_and_port(workshop: Workshop, expression: str, message: str) -> None:
+    error = workshop.begin(node("made", "set", value=expression)).all()["made"].error
+    assert error is not None
+    assert (error["failure"], error["node"]) == ("data", "made")
+    assert error["message"].startswith("port 'value' carries ")
+    assert message in error["message"]
+
+
+def test_an_error_that_quotes_such_a_text_can_be_kept() -> None:
+    assert error_json(ValueError("a\0b \ud83d"), "one")["message"] == "ValueError: a\\0b \\ud83d"
+    assert error_json(DataError("a\0b"), "one")["message"] == "a\\0b"
+
+
+def test_a_text_with_nul_is_kept(workshop: Workshop) -> None:
+    found = workshop.begin(node("made", "set", value="a\0b")).all()["made"]
+    assert found.outputs["value"]["value"] == "a\0b"
 
 
 def test_text_becomes_messages() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from airloom.engine.relation import Columns
 from airloom.engine.scan import Scan
+from airloom.spec.error import DataError
 
 INLINE_LIMIT = 32_768
 """Bytes of JSON up to which an object travels in its reference."""
@@ -46,16 +47,32 @@ class TableReference:
         return [file.uri for file in self.scan.files] if self.scan else [self.uri or ""]
 
 
-def object_reference(kind: str, value: Any, place: Any) -> dict[str, Any]:
-    """Return the reference of a JSON value; a large one is written where `place()` says.
+def object_reference(port: str, kind: str, value: Any, place: Any) -> dict[str, Any]:
+    """Return the reference of a JSON value that a port carries; a large one is written where `place()` says.
 
     `place` is called only then, and returns a URI and a function that writes JSON there and returns its size.
+    Raises DataError for what JSON can't hold: NaN, an infinite number, half of a character.
     """
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    if len(text.encode()) <= INLINE_LIMIT:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+        size = len(text.encode())
+    except (ValueError, TypeError) as error:
+        raise _not_json(port, error) from None
+    if size <= INLINE_LIMIT:
         return {"kind": kind, "value": json.loads(text)}
     uri, write = place()
     return {"kind": kind, "uri": uri, "bytes": write(json.loads(text), uri)}
+
+
+def _not_json(port: str, error: Exception) -> DataError:
+    if isinstance(error, UnicodeEncodeError):
+        return DataError(f"port {port!r} carries a text with half of a character (a lone surrogate)")
+    if str(error).startswith("Out of range float"):
+        return DataError(
+            f"port {port!r} carries a number that is infinite or not a number, which JSON can't hold",
+            hint="give null in its place",
+        )
+    return DataError(f"port {port!r} carries what JSON can't hold: {error}")
 
 
 def is_table(reference: Mapping[str, Any] | None) -> bool:

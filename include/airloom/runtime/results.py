@@ -73,20 +73,23 @@ class Surroundings(Protocol):
 def error_json(error: BaseException, node: str) -> dict[str, Any]:
     """Return what is kept of a failure: text for the user, place, hint, kind, and the trace for who mends nodes."""
     if isinstance(error, AirloomError):
-        found = error.to_json()
-        found["node"] = error.node or node
-        found["trace"] = None
-        return found
-    lines = traceback.format_exception(error)
-    return {
-        "code": "node.fault",
-        "message": f"{type(error).__name__}: {error}",
-        "failure": "system",
-        "node": node,
-        "field": None,
-        "hint": None,
-        "trace": "".join(lines)[-8000:],
-    }
+        found = {**error.to_json(), "node": error.node or node, "trace": None}
+    else:
+        found = {
+            "code": "node.fault",
+            "message": f"{type(error).__name__}: {error}",
+            "failure": "system",
+            "node": node,
+            "field": None,
+            "hint": None,
+            "trace": "".join(traceback.format_exception(error))[-8000:],
+        }
+    return {key: _printable(value) if isinstance(value, str) else value for key, value in found.items()}
+
+
+def _printable(text: str) -> str:
+    # An error that quotes what no database keeps would take the place of the one that it tells about.
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 
 __all__ = ["FAILED", "NOT_RUN", "SKIPPED", "SUCCESS", "NodeResult", "StepResult", "Surroundings", "error_json"]

@@ -303,7 +303,7 @@ class _Step:
             return write_batches(value, self.data.place(facts, port, "parquet")).to_json()
         if hasattr(value, "model_dump"):
             value = value.model_dump(mode="json")
-        return object_reference(kind, value, lambda: (self.data.place(facts, port, "json"), self.data.write_json))
+        return object_reference(port, kind, value, lambda: (self.data.place(facts, port, "json"), self.data.write_json))
 
 
 def _stream_ports(node: Node) -> set[str]:
