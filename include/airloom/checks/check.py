@@ -14,7 +14,7 @@ from airloom.checks.order import check_order
 from airloom.checks.resolved import Resolved
 from airloom.engine.child import run_in_child
 from airloom.engine.relation import Columns
-from airloom.spec.document import Document, read_document
+from airloom.spec.document import Document, Edge, NodeEntry, read_document
 from airloom.spec.error import AirloomError
 from airloom.spec.params import check_schemas
 from airloom.spec.problem import Problem, errors, pointer
@@ -45,11 +45,13 @@ def check(data: object, facts: Facts | None = None) -> Report:
     document, problems = read_document(data)
     if document is None:
         return Report(None, problems)
-    problems.extend(check_schemas(document.params))
+    faulty = check_schemas(document.params)
+    problems.extend(faulty)
     _check_settings(document, facts, problems)
-    places = _places(data)
-    nodes = _check_nodes(document, places, facts, problems)
-    wires, order = check_graph(document, nodes, problems)
+    checker = ConfigCheck(_with_open_params(document, faulty), facts)
+    nodes = _check_nodes(document, _places(data, "nodes", NodeEntry), checker, problems)
+    declared = _declared(data)
+    wires, order = check_graph(document, _places(data, "edges", Edge), declared, nodes, problems)
     found = ColumnReport()
     if order:
         check_order(nodes, wires, problems)
@@ -66,26 +68,41 @@ def check(data: object, facts: Facts | None = None) -> Report:
     return report
 
 
-def _places(data: Any) -> list[int]:
-    """Return the index in the document of each node that could be read: a faulty one was left out."""
-    from airloom.spec.document import NodeEntry
+def _with_open_params(document: Document, faulty: list[Problem]) -> Document:
+    """Return the document with nothing said about the params whose schemas are faulty: they can have any value."""
+    names = {problem.pointer.split("/")[2] for problem in faulty}
+    params = {name: {} if name in names else schema for name, schema in document.params.items()}
+    return document.model_copy(update={"params": params})
 
+
+def _places(data: Any, field: str, model: type[NodeEntry] | type[Edge]) -> list[int]:
+    """Return the index in the document of each node or edge that could be read: a faulty one was left out."""
     places = []
-    for index, item in enumerate(data.get("nodes") or ()):
+    for index, item in enumerate(_items(data, field)):
         try:
-            NodeEntry.model_validate(item)
+            model.model_validate(item)
         except ValueError:
             continue
         places.append(index)
     return places
 
 
+def _declared(data: Any) -> set[str]:
+    """Return the ids of all nodes, also of those that could not be read."""
+    names = (item.get("id") for item in _items(data, "nodes") if isinstance(item, dict))
+    return {name for name in names if isinstance(name, str)}
+
+
+def _items(data: Any, field: str) -> list[Any]:
+    found = data.get(field)
+    return found if isinstance(found, list) else []
+
+
 def _check_nodes(
-    document: Document, places: list[int], facts: Facts, problems: list[Problem]
+    document: Document, places: list[int], checker: ConfigCheck, problems: list[Problem]
 ) -> dict[str, CheckedNode]:
     if not document.nodes and not problems:
         problems.append(Problem("document.empty", "the pipeline has no nodes", pointer="/nodes", hint="add a source"))
-    checker = ConfigCheck(document, facts)
     found: dict[str, CheckedNode] = {}
     for index, entry in zip(places, document.nodes, strict=True):
         at = pointer("nodes", index)

@@ -17,7 +17,7 @@ from airloom.engine.policy import SqlFieldError
 from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query, Relation
 from airloom.engine.scan import Scan
 from airloom.engine.shapes import QueryError, Shapes
-from airloom.engine.storage import Files, local_file
+from airloom.engine.storage import FileMissing, Files, local_file
 from airloom.nodes.calling import queries_of
 from airloom.nodes.fields import marks_of
 from airloom.nodes.sdk import FileSource, Node, Source
@@ -128,7 +128,7 @@ class _Columns:
     def find(self) -> None:
         if isinstance(self.described, AirloomError):
             # The file may come before the run does: what cannot be looked at now is no error yet.
-            missing = self.described.message.startswith(("there is no file", "no file matches"))
+            missing = isinstance(self.described, FileMissing)
             self._problem(self.described, pointer("path"), severity="warning" if missing else "error")
         elif self.described is not None:
             self._keep(self.checked.ports.outputs[0].name, self.described)
@@ -161,7 +161,7 @@ class _Columns:
         except ColumnsUnknown:
             return
         except AirloomError as error:
-            self._problem(error, self._field_of(error))
+            self._find_faults(error)
             return
         if not all(source in self.shapes.columns for found in self.sources.values() for source in found):
             return
@@ -185,6 +185,30 @@ class _Columns:
         return columns
 
     # Where a fault stands
+
+    def _find_faults(self, error: AirloomError) -> None:
+        """Report what keeps the node from making its queries: every field that is wrong by itself, else the error."""
+        before = len(self.report.problems)
+        self._check_marked_columns()
+        for at, fault in self._field_faults(error):
+            self._problem(fault, at)
+        if not any(problem.message == error.message for problem in self.report.problems[before:]):
+            self._problem(error, self._field_of(error))
+
+    def _field_faults(self, error: AirloomError) -> list[tuple[str, AirloomError]]:
+        fields = _sql_fields(self.node, self.checked.entry.config)
+        relations = list(self._relations().values())
+        if len(fields) < 2 or len(relations) != 1 or not isinstance(relations[0], Relation):
+            return []
+        found = []
+        for at, _ in fields:
+            text = _value_at(self.node, at)
+            plain, grouped = (_fault_of(relations[0], text, aggregates=allowed) for allowed in (False, True))
+            # Whether the node allows aggregates here shows in the error it raised itself.
+            fault = plain if plain is not None and plain.message == error.message else grouped
+            if fault is not None:
+                found.append((at, fault))
+        return found
 
     def _field_of(self, error: AirloomError) -> str:
         config = self.checked.entry.config
@@ -230,6 +254,14 @@ class _Columns:
     def _problem(self, error: AirloomError, at: str, severity: Severity = "error") -> None:
         where = self.checked.at + "/config" + at
         self.report.problems.append(Problem(error.code, error.message, severity, self.name, where, error.hint))
+
+
+def _fault_of(relation: Relation, text: str, *, aggregates: bool) -> AirloomError | None:
+    try:
+        relation.formula(text, aggregates=aggregates)
+    except AirloomError as error:
+        return error
+    return None
 
 
 def _sql_fields(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:

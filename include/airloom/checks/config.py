@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from airloom.checks.facts import Facts
 from airloom.nodes.catalog import UnknownNodeType, catalog
-from airloom.nodes.fields import SqlText, marks_of, replace_at
+from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at
+from airloom.nodes.ports import RESERVED
 from airloom.nodes.sdk import Node, Ports, ports_of
 from airloom.spec.document import Document, NodeEntry, problem_of
 from airloom.spec.error import AirloomError, ConfigurationError
@@ -42,7 +43,8 @@ class CheckedNode:
     node_class: type[Node]
     ports: Ports
     node: Node | None
-    references: set[tuple[str, ...]] = field(default_factory=set)
+    references: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """What its expressions read, such as `("nodes", "orders", "rows")`, each with the place of the first of them."""
 
 
 class ConfigCheck:
@@ -68,13 +70,19 @@ class ConfigCheck:
         inside = at + pointer("config")
         marks = {place: mark for place, mark, _ in marks_of(node_class.config_schema(), entry.config)}
         found = self._check_expressions(entry, inside, marks)
-        self._check_secrets(entry, inside, marks)
+        self._check_secrets(node_class, entry, inside, marks)
         self._check_connections(entry, inside, marks)
         self._check_paths(entry, inside, marks)
         self._check_pool(entry, at)
         sample = self._sample(entry, marks)
         node = self._validate(node_class, entry, sample, inside)
         ports = ports_of(node_class, node if node is not None else entry.config)
+        for port in ports.outputs:
+            if port.name in RESERVED:
+                self._add(
+                    "port.reserved", f"no port can be called {port.name!r}", inside, entry.id,
+                    f"{', '.join(sorted(RESERVED))} are what a run keeps of every node; choose another name",
+                )  # fmt: skip
         return CheckedNode(entry, at, node_class, ports, node, found)
 
     def _add(
@@ -99,8 +107,8 @@ class ConfigCheck:
 
     def _check_expressions(
         self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]
-    ) -> set[tuple[str, ...]]:
-        found: set[tuple[str, ...]] = set()
+    ) -> dict[tuple[str, ...], str]:
+        found: dict[tuple[str, ...], str] = {}
         for at, text in _texts(entry.config):
             meaning = marks.get(at, {}).get("is")
             if meaning in ("raw", "secret") or not has_expression(text):
@@ -110,7 +118,7 @@ class ConfigCheck:
             if not problems:
                 for reference in sorted(references(text)):
                     self._check_reference(reference, inside + at, entry.id)
-                    found.add(reference)
+                    found.setdefault(reference, inside + at)
         return found
 
     def _check_reference(self, reference: tuple[str, ...], at: str, node: str) -> None:
@@ -164,10 +172,16 @@ class ConfigCheck:
             return None
         return None if unknown else node
 
-    def _check_secrets(self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]) -> None:
+    def _check_secrets(
+        self, node_class: type[Node], entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        columns = places_of_columns(node_class.config_schema(), entry.config)
         for at, text in _texts(entry.config):
             key = at.rsplit("/", 1)[-1]
-            named = marks.get(at, {}).get("is") == "secret" or SECRET_NAME.search(key)
+            meaning = marks.get(at, {}).get("is")
+            # A column may be called token; what is worked out in a run is no literal.
+            literal = meaning is None and at not in columns and not has_expression(text)
+            named = meaning == "secret" or (literal and SECRET_NAME.search(key))
             if text and (named or SECRET_URL.search(text)):
                 self._add("secret.literal", "a secret must not stand in a document", inside + at, entry.id, ADVICE)
 
@@ -193,9 +207,10 @@ class ConfigCheck:
                 hint = suggestion(text, known) or "create it in Airflow: Admin, Connections"
                 self._add("connection.unknown", f"there is no Connection {text!r}", inside + at, entry.id, hint)
             elif mark.get("type") and known[text] != mark["type"]:
+                fitting = sorted(name for name, kind in known.items() if kind == mark["type"])
                 self._add(
                     "connection.type", f"the Connection {text!r} is of type {known[text]!r}, not {mark['type']!r}",
-                    inside + at, entry.id,
+                    inside + at, entry.id, f"Connections that fit: {', '.join(fitting)}" if fitting else None,
                 )  # fmt: skip
 
 

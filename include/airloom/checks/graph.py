@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from graphlib import CycleError
 
 from airloom.checks.config import CheckedNode
@@ -13,16 +13,25 @@ from airloom.spec.problem import Problem, pointer, suggestion
 
 
 def check_graph(
-    document: Document, nodes: Mapping[str, CheckedNode], problems: list[Problem]
+    document: Document,
+    places: Sequence[int],
+    declared: Collection[str],
+    nodes: Mapping[str, CheckedNode],
+    problems: list[Problem],
 ) -> tuple[tuple[Wire, ...], list[str]]:
-    """Return the good edges with both ports named, and the topological order (empty where there is a cycle)."""
+    """Return the good edges with both ports named, and the topological order (empty where there is a cycle).
+
+    `places` are the indexes of the edges in the document as it was written, `declared` the ids of all its nodes;
+    `nodes` are those that could be read.
+    """
     wires: list[tuple[Wire, str]] = []
-    declared = {node.id for node in document.nodes}
+    broken: set[str] = set()
     seen: set[tuple[str, str]] = set()
-    for index, edge in enumerate(document.edges):
+    for index, edge in zip(places, document.edges, strict=True):
         at = pointer("edges", index)
         wire = _resolve(edge, at, declared, nodes, problems)
         if wire is None:
+            broken.add(edge.target)
             continue
         if (f"{wire.source}.{wire.output}", f"{wire.target}.{wire.input}") in seen:
             problems.append(Problem("edge.duplicate", "this edge is there twice", pointer=at, hint="remove one"))
@@ -30,7 +39,7 @@ def check_graph(
         seen.add((f"{wire.source}.{wire.output}", f"{wire.target}.{wire.input}"))
         wires.append((wire, at))
     order = _order(document, [wire for wire, _ in wires], problems)
-    _check_arity(nodes, wires, document, problems)
+    _check_arity(nodes, wires, broken, problems)
     if order:
         _check_references(nodes, [wire for wire, _ in wires], order, problems)
     return tuple(wire for wire, _ in wires), order
@@ -42,7 +51,7 @@ def resolved_nodes(nodes: Mapping[str, CheckedNode]) -> dict[str, ResolvedNode]:
 
 
 def _resolve(
-    edge: Edge, at: str, declared: set[str], nodes: Mapping[str, CheckedNode], problems: list[Problem]
+    edge: Edge, at: str, declared: Collection[str], nodes: Mapping[str, CheckedNode], problems: list[Problem]
 ) -> Wire | None:
     source, output = Edge.split(edge.source)
     target, target_port = Edge.split(edge.target)
@@ -125,8 +134,7 @@ def _order(document: Document, wires: list[Wire], problems: list[Problem]) -> li
     try:
         return topological(document, wires)
     except CycleError as error:
-        # graphlib names the cycle against the direction of the edges.
-        path = list(reversed(error.args[1]))
+        path = error.args[1]
         problems.append(
             Problem(
                 "graph.cycle", f"the edges go in a circle: {' → '.join(path)}", node=path[0], pointer="/edges",
@@ -137,17 +145,19 @@ def _order(document: Document, wires: list[Wire], problems: list[Problem]) -> li
 
 
 def _check_arity(
-    nodes: Mapping[str, CheckedNode], wires: list[tuple[Wire, str]], document: Document, problems: list[Problem]
+    nodes: Mapping[str, CheckedNode], wires: list[tuple[Wire, str]], broken: set[str], problems: list[Problem]
 ) -> None:
     feeding: dict[tuple[str, str], list[tuple[Wire, str]]] = {}
     for wire, at in wires:
         feeding.setdefault((wire.target, wire.input), []).append((wire, at))
-    broken_targets = {Edge.split(edge.target)[0] for edge in document.edges} - {wire.target for wire, _ in wires}
     sources = {wire.source for wire, _ in wires}
     for name, node in nodes.items():
+        known = {port.name for port in node.ports.inputs}
+        # A faulty edge was told of; it may be the one that this input needs.
+        meant = {port for target, port in map(Edge.split, broken) if target == name}
         for port in node.ports.inputs:
             found = feeding.get((name, port.name), [])
-            if port.required and not found and name not in broken_targets:
+            if port.required and not found and port.name not in meant and meant <= known:
                 problems.append(
                     Problem(
                         "edge.missing", f"the input {port.name!r} of {name!r} needs an edge", "error", name, node.at,
@@ -187,12 +197,12 @@ def _check_references(
         for source in feeding[name]:
             above[name] |= above[source] | {source}
     for name, node in nodes.items():
-        for reference in sorted(node.references):
+        for reference, at in sorted(node.references.items()):
             if reference[0] != "nodes" or len(reference) < 2:
                 continue
             problem = _reference_problem(reference, name, nodes, above)
             if problem:
-                problems.append(problem.at(node.at + "/config", name))
+                problems.append(problem.at(at, name))
 
 
 def _reference_problem(
@@ -200,9 +210,20 @@ def _reference_problem(
 ) -> Problem | None:
     other = reference[1]
     if other not in nodes:
+        earlier = [known for known in nodes if known in above.get(name, set())]
         return Problem(
             "expression.unknown_node", f"an expression names node {other!r}, which is not there",
-            hint=suggestion(other, nodes),
+            hint=suggestion(other, nodes) or (f"nodes before this one: {', '.join(earlier[:20])}" if earlier else None),
+        )  # fmt: skip
+    if other == name:
+        return Problem(
+            "expression.not_upstream", f"an expression reads {other!r}, the node that it stands in",
+            hint="only what nodes before it gave can be read",
+        )  # fmt: skip
+    if name in above.get(other, set()):
+        return Problem(
+            "expression.not_upstream", f"an expression reads {other!r}, which comes after {name!r}",
+            hint="only what nodes before it gave can be read",
         )  # fmt: skip
     if other not in above.get(name, set()):
         return Problem(

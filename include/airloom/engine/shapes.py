@@ -73,11 +73,6 @@ class Shapes:
         """Return the query's text with its columns cast into types that last, and those columns; raise QueryError."""
         text = query.sql("duckdb")
         columns = self._describe(text)
-        clashes = clashing_names(list(columns))
-        if clashes:
-            raise QueryError(
-                f"two columns of the result are called {clashes[0]!r}", hint="give one of them another name"
-            )
         changes = casts(columns)
         if not changes:
             return text, columns
@@ -92,6 +87,11 @@ class Shapes:
             bound = self._connection.sql(text)
         except duckdb.Error as error:
             raise QueryError(plain_message(error)) from None
+        clashes = clashing_names(bound.columns)
+        if clashes:
+            raise QueryError(
+                f"two columns of the result are called {clashes[0]!r}", hint="give one of them another name"
+            )
         return dict(zip(bound.columns, map(str, bound.types), strict=True))
 
 

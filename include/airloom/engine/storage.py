@@ -21,6 +21,12 @@ from airloom.spec.configuration import Configuration
 from airloom.spec.error import ConfigurationError, DataError
 
 
+class FileMissing(ConfigurationError):
+    """Raise when there is no file where one is to be read; it may still come."""
+
+    code = "path.missing"
+
+
 def is_url(path: str) -> bool:
     """Tell whether a path is a URL rather than a local path."""
     return "://" in path
@@ -65,7 +71,10 @@ class Files:
         )
 
     def find(self, pattern: str) -> tuple[FileFacts, ...]:
-        """Return the files that a path or glob names, sorted; raise ConfigurationError where there is none."""
+        """Return the files that a path or glob names, sorted; raise FileMissing where there is none.
+
+        Raises ConfigurationError where they lie outside the allowed folders.
+        """
         place = self.resolve(pattern)
         if is_url(place):
             return self._find_remote(place)
@@ -73,7 +82,7 @@ class Files:
         found = [local_facts(self.resolve(name)) for name in names if os.path.isfile(name)]
         if not found:
             what = "no file matches" if glob.has_magic(place) else "there is no file"
-            raise ConfigurationError(f"{what} {pattern!r}", field="path", hint=f"looked at {place}")
+            raise FileMissing(f"{what} {pattern!r}", field="path", hint=f"looked at {place}")
         return tuple(found)
 
     def _find_remote(self, place: str) -> tuple[FileFacts, ...]:
@@ -88,7 +97,7 @@ class Files:
                 etag = str(facts.get("ETag") or facts.get("etag") or facts.get("mtime") or facts.get("size"))
                 found.append(FileFacts(system.unstrip_protocol(name), int(facts["size"]), etag))
         if not found:
-            raise ConfigurationError(f"there is no file {place!r}", field="path")
+            raise FileMissing(f"there is no file {place!r}", field="path")
         return tuple(found)
 
 

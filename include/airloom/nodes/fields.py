@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -124,32 +124,49 @@ else:
 
 def marks_of(schema: dict[str, Any], value: Any, pointer: str = "") -> list[tuple[str, dict[str, Any], Any]]:
     """Return pointer, mark and value of each marked place that a config value has, by the config's JSON Schema."""
-    return list(_walk(schema, schema.get("$defs", {}), value, pointer))
+    places = _places(schema, schema.get("$defs", {}), value, pointer)
+    return [(at, found[MARK], item) for at, found, item in places if MARK in found and isinstance(item, str)]
 
 
-def _walk(schema: dict[str, Any], definitions: dict[str, Any], value: Any, at: str) -> Any:
+def places_of_columns(schema: dict[str, Any], value: Any) -> set[str]:
+    """Return the pointers of the entries of a config value that have the name of a column for their key."""
+    return {
+        at + _part(key)
+        for at, found, item in _places(schema, schema.get("$defs", {}), value, "")
+        if isinstance(item, dict) and found.get("propertyNames", {}).get(MARK, {}).get("is") == "column"
+        for key in item
+    }
+
+
+def _places(
+    schema: dict[str, Any], definitions: dict[str, Any], value: Any, at: str
+) -> Iterator[tuple[str, dict[str, Any], Any]]:
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
         schema = {**definitions[name], **{key: item for key, item in schema.items() if key != "$ref"}}
+    yield at, schema, value
     if MARK in schema and isinstance(value, str):
-        yield at, schema[MARK], value
         return
     for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
-        yield from _walk(branch, definitions, value, at)
+        yield from _places(branch, definitions, value, at)
     if isinstance(value, dict):
         properties = schema.get("properties", {})
         others = schema.get("additionalProperties")
         for key, item in value.items():
             inner = properties.get(key, others if isinstance(others, dict) else None)
             if inner is not None:
-                yield from _walk(inner, definitions, item, f"{at}/{str(key).replace('~', '~0').replace('/', '~1')}")
+                yield from _places(inner, definitions, item, at + _part(key))
     elif isinstance(value, list):
         prefix = schema.get("prefixItems", [])
         rest = schema.get("items")
         for index, item in enumerate(value):
             inner = prefix[index] if index < len(prefix) else rest
             if isinstance(inner, dict):
-                yield from _walk(inner, definitions, item, f"{at}/{index}")
+                yield from _places(inner, definitions, item, f"{at}/{index}")
+
+
+def _part(key: object) -> str:
+    return "/" + str(key).replace("~", "~0").replace("/", "~1")
 
 
 def replace_at(value: Any, at: str, change: Callable[[Any], Any]) -> None:

@@ -19,6 +19,8 @@ Kind = Literal[
 ]  # fmt: skip
 WIRING: frozenset[str] = frozenset({"llm", "tool", "memory", "parser"})
 ERROR = "error"
+RESERVED: frozenset[str] = frozenset({ERROR, "fired", "statistics"})
+"""What a run keeps of a node beside its outputs, under the same names: no output is called so."""
 
 # What connects besides the same kind and `any`: output kind → input kinds.
 CONVERSIONS: dict[str, frozenset[str]] = {

@@ -187,8 +187,21 @@ def read_document(data: object) -> tuple[Document | None, list[Problem]]:
             problems.extend(problem_of(item, "", Document, kept) for item in error.errors(include_url=False))
             if not faulty or "id" in faulty or not faulty & kept.keys():
                 return None, problems
-            kept = {field: value for field, value in kept.items() if field not in faulty}
+            kept = _without_faults(kept, error)
     return None, problems
+
+
+def _without_faults(kept: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+    left = dict(kept)
+    for fault in error.errors(include_url=False):
+        field, *rest = fault["loc"]
+        params = left.get("params")
+        if field == "params" and isinstance(params, dict) and rest and rest[0] in params:
+            # One faulty param does not make the others unknown.
+            left["params"] = {name: schema for name, schema in params.items() if name != rest[0]}
+        else:
+            left.pop(str(field), None)
+    return left
 
 
 def _read_list(field: str, value: object, problems: list[Problem]) -> list[Any]:
@@ -207,6 +220,25 @@ def _read_list(field: str, value: object, problems: list[Problem]) -> list[Any]:
                 problem = problem_of(fault, at, model, item)
                 problems.append(problem.at("", named if isinstance(named, str) else None))
     return kept
+
+
+# What Pydantic says in a programmer's words; all else it says is clear to others, too.
+MESSAGES = {
+    **dict.fromkeys(("string_type", "string_sub_type"), "a text is needed here"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number is needed here"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number is needed here"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false is needed here"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "an object is needed here"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list is needed here"),
+    "string_too_short": "a text of {min_length} or more characters is needed here",
+    "string_too_long": "a text of at most {max_length} characters is needed here",
+    "too_short": "{min_length} or more of them are needed here, not {actual_length}",
+    "too_long": "at most {max_length} of them are possible here, not {actual_length}",
+    "greater_than": "a number above {gt} is needed here",
+    "greater_than_equal": "a number of at least {ge} is needed here",
+    "less_than": "a number below {lt} is needed here",
+    "less_than_equal": "a number of at most {le} is needed here",
+}
 
 
 def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code: str = "document") -> Problem:
@@ -230,6 +262,8 @@ def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code:
         known = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         hint = suggestion(fault["input"], known)
         return Problem(f"{code}.invalid", f"this is one of {', '.join(known)}", pointer=where, hint=hint)
+    if kind in MESSAGES:
+        return Problem(f"{code}.invalid", MESSAGES[kind].format(**fault.get("ctx", {})), pointer=where)
     message = fault["msg"].removeprefix("Value error, ")
     return Problem(f"{code}.invalid", message[0].lower() + message[1:], pointer=where)
 
