@@ -208,6 +208,16 @@ class TestValues:
         )
         assert box.run_value(code(source), 3, LOG) == {"x": 3}
 
+    def test_packages_are_found_wherever_they_are_installed(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        module = tmp_path / "packages" / "package_of_test.py"
+        module.parent.mkdir(mode=0o700)
+        module.write_text("ANSWER = 42\n")
+        module.chmod(0o600)
+        monkeypatch.setattr(box, "_packages", lambda: [str(module.parent)])
+        assert box.run_value(code("import package_of_test as p\ndef run(value):\n    return p.ANSWER"), None, LOG) == 42
+
 
 class TestErrors:
     """A failure is told in the user's own lines."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import site
@@ -33,6 +34,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import IO, Any, Literal, NoReturn
 
@@ -57,6 +60,7 @@ _LIBRARIES = (
 )  # fmt: skip
 _LOOK = 0.05
 _LONGEST_REPORT = 1_000_000
+_SHORT_OF_MEMORY = re.compile("memory allocation|cannot allocate memory|bad_alloc|out of memory", re.IGNORECASE)
 _MOST_LINES, _LONGEST_LINE = 1000, 2000
 _CLOSED = "code runs in a box: no network, no files of this machine, no other processes"
 
@@ -153,7 +157,10 @@ def run_table(
                 writer.write_batch(batch)
         box.run()
         arguments = box.place("output"), box.place("portable"), columns
-        run_in_child(make_portable, *arguments, timeout=code.seconds, memory=code.memory)
+        try:
+            run_in_child(make_portable, *arguments, timeout=code.seconds, memory=code.memory)
+        except MemoryExceeded:
+            raise box.memory_error() from None
         # The file is gone with the folder; what is mapped stays until the last batch is.
         reader = pyarrow.ipc.open_stream(pyarrow.memory_map(box.place("portable")))
     return Batches(reader.schema, reader)
@@ -165,7 +172,7 @@ def run_value(code: Code, value: Any, log: logging.Logger) -> Any:
     Raises CodeError, CodeTimeout, MemoryExceeded, ConfigurationError, or NoBoxHere.
     """
     with _Box(code, None, log) as box:
-        Path(box.place("input")).write_text(json.dumps(value), encoding="utf-8")
+        Path(box.place("input")).write_text(json.dumps(value, default=_plain_json), encoding="utf-8")
         box.run()
         output = Path(box.place("output"))
         size = output.stat().st_size
@@ -222,7 +229,7 @@ class _Box:
             output = stack.enter_context(open(self.place("output"), "wb"))
             report = stack.enter_context(open(self.place("report"), "w+b"))
             request = stack.enter_context(open(self.place("request"), "w+b"))
-            request.write(json.dumps(self._request(given, output, report, boxed=boxed), default=str).encode())
+            request.write(json.dumps(self._request(given, output, report, boxed=boxed), default=_plain_json).encode())
             request.seek(0)
             process = stack.enter_context(
                 subprocess.Popen(  # noqa: S603 our own interpreter with our own program
@@ -249,7 +256,7 @@ class _Box:
                 return process.wait(min(remaining, _LOOK))
             # The kernel's limit counts what is asked for, but not all of it: memory that was first reserved, then used.
             if _memory_of(process.pid) > self.code.memory * 1.1:
-                raise self._memory_error()
+                raise self.memory_error()
         raise CodeTimeout(
             f"the code took longer than {self.code.seconds:g} seconds and was stopped",
             field="code",
@@ -284,16 +291,14 @@ class _Box:
         reader.start()
         yield
         # Only where code runs without a box can something still hold the other end.
-        reader.join(1)
+        reader.join(5)
 
     def _log_lines(self, stream: IO[bytes]) -> None:
         number = 0
         with suppress(ValueError):
             while line := stream.readline(_LONGEST_LINE):
                 number += 1
-                text = "".join(
-                    character if character.isprintable() else " " for character in line.decode(errors="replace").strip()
-                )
+                text = _printable(line.decode(errors="replace")).strip()
                 self.tail.append(text)
                 if number <= _MOST_LINES and text:
                     self.log.info("code: %s", text)
@@ -303,6 +308,9 @@ class _Box:
     # How it ended
 
     def _checked(self, status: int, report: bytes) -> _Report:
+        # What is not written in Python may end its process where it gets no memory.
+        if (status < 0 or not report) and any(_SHORT_OF_MEMORY.search(line) for line in self.tail):
+            raise self.memory_error()
         if status < 0:
             self._raise_death(-status)
         try:
@@ -321,12 +329,10 @@ class _Box:
             )
         if number == signal.SIGKILL:
             raise SystemFault("the code's process was killed from outside", hint="is the machine short of memory?")
-        # What is not written in Python ends its process where it gets no memory.
-        if any("memory allocation of" in line or "bad_alloc" in line for line in self.tail):
-            raise self._memory_error()
         raise CodeError(f"the code's process crashed ({name})", field="code", hint="what it printed is in the log")
 
-    def _memory_error(self) -> MemoryExceeded:
+    def memory_error(self) -> MemoryExceeded:
+        """Return the error for code that went beyond its memory."""
         return MemoryExceeded(
             f"the code needed more than its {self.code.memory:,} bytes of memory",
             field="code",
@@ -345,9 +351,9 @@ class _Box:
                 fault.message, field="library", hint=f"pip install 'airloom[{self.library}]' on every worker"
             )
         if fault.trace:
-            self.log.error("the code failed:\n%s", fault.trace)
-        if fault.kind == "memory":
-            raise self._memory_error()
+            self.log.error("the code failed:\n%s", _printable(fault.trace))
+        if fault.kind == "memory" or (fault.kind == "raised" and _SHORT_OF_MEMORY.search(fault.message)):
+            raise self.memory_error()
         place = ""
         lines = self.code.source.splitlines()
         if fault.line is not None and 0 < fault.line <= len(lines):
@@ -355,7 +361,7 @@ class _Box:
         hint = _CLOSED if fault.refused else None
         if fault.absent:
             hint = "install it beside Airloom, on every worker"
-        raise CodeError(fault.message + place, field="code", hint=hint)
+        raise CodeError(_printable(fault.message) + place, field="code", hint=hint)
 
 
 @contextmanager
@@ -367,6 +373,17 @@ def _killed(process: subprocess.Popen[bytes]) -> Iterator[None]:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _printable(text: str) -> str:
+    """Return text without what would steer a terminal."""
+    return "".join(character if character.isprintable() or character == "\n" else " " for character in text)
+
+
+def _plain_json(value: Any) -> str:
+    if isinstance(value, date | time_of_day):
+        return value.isoformat()
+    raise TypeError(f"a value of type {type(value).__name__} is no JSON")
 
 
 def _memory_of(process: int) -> int:
@@ -405,5 +422,6 @@ def _standard_library() -> Sequence[str]:
 def _packages() -> list[str]:
     """Return the folders of installed packages: no folder of DAGs, of the project, or of `PYTHONPATH`."""
     paths = sysconfig.get_paths()
-    found = [paths["purelib"], paths["platlib"], *site.getsitepackages()]
+    own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    found = [paths["purelib"], paths["platlib"], *site.getsitepackages(), *own]
     return [path for path in dict.fromkeys(found) if os.path.isdir(path)]

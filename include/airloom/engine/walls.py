@@ -150,12 +150,13 @@ def _enter_namespaces(readable: Sequence[str], folder: str) -> None:
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
     _mount(None, "/", None, _FOLLOWER | _RECURSIVE)
     _mount("tmpfs", folder, "tmpfs", _NO_SET_UID | _NO_DEVICES, "mode=755,size=1m,nr_inodes=10k")
-    for path in _outermost(readable):
-        _show(path, folder + path)
     os.mkdir(folder + _SCRATCH_FOLDER)
-    _set_mount(folder, _READ_ONLY)
     options = f"mode=1777,size={SCRATCH},nr_inodes=10k"
     _mount("tmpfs", folder + _SCRATCH_FOLDER, "tmpfs", _NO_SET_UID | _NO_DEVICES | _NO_PROGRAMS, options)
+    # After the scratch folder, for packages may be installed below it.
+    for path in _outermost(readable):
+        _show(path, folder + path)
+    _set_mount(folder, _READ_ONLY)
     os.chdir(folder)
     _call(_PIVOT_ROOT[os.uname().machine], b".", b".")
     # The old root now lies over the new one; where it was, only the new one stays.

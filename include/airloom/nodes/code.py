@@ -16,8 +16,8 @@ from airloom.spec.duration import Duration
 __all__ = ["CodeTime", "Memory", "Python", "check_code"]
 
 LONGEST = timedelta(days=1)
-SMALLEST_MEMORY = 200_000_000
-"""Bytes that an interpreter with pandas needs before it has a table."""
+SMALLEST_MEMORY = 300_000_000
+"""Bytes that an interpreter with pandas or polars needs before it has a table."""
 
 
 def _bounded(memory: ByteSize) -> ByteSize:

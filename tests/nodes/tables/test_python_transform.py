@@ -78,8 +78,8 @@ class TestChecks:
         [
             ({"timeout": "0s"}, "timeout", "more than 0s and at most 1d"),
             ({"timeout": "25h"}, "timeout", "more than 0s and at most 1d"),
-            ({"memory": "10MB"}, "memory", "from 200.0MB to 4.0GB (AIRLOOM_MEMORY_LIMIT)"),
-            ({"memory": "9GB"}, "memory", "from 200.0MB to 4.0GB (AIRLOOM_MEMORY_LIMIT)"),
+            ({"memory": "10MB"}, "memory", "from 300.0MB to 4.0GB (AIRLOOM_MEMORY_LIMIT)"),
+            ({"memory": "9GB"}, "memory", "from 300.0MB to 4.0GB (AIRLOOM_MEMORY_LIMIT)"),
             ({"memory": "lots"}, "memory", "could not parse"),
             ({"library": "spark"}, "library", "polars"),
             ({"columns": {}}, "columns", ""),
@@ -104,7 +104,7 @@ class TestChecks:
         try:
             assert faults(memory="500MB") == []
             [(_, message)] = faults()
-            assert message == "memory is from 200.0MB to 500.0MB (AIRLOOM_MEMORY_LIMIT) here"
+            assert message == "memory is from 300.0MB to 500.0MB (AIRLOOM_MEMORY_LIMIT) here"
         finally:
             monkeypatch.undo()
             configuration.cache_clear()
