@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from airloom.checks.check import check
 from airloom.checks.facts import Facts
+from airloom.checks.resolved import Resolved
 from airloom.engine.storage import Files
 from airloom.plan.build import build_plan
 from airloom.plan.plan import Plan
 from airloom.spec.configuration import Configuration
+from airloom.spec.document import Grouping
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 DATA = "tests/conformance/data"
 NODES = HERE / "nodes"
+GROUPINGS: tuple[Grouping, ...] = ("auto", "none")
 SAMPLE = 1000
 """Rows of a table that are compared: more than any document makes."""
 
@@ -45,9 +48,10 @@ class Case:
         """Return what the companion file says."""
         return dict(json.loads(self.path.with_suffix(".expected.json").read_text()))
 
-    def grouped(self, grouping: str) -> dict[str, Any]:
-        """Return the document with a grouping of its own."""
-        return {**self.document, "settings": {**self.document.get("settings", {}), "grouping": grouping}}
+    def grouped(self, grouping: Grouping) -> dict[str, Any]:
+        """Return the document with a grouping, and an id that tells of it."""
+        settings = {**self.document.get("settings", {}), "grouping": grouping}
+        return {**self.document, "id": f"{self.name}__{grouping}", "settings": settings}
 
 
 def cases() -> list[Case]:
@@ -56,11 +60,16 @@ def cases() -> list[Case]:
     return [Case(path) for path in sorted(found, key=lambda path: path.name)]
 
 
-def plan_of(document: Mapping[str, Any], settings: Configuration) -> Plan:
-    """Return the plan of a document that has no problems."""
-    report = check(document, Facts(files=Files.of(settings)))
+def plans_of(case: Case, settings: Configuration) -> dict[str, Plan]:
+    """Return the plans of a document by grouping; the document has no problems."""
+    report = check(case.document, Facts(files=Files.of(settings)))
     assert report.resolved is not None, [str(problem) for problem in report.problems]
-    return build_plan(report.resolved)
+    return {grouping: build_plan(_grouped(report.resolved, grouping)) for grouping in GROUPINGS}
+
+
+def _grouped(resolved: Resolved, grouping: Grouping) -> Resolved:
+    settings = resolved.document.settings.model_copy(update={"grouping": grouping})
+    return replace(resolved, document=resolved.document.model_copy(update={"settings": settings}))
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.generate import FOLDER, SEEDS, draw, text_of
-from tests.conformance.suite import DATA, NODES, ROOT, SAMPLE, Case, Ending, cases, ending, plan_of
+from tests.conformance.suite import DATA, NODES, ROOT, SAMPLE, Case, Ending, cases, ending, plans_of
 
 from airloom.nodes.context import RunFacts
 from airloom.plan.plan import Plan
@@ -56,7 +56,7 @@ def test_a_document_ends_as_expected_grouped_and_ungrouped(case: Case, settings:
     single = tried(case, settings, tmp_path / "single")
     assert single.summary == case.expected
 
-    plan = plan_of(case.grouped("auto"), settings)
+    plan = plans_of(case, settings)["auto"]
     together = run(case, plan, settings, tmp_path / "together")
     assert together.files == single.files
     exits = {step.exit for step in plan.steps}
@@ -70,7 +70,7 @@ def test_a_document_ends_as_expected_grouped_and_ungrouped(case: Case, settings:
 
 def test_the_suite_reaches_every_sort_of_step_and_state(settings: Configuration) -> None:
     found = cases()
-    plans = [plan_of(case.grouped("auto"), settings) for case in found]
+    plans = [plans_of(case, settings)["auto"] for case in found]
     steps = [step for plan in plans for step in plan.steps]
     assert len(found) >= 60
     assert {step.kind for step in steps} == {"table", "objects", "node"}
