@@ -241,6 +241,8 @@ PARENT = textwrap.dedent(
         print(__import__("os").getpid(), flush=True)
         time.sleep(600)
 
+    # A parent that runs in the background may have handed on that SIGINT is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.argv[1] == "handler":
         signal.signal(signal.SIGTERM, stop)
     run_in_child(hang, timeout=600)
