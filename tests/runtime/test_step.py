@@ -86,6 +86,28 @@ def test_a_group_keeps_what_leaves_it_and_nothing_else(workshop: Workshop) -> No
     assert sorted(path.name for path in workshop.folder.iterdir()) == ["out.csv", "readings.csv"]
 
 
+def test_a_group_leaves_out_what_lies_on_a_way_that_was_not_taken(workshop: Workshop) -> None:
+    workshop.rows("rows.jsonl", [{"n": n} for n in range(5)])
+    rules = [{"id": "few", "field": "rows", "operator": "lt", "value": 9}]
+    run = workshop.begin(
+        node("read", "jsonl_read", path="rows.jsonl"), node("route", "switch", rules=rules, fallback=True),
+        node("small", "filter", where="n < 2"), node("large", "filter", where="n > 2"), node("all", "concat"),
+        edges="read>route route.few>small route.fallback>large small>all large>all",
+    )  # fmt: skip
+    assert run.plan.steps[-1].nodes == ("small", "large", "all")
+    found = run.all()
+    assert states(found) == {
+        "read": "success rows",
+        "route": "success few",
+        "small": "success rows",
+        "large": "skipped",
+        "all": "success rows",
+    }
+    # Still one query: the inner node has left no file.
+    assert found["small"].outputs == {}
+    assert rows_of(found["all"]) == [{"n": 0}, {"n": 1}]
+
+
 def test_a_failed_sink_leaves_the_old_file(workshop: Workshop) -> None:
     workshop.file("readings.csv", READINGS)
     workshop.file("out.csv", "what was there")

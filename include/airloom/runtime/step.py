@@ -103,29 +103,36 @@ class _Step:
     # Running
 
     def run(self) -> StepResult:
-        if self.step.kind == "table" and len(self.step.nodes) > 1 and self._all_run():
+        if self.step.kind == "table" and len(self.step.nodes) > 1:
             self._run_group()
         if len(self.results) < len(self.step.nodes):
             for identifier in self.step.nodes:
                 self._run_node(self.plan.nodes[identifier])
         return StepResult({node: self.results[node] for node in self.step.nodes})
 
-    def _all_run(self) -> bool:
-        nodes = [self.plan.nodes[node] for node in self.step.nodes]
-        return all(decide(node, self._outcomes(node)) == "run" for node in nodes)
-
     def _run_group(self) -> None:
         """Run all nodes as one query; where that fails, nothing is kept, and running them singly names the fault."""
-        nodes = [self.plan.nodes[node] for node in self.step.nodes]
+        nodes = []
+        for node in (self.plan.nodes[identifier] for identifier in self.step.nodes):
+            decision = decide(node, self._outcomes(node))
+            if decision == "run":
+                nodes.append(node)
+            else:
+                self.results[node.id] = NodeResult(SKIPPED if decision == "skipped" else NOT_RUN)
+        if not nodes or nodes[-1].id != self.step.exit or not self._run_together(nodes):
+            self.results.clear()
+
+    def _run_together(self, nodes: list[PlanNode]) -> bool:
         try:
             rendered = {node.id: self._render(node) for node in nodes}
             done = self._table_work(nodes, rendered)
-        except AirloomError:
+        except Exception:  # noqa: BLE001 whatever it is, the node at fault shows it again
             self.around.log.info("the step failed as one query; its nodes are run one by one to name the one at fault")
-            return
+            return False
         share = done.seconds / len(nodes)
         for node in nodes:
             self._keep_table(node, done, rendered[node.id], share, inner=node.id != self.step.exit)
+        return True
 
     def _run_node(self, node: PlanNode) -> None:
         decision = decide(node, self._outcomes(node))
