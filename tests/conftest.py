@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import tempfile
@@ -105,3 +106,21 @@ def store(store_url: str) -> Iterator[Store]:
     store = Store(store_url)
     yield store
     store.close()
+
+
+@pytest.fixture(scope="session")
+def airflow_database(databases: Databases) -> Iterator[str]:
+    """Let this process's Airflow have a database of its own, and our bundle in its settings; return its URL."""
+    from airflow import settings
+    from airflow.utils.db import initdb
+
+    url = databases.url(databases.create())
+    bundles = [{"name": "airloom", "classpath": "airloom.dags.bundle.PipelineBundle", "kwargs": {}}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", url)
+        patch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
+        settings.configure_vars()
+        settings.reconfigure_orm()
+        initdb()
+        yield url
+        settings.dispose_orm()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from airloom.spec.configuration import configuration
 from airloom.spec.document import Document, Edge
 
 if TYPE_CHECKING:
-    from tests.conftest import Databases
+    pass
 
 Json = dict[str, Any]
 
@@ -47,24 +46,6 @@ def _plan_of(document: Json) -> Json:
 def plan_of() -> Callable[[Json], Json]:
     """Return a function that plans a document; the config of its nodes says their effect and their outputs."""
     return _plan_of
-
-
-@pytest.fixture(scope="session")
-def airflow_database(databases: Databases) -> Iterator[str]:
-    """Let this process's Airflow have a database of its own, and our bundle in its settings; return its URL."""
-    from airflow import settings
-    from airflow.utils.db import initdb
-
-    url = databases.url(databases.create())
-    bundles = [{"name": "airloom", "classpath": "airloom.dags.bundle.PipelineBundle", "kwargs": {}}]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", url)
-        patch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
-        settings.configure_vars()
-        settings.reconfigure_orm()
-        initdb()
-        yield url
-        settings.dispose_orm()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ before = set(sys.modules)
 calls = [platform.connections, platform.pools, platform.import_errors] + [
     lambda call=call: call("sales")
     for call in (platform.active_runs, platform.serialized_version, platform.foreign_dag, platform.is_paused)
-] + [lambda: platform.run_state("sales", "run"), lambda: platform.node_results("sales", "run", {"nodes": {}})]
+] + [lambda: platform.run_state("sales", "run"), lambda: platform.node_results("sales", "run", {"nodes": {}, "steps": []})]
 start = threading.Barrier(len(calls))
 def work(call):
     start.wait()

@@ -180,7 +180,9 @@ def test_clean_up_is_done_by_one(store: Store, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_stops_cleanly(store: Store, store_url: str, tmp_path: Path, number: signal.Signals) -> None:
+def test_the_command_stops_cleanly(
+    store: Store, store_url: str, airflow_database: str, tmp_path: Path, number: signal.Signals
+) -> None:
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "bad.json").write_text("{")
     environment = {
@@ -188,12 +190,14 @@ def test_the_command_stops_cleanly(store: Store, store_url: str, tmp_path: Path,
         "AIRLOOM_DATABASE_URL": store_url,
         "AIRLOOM_PIPELINES": str(tmp_path / "pipelines"),
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_database,
     }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRLOOM_")}
     log = tmp_path / "log"
     with log.open("w") as stream:
         process = subprocess.Popen(
             [sys.executable, "-c", "from airloom.cli.worker import app; app()"],
-            env={**os.environ, **environment},
+            env={**inherited, **environment},
             cwd=tmp_path,
             stderr=stream,
             stdout=stream,

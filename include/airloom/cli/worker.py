@@ -23,7 +23,9 @@ def worker() -> None:
     # After Airflow, which sets up logging for itself.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
     # Whoever stops a process sends SIGTERM; Ctrl-C and it mean the same here.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # In the background a shell hands on that SIGINT is ignored; it ends the worker all the same.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     stopping = threading.Event()
     with open_store() as store:
         work(jobs_of(store, configuration(), stopping), stopping)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from airloom.nodes.fields import ForeignQuery
-from airloom.nodes.sdk import Batches, Column, Columns, ConnectionId, Context, Sink, Source, Written
+from airloom.nodes.sdk import Batches, Column, Columns, ConnectionId, Context, Example, Sink, Source, Written
 from airloom.spec.error import ConfigurationError, TransientError
 
 if TYPE_CHECKING:
@@ -35,6 +35,14 @@ class PostgresRead(Source):
     order: list[Name] = Field([], description="Columns to order by; nulls come last")
     descending: bool = Field(False, description="Whether the order is from high to low")
     limit: int | None = Field(None, ge=0, description="How many rows to read at most; all where absent")
+
+    examples = (
+        Example("A table", {"connection": "warehouse", "table": "public.orders", "columns": ["id", "amount"]}),
+        Example(
+            "A query with a parameter",
+            {"connection": "warehouse", "sql": "SELECT id, amount FROM orders WHERE region = {{ params.region }}"},
+        ),
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -100,6 +108,14 @@ class PostgresWrite(Sink):
     create: bool = Field(True, description="Whether to create the table from the rows' columns where it is missing")
     run_column: Name | None = Field(
         None, description="A column to hold pipeline, run and node, by which a cleared run finds its own rows"
+    )
+
+    examples = (
+        Example("Add rows", {"connection": "warehouse", "table": "public.orders"}),
+        Example(
+            "One row a day, the newest wins",
+            {"connection": "warehouse", "table": "public.daily_sales", "mode": "upsert", "keys": ["day"]},
+        ),
     )
 
     @model_validator(mode="after")
