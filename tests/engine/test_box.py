@@ -282,9 +282,13 @@ class TestErrors:
 class TestLife:
     """Nothing is left behind."""
 
-    def test_code_dies_with_the_process_that_started_it(self) -> None:
+    def test_code_dies_with_the_process_that_started_it(self, tmp_path: Path) -> None:
         driver = subprocess.Popen(
-            [sys.executable, DRIVER], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={}, cwd="/"
+            [sys.executable, DRIVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env={"TMPDIR": str(tmp_path)},
+            cwd="/",
         )
         assert driver.stdin
         source = "def run(value):\n    libc.prctl(1, 0, 0, 0, 0)\n    while True:\n        pass\n"
