@@ -18,7 +18,9 @@ before = set(sys.modules)
 calls = [platform.connections, platform.pools, platform.import_errors] + [
     lambda call=call: call("sales")
     for call in (platform.active_runs, platform.serialized_version, platform.foreign_dag, platform.is_paused)
-] + [lambda: platform.run_state("sales", "run"), lambda: platform.node_results("sales", "run", {"nodes": {}, "steps": []})]
+]
+nothing = {"nodes": {}, "steps": []}
+calls += [lambda: platform.run_state("sales", "run"), lambda: platform.node_results("sales", "run", nothing)]
 start = threading.Barrier(len(calls))
 def work(call):
     start.wait()
