@@ -32,7 +32,7 @@ else:
 
 __all__ = [
     "ColumnError", "Columns", "ColumnsUnknown", "Query", "Relation", "cast", "column", "exp", "family", "function",
-    "identifier", "literal", "name_as", "nested", "not_null", "ordered", "over",
+    "identifier", "literal", "name_as", "nested", "not_null", "ordered", "over", "try_cast",
 ]  # fmt: skip
 
 Columns = Mapping[str, str]
@@ -231,6 +231,11 @@ def name_as(expression: exp.Expr, name: str) -> exp.Alias:
 def cast(expression: exp.Expr, kind: str) -> exp.Expr:
     """Return `CAST(expression AS kind)`."""
     return exp.Cast(this=expression, to=exp.DataType.build(kind, dialect="duckdb"))
+
+
+def try_cast(expression: exp.Expr, kind: str) -> exp.Expr:
+    """Return `TRY_CAST(expression AS kind)`: null for what does not fit."""
+    return exp.TryCast(this=expression, to=exp.DataType.build(kind, dialect="duckdb"), safe=True)
 
 
 def not_null(expression: exp.Expr) -> exp.Expr:

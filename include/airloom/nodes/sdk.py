@@ -31,6 +31,7 @@ from airloom.engine.relation import (
     not_null,
     ordered,
     over,
+    try_cast,
 )
 from airloom.engine.scan import Copy, Scan
 from airloom.engine.storage import Files
@@ -53,7 +54,7 @@ __all__ = [
     "ConnectionId", "Context", "Control", "Copy", "DataError", "Example", "FilePath", "FileSink", "FileSource",
     "Files", "Fired", "Formula", "Model", "Node", "Query", "Raw", "Relation", "Scan", "Secret", "Sink", "Source",
     "SqlQuery", "Table", "Transform", "TransientError", "Trigger", "Written", "cast", "column", "each", "exp",
-    "function", "literal", "name_as", "nested", "not_null", "ordered", "over", "port",
+    "function", "literal", "name_as", "nested", "not_null", "ordered", "over", "port", "try_cast",
 ]  # fmt: skip
 
 Order = Literal["gives", "keeps", "uses"]

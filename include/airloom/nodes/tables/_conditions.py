@@ -147,8 +147,11 @@ def holds(rows: Relation, name: str, operator: str, value: Any, field: str) -> e
         low, high = (comparable(item, kind, f"{at}/{index}") for index, item in enumerate(value))
         return exp.Between(this=column, low=low, high=high)
     if operator.startswith("length_"):
-        length = function("length", _sized(column, name, kind, field))
-        return compare(LENGTHS[operator.removeprefix("length_")], length, literal(value))
+        if kind != "VARCHAR" and not kind.endswith("]"):
+            raise ConfigurationError(
+                f"text or a list has a length; {name!r} is {kind}", field=f"{field}/operator", hint="cast it to VARCHAR"
+            )
+        return compare(LENGTHS[operator.removeprefix("length_")], _length(column, kind), literal(value))
     positive = operator.removeprefix("not_")
     if positive in TEXTS:
         found = _text_condition(positive, column, name, kind, value, field)
@@ -164,7 +167,7 @@ def _unary(operator: str, column: exp.Expr, kind: str) -> exp.Expr:
     if operator in ("is_empty", "is_not_empty"):
         empty: exp.Expr = exp.Is(this=column, expression=exp.Null())
         if kind == "VARCHAR" or kind.endswith("]"):
-            bare = exp.EQ(this=function("length", column.copy()), expression=literal(0))
+            bare = exp.EQ(this=_length(column.copy(), kind), expression=literal(0))
             empty = exp.paren(exp.or_(empty, bare, copy=False), copy=False)
         return empty if operator == "is_empty" else exp.not_(empty, copy=False)
     return _truth(column, kind) if operator == "is_true" else exp.not_(_truth(column, kind), copy=False)
@@ -183,12 +186,8 @@ def _among(column: exp.Expr, values: list[exp.Expr]) -> exp.Expr:
     return exp.In(this=column, expressions=values)
 
 
-def _sized(column: exp.Expr, name: str, kind: str, field: str) -> exp.Expr:
-    if kind != "VARCHAR" and not kind.endswith("]"):
-        raise ConfigurationError(
-            f"text or a list has a length; {name!r} is {kind}", field=f"{field}/operator", hint="cast it to VARCHAR"
-        )
-    return column
+def _length(column: exp.Expr, kind: str) -> exp.Expr:
+    return function("array_length" if kind.endswith("]") else "length", column)
 
 
 def _text_condition(operator: str, column: exp.Expr, name: str, kind: str, value: Any, field: str) -> exp.Expr:

@@ -18,8 +18,8 @@ from airloom.nodes.sdk import (
     Relation,
     Table,
     cast,
-    exp,
     name_as,
+    try_cast,
 )
 from airloom.nodes.tables._columns import NewName, refuse_clashes
 from airloom.spec.problem import pointer
@@ -204,8 +204,5 @@ class Cast(Table, order="keeps"):
 
     def query(self, rows: Relation) -> Query:
         kinds = {rows.resolve(name, pointer("columns", name)[1:]): kind for name, kind in self.columns.items()}
-        return rows.replace({name: self._cast(rows[name], kind) for name, kind in kinds.items()})
-
-    def _cast(self, value: exp.Column, kind: str) -> exp.Expr:
-        made = cast(value, kind)
-        return exp.TryCast(this=made.this, to=made.args["to"]) if self.on_error == "null" else made
+        made = try_cast if self.on_error == "null" else cast
+        return rows.replace({name: made(rows[name], kind) for name, kind in kinds.items()})

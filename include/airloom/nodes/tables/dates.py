@@ -21,6 +21,7 @@ from airloom.nodes.sdk import (
     function,
     literal,
     not_null,
+    try_cast,
 )
 from airloom.nodes.tables import _columns as columns_of
 from airloom.nodes.tables._columns import NewName, failure, refuse_clashes
@@ -144,7 +145,7 @@ class ParseDates(Table, order="keeps"):
             r"^\d{1,2} [A-Za-z]+ \d{4}( |$)": ["%d %b %Y", "%d %B %Y"],
             r"^[A-Za-z]+ \d{1,2}, \d{4}( |$)": ["%b %d, %Y", "%B %d, %Y"],
         }
-        aware = exp.TryCast(this=value.copy(), to=exp.DataType.build("TIMESTAMPTZ", dialect="duckdb"))
+        aware = try_cast(value.copy(), "TIMESTAMPTZ")
         made = exp.Case().when(function("regexp_matches", value.copy(), ISO), cast(aware, self.type))
         for pattern, given in forms.items():
             formats = [form + clock for form in given for clock in CLOCKS]
@@ -224,7 +225,14 @@ def _part(part: str, value: exp.Expr) -> exp.Expr:
             this=function("date_trunc", "week", value), expression=exp.Interval(this=literal("3"), unit=exp.var("DAY"))
         )
         return cast(function("year", thursday), "INTEGER")
-    names = {"weekday": "isodow", "day_of_year": "dayofyear"}
+    if part == "weekday":
+        # Counted from the week's Monday: engines number days in different ways.
+        since = exp.paren(
+            exp.Sub(this=_micros(value), expression=_micros(function("date_trunc", "week", value.copy())))
+        )
+        days = _divided(since, MICROSECONDS["days"])
+        return cast(exp.Add(this=exp.paren(days), expression=literal(1)), "INTEGER")
+    names = {"week": "weekofyear", "day_of_year": "dayofyear"}
     return cast(function(names.get(part, part), value), "INTEGER")
 
 

@@ -20,6 +20,7 @@ from airloom.nodes.sdk import (
     exp,
     function,
     name_as,
+    try_cast,
 )
 from airloom.nodes.tables._columns import NewName, refuse_clashes
 from airloom.nodes.tables._values import Value, fitted, type_of
@@ -104,8 +105,7 @@ class MapSchema(Table, order="keeps"):
         value: exp.Expr = rows[column]
         kind = target.type or rows.columns[column]
         if target.type is not None:
-            value = cast(value, kind)
-            value = exp.TryCast(this=value.this, to=value.args["to"]) if self.on_error == "null" else value
+            value = (try_cast if self.on_error == "null" else cast)(value, kind)
         if target.default is None:
             return value
         return function("coalesce", value, fitted(target.default, kind, f"{field}/default"))

@@ -20,6 +20,7 @@ from airloom.nodes.sdk import (
     function,
     literal,
     name_as,
+    try_cast,
 )
 from airloom.nodes.tables._columns import NewName, refuse_taken
 
@@ -109,14 +110,15 @@ class JsonSelect(Table, order="keeps"):
         document = value if kind.is_type("json") else self._cast(value, "JSON")
         wanted = self.type or "JSON"
         if wanted == "JSON" or wanted.endswith("]"):
+            part = exp.paren(exp.JSONExtract(this=document, expression=path))
             # JSON's own null is null, too.
-            found = function("nullif", exp.JSONExtract(this=document, expression=path), cast(literal("null"), "JSON"))
+            there = exp.NEQ(this=cast(part, "VARCHAR"), expression=literal("null"))
+            found = exp.Case().when(there, part.copy())
             return found if wanted == "JSON" else self._cast(found, wanted)
         return self._cast(exp.JSONExtractScalar(this=document, expression=path), wanted)
 
     def _cast(self, value: exp.Expr, kind: str) -> exp.Expr:
-        made = cast(value, kind)
-        return exp.TryCast(this=made.this, to=made.args["to"]) if self.on_error == "null" else made
+        return (try_cast if self.on_error == "null" else cast)(value, kind)
 
     @staticmethod
     def _last_key(column: str, steps: list[str | int]) -> str:
@@ -190,7 +192,7 @@ class Flatten(Table, order="keeps"):
 
     def _into_rows(self, rows: Relation, name: str, items: exp.Expr, kind: str) -> Query:
         if self.keep_empty:
-            there = exp.GT(this=function("length", items.copy()), expression=literal(0))
+            there = exp.GT(this=function("array_length", items.copy()), expression=literal(0))
             items = exp.Case().when(there, items).else_(exp.Array(expressions=[cast(exp.Null(), kind)]))
         return rows.replace({name: exp.Explode(this=items)})
 

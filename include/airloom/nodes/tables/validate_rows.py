@@ -27,6 +27,7 @@ from airloom.nodes.sdk import (
     nested,
     not_null,
     over,
+    try_cast,
 )
 from airloom.nodes.tables._columns import NewName, failure, refuse_taken
 from airloom.nodes.tables._conditions import Operator, check_operand, holds, spelled
@@ -234,8 +235,7 @@ def _repeated(values: list[exp.Column]) -> exp.Expr:
 
 
 def _readable(value: exp.Expr, kind: str, wanted: str) -> exp.Expr:
-    read = cast(value.copy(), wanted)
-    fits = not_null(exp.TryCast(this=read.this, to=read.args["to"]))
+    fits = not_null(try_cast(value.copy(), wanted))
     if is_integer(wanted) and kind == "VARCHAR":
         # A cast would round 1.5.
         fits = exp.and_(fits, function("regexp_matches", value.copy(), WHOLE))
