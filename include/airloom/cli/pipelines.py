@@ -122,7 +122,7 @@ def list_pipelines(
         [pipeline.id, str(pipeline.version), pipeline.path or "", pipeline.owner, _time(pipeline.updated_at)]
         for pipeline in found
     ]
-    _print_table(["pipeline", "version", "file", "owner", "changed"], rows)
+    print_table(["pipeline", "version", "file", "owner", "changed"], rows)
 
 
 @app.command()
@@ -141,7 +141,7 @@ def show(pipeline: Pipeline, number: Number = None, as_json: AsJson = False) -> 
         console.print(escape("runs " + ", ".join(f"{key} {value}" for key, value in document["schedule"].items())))
     task_of = {node: planned["step"] for node, planned in version.plan["nodes"].items()}
     rows = [[node["id"], node["type"], task_of.get(node["id"], "")] for node in document.get("nodes", [])]
-    _print_table(["node", "type", "task"], rows)
+    print_table(["node", "type", "task"], rows)
 
 
 @app.command()
@@ -159,7 +159,7 @@ def versions(pipeline: Pipeline, as_json: AsJson = False) -> None:
     for version in found:
         mark = " *" if version.number == current else ""
         rows.append([f"{version.number}{mark}", version.author, _time(version.created_at), version.message])
-    _print_table(["version", "author", "published", "message"], rows)
+    print_table(["version", "author", "published", "message"], rows)
 
 
 @app.command()
@@ -297,7 +297,8 @@ def _print_node(node: NodeState) -> None:
             console.print(f"  → {escape(node.error['hint'])}")
 
 
-def _print_table(columns: list[str], rows: list[list[str]]) -> None:
+def print_table(columns: list[str], rows: list[list[str]]) -> None:
+    """Print rows of text under the names of their columns."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, header_style="dim", overflow="fold")

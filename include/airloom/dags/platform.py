@@ -225,6 +225,18 @@ def active_runs(pipeline: str) -> list[str]:
         return list(session.scalars(active.order_by(DagRun.id)))
 
 
+def newest_run(pipeline: str) -> str | None:
+    """Return the id of the run of a pipeline that was made last, or None where it has none."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        return session.scalar(
+            select(DagRun.run_id).where(DagRun.dag_id == pipeline).order_by(DagRun.id.desc()).limit(1)
+        )
+
+
 def ended_runs(since: datetime, until: datetime) -> list[tuple[str, str]]:
     """Return pipeline and id of the runs that ended after `since` and not after `until`, among the newest 100,000."""
     from airflow.models.dag import DagModel

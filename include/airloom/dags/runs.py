@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airloom.dags import platform
-from airloom.dags.platform import NodeState
+from airloom.dags.platform import NodeState, RunState
 from airloom.spec.error import ConfigurationError
 from airloom.spec.params import read_params
 from airloom.store.records import NotFound
@@ -40,7 +40,13 @@ def nodes_of_run(store: Store, pipeline: str, run_id: str) -> list[NodeState]:
 
     Raises NotFound where Airflow knows no such run.
     """
+    run = run_of(pipeline, run_id)
+    return platform.node_results(pipeline, run_id, store.version_at(pipeline, run.revision or 0).plan)
+
+
+def run_of(pipeline: str, run_id: str) -> RunState:
+    """Return how a run of a published pipeline is doing; raise NotFound where Airflow knows no such run."""
     run = platform.run_state(pipeline, run_id)
     if run is None or run.revision is None:
         raise NotFound(f"pipeline {pipeline!r} has no run {run_id!r}")
-    return platform.node_results(pipeline, run_id, store.version_at(pipeline, run.revision).plan)
+    return run
