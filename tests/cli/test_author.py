@@ -348,7 +348,7 @@ class TestHelp:
         assert answer.code == 0
         for name in (
             "up", "down", "test", "validate", "try", "nodes", "schema", "publish", "run", "list", "show", "versions",
-            "rollback", "archive", "export", "doctor", "prepare", "worker",
+            "rollback", "archive", "export", "explain", "node", "doctor", "prepare", "worker",
         ):  # fmt: skip
             assert f" {name} " in answer.out
 

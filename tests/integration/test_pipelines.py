@@ -340,6 +340,15 @@ def test_active_runs_stop_where_an_archive_is_forced(airloom: Airloom, installat
     assert airloom("archive", "stuck", "--force")["stopped_runs"] == [run_id]
 
 
+def test_a_run_is_explained_to_what_its_nodes_left(airloom: Airloom) -> None:
+    run_id = airloom.start("steady")
+    airloom.wait("steady", run_id)
+    found = airloom("explain", "steady")
+    assert (found["run"]["run_id"], found["run"]["state"]) == (run_id, "success")
+    (node,) = found["nodes"]
+    assert (node["node"], node["task"], node["outputs"]) == ("one", "one", {"value": {"kind": "any", "value": 1}})
+
+
 # What is refused
 
 

@@ -30,7 +30,7 @@ def format_duration(value: timedelta) -> str:
     for unit in "dhm":
         if seconds and seconds % SECONDS[unit] == 0:
             return f"{int(seconds // SECONDS[unit])}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 Duration = Annotated[
