@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -246,8 +246,8 @@ def commands() -> str:
     """Return a section for each command: what it does, and its arguments and options."""
     group: Any = typer.main.get_command(app)
     parts = []
-    for name, command in group.commands.items():
-        parts += [f"### `airloom {name}`", paragraphs(command.help)]
+    for name, command in _leaves("airloom", group):
+        parts += [f"### `{name}`", paragraphs(command.help)]
         rows = [
             [_option(parameter), (parameter.help or "").strip()]
             for parameter in command.params
@@ -256,6 +256,15 @@ def commands() -> str:
         if rows:
             parts.append(table(["argument or option", "meaning"], rows))
     return "\n\n".join(parts)
+
+
+def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every command of a group with its whole name, those of groups in it too."""
+    if not hasattr(command, "commands"):
+        yield name, command
+        return
+    for word, inner in command.commands.items():
+        yield from _leaves(f"{name} {word}", inner)
 
 
 def _option(parameter: Any) -> str:

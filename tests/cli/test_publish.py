@@ -26,6 +26,10 @@ COMMANDS: dict[str, list[str]] = {
     "rollback-unknown": ["rollback", "sales", "9"],
     "rollback-told": ["rollback", "sales", "2", "--author", "ben"],
     "versions": ["versions", "sales", "--json"],
+    "explain": ["explain", "sales"],
+    "explain-json": ["explain", "sales", "--json"],
+    "explain-unknown": ["explain", "sale"],
+    "explain-no-run": ["explain", "sales", "run_1"],
     "run-unknown": ["run", "sale"],
     "run-wrong": ["run", "sales", "--param", "statsu=open"],
     "run-usage": ["run", "sales", "--param", "status"],
@@ -158,6 +162,9 @@ def test_a_rollback_is_a_version_of_its_own(answers: dict[str, Any]) -> None:
         ("publish-gone", 1, "", "Error: gone.json cannot be read: No such file or directory\n"),
         ("rollback-told", 0, "✓ sales: sales, version 4\n", ""),
         ("rollback-unknown", 1, "", "Error: pipeline 'sales' has no version 9\n  the newest is version 3\n"),
+        ("explain", 0, "\nDocument: version 4, by ben\nid: sales\n", ""),
+        ("explain-unknown", 1, "", "Error: there is no pipeline 'sale'"),
+        ("explain-no-run", 1, "", "Error: pipeline 'sales' has no run 'run_1'"),
         ("run-unknown", 1, "", "Error: there is no pipeline 'sale'"),
         ("run-wrong", 1, "", "Error field 'statsu': the pipeline has no param 'statsu'\n  did you mean 'status'?\n"),
         ("run-usage", 2, "", "Usage: airloom run "),
@@ -174,6 +181,18 @@ def test_people_are_told(name: str, code: int, out: str, complaint: str, answers
     assert found["complaint"].startswith(complaint)
     assert bool(found["out"]) == bool(out)
     assert bool(found["complaint"]) == bool(complaint)
+
+
+def test_explain_shows_every_stage(answers: dict[str, Any]) -> None:
+    lines = answers["explain"]["out"].splitlines()
+    stages = [line.partition(":")[0] for line in lines]
+    places = [stages.index(stage) for stage in ("Document", "Plan", "DAG file", "No run yet")]
+    assert places == sorted(places)
+    assert "dag = pipeline(document, plan)" in lines
+    found = json.loads(answers["explain-json"]["out"])
+    assert (found["version"], found["run"], found["nodes"]) == (4, None, [])
+    assert [step["id"] for step in found["plan"]["steps"]] == ["orders-save"]
+    assert "dag = pipeline(document, plan)" in found["file"]
 
 
 def test_a_try_finds_the_connections_of_the_installation(answers: dict[str, Any]) -> None:
