@@ -10,11 +10,11 @@ import platform
 import resource
 import statistics
 import subprocess
-import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,9 +92,14 @@ class Report:
                   "the end.")  # fmt: skip
 
 
-def arguments(description: str, *, rounds: int, quick: int) -> argparse.Namespace:
-    """Read the command line: `--quick` measures less, `--rounds` says how often each variant runs."""
-    parser = argparse.ArgumentParser(description=description)
+def arguments(description: str, *, rounds: int, quick: int, **sizes: int) -> argparse.Namespace:
+    """Read the command line: `--quick` measures less, `--rounds` says how often each variant runs.
+
+    Each of `sizes` is an option of its own, with its default.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in sizes.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default:,}")
     parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer rounds")
     parser.add_argument("--rounds", type=int, help=f"rounds of each variant; default {rounds}, quick {quick}")
     read = parser.parse_args()
@@ -150,7 +155,7 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 def run_command(command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Spent:
     """Run a command in a fresh process; the last line that it prints may be JSON, which is its answer.
 
-    Raises CalledProcessError, with what the command wrote, where it fails.
+    Raises RuntimeError with the end of what the command wrote where it fails.
     """
     started = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
@@ -162,11 +167,37 @@ def run_command(command: Sequence[str], *, env: Mapping[str, str] | None = None,
         errors.seek(0)
         text, complaint = output.read(), errors.read()
     if process.returncode:
-        print(complaint[-3000:], file=sys.stderr)
-        raise subprocess.CalledProcessError(process.returncode, command, text, complaint)
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{complaint[-3000:]}")
     lines = text.strip().splitlines()
     answer = json.loads(lines[-1]) if lines and lines[-1].startswith(("{", "[")) else None
     return Spent(wall, usage.ru_utime + usage.ru_stime, answer)
+
+
+def peak_of(run: Callable[[], Any]) -> int:
+    """Return the most bytes that the child processes of a run held together; a page that some share counts once."""
+    import psutil
+
+    ended = threading.Event()
+    peak = 0
+
+    def watch() -> None:
+        nonlocal peak
+        this = psutil.Process()
+        while not ended.wait(0.05):
+            held = 0
+            for process in this.children(recursive=True):
+                with suppress(psutil.Error):
+                    held += process.memory_full_info().pss
+            peak = max(peak, held)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        run()
+    finally:
+        ended.set()
+        watcher.join()
+    return peak
 
 
 @contextmanager

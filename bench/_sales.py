@@ -24,6 +24,7 @@ def write_data(folder: Path, rows: int, *, suffix: str = "parquet") -> None:
     import duckdb
 
     with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(f"COPY ({SALES.format(rows=rows)}) TO '{folder}/sales.{suffix}' (FORMAT {suffix})")
         connection.execute(f"COPY ({PRODUCTS}) TO '{folder}/products.{suffix}' (FORMAT {suffix})")
 
@@ -54,6 +55,7 @@ def document(identifier: str, folder: str, *, grouping: str = "auto", suffix: st
                 "by": ["category", "month"],
                 "measures": {
                     "orders": {"op": "count"},
+                    "customers": {"op": "count_distinct", "column": "customer"},
                     "revenue": {"op": "sum", "column": "revenue"},
                     "margin": {"op": "sum", "column": "margin"},
                     "largest": {"op": "max", "column": "amount"},
