@@ -100,6 +100,7 @@ def answers(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         "AIRFLOW_CONN_TARGET": "postgres://ann@localhost/target",
         "AIRLOOM_ROOT": str(project),
         "AIRLOOM_DATABASE_URL": store,
+        "LOGNAME": "cal",
     }
     done = subprocess.run(
         [sys.executable, str(HERE / "session.py")],
