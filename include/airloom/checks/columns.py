@@ -6,6 +6,7 @@ Unknown stays unknown: below a node whose columns only a run can tell, nothing i
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,11 +67,15 @@ def report_columns(
     return report
 
 
+@functools.cache
 def prepare() -> None:
-    """Import what `report_columns` needs: it runs in children of this process, and each would import it anew."""
+    """Do once what each child of this process would do anew: import and set up what `report_columns` needs."""
     import duckdb  # noqa: F401
 
-    import airloom.engine.sql_field  # noqa: F401
+    from airloom.engine import duck  # noqa: F401
+    from airloom.engine.sql_field import parse_condition
+
+    Relation("rows").where(parse_condition("number > 1")).sql("duckdb")
 
 
 def describe_sources(nodes: Mapping[str, CheckedNode], facts: Facts, problems: list[Problem]) -> dict[str, Columns]:

@@ -152,8 +152,9 @@ def _checked(tree: exp.Expr, values: Sequence[Any], policy: Policy) -> exp.Expr:
             node.comments = None
         # A few values of a list stand for all: each is a literal of the same form.
         few = [value[:3] if isinstance(value, list | tuple) else value for value in values]
-        _check_rendering(_filled(tree.copy(), few), policy)
-        tree = _filled(tree, values)
+        filled = _filled(tree, few)
+        _check_rendering(filled, policy)
+        tree = _filled(tree, values) if any(isinstance(value, list | tuple) for value in values) else filled
         policy.check_names(tree)
         for column in tree.find_all(exp.Column):
             if isinstance(column.this, exp.Identifier):
