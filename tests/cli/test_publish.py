@@ -33,6 +33,8 @@ COMMANDS: dict[str, list[str]] = {
     "run-unknown": ["run", "sale"],
     "run-wrong": ["run", "sales", "--param", "statsu=open"],
     "run-usage": ["run", "sales", "--param", "status"],
+    "migrate": ["migrate", "--json"],
+    "migrate-told": ["migrate"],
     "archive": ["archive", "sales", "--author", "ben", "--json"],
     "archive-told": ["archive", "load_orders"],
     "archive-unknown": ["archive", "sale"],
@@ -139,7 +141,7 @@ def _without_hash(value: Any) -> Any:
     ("name", "code"),
     [
         ("publish", 0), ("publish-again", 0), ("publish-wrong", 1), ("rollback", 0), ("archive", 0),
-        ("list-archived", 0), ("publish-back", 0),
+        ("list-archived", 0), ("publish-back", 0), ("migrate", 0),
     ],
 )  # fmt: skip
 def test_json(name: str, code: int, settled: Callable[[str, int], None]) -> None:
@@ -170,6 +172,7 @@ def test_a_rollback_is_a_version_of_its_own(answers: dict[str, Any]) -> None:
         ("run-wrong", 1, "", "Error field 'statsu': the pipeline has no param 'statsu'\n  did you mean 'status'?\n"),
         ("run-usage", 2, "", "Usage: airloom run "),
         ("run-archived", 1, "", "Error: pipeline 'sales' is archived\n  publish it again\n"),
+        ("migrate-told", 0, "No worker has looked at the pipelines with this release yet", ""),
         ("archive-told", 0, "load_orders is archived.\n", ""),
         ("archive-unknown", 1, "", "Error: there is no pipeline 'sale'"),
         ("list", 0, "[]\n", ""),

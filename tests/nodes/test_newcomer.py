@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from airloom.checks.check import check
+from airloom.checks.facts import Facts
+from airloom.engine.storage import Files
 from airloom.nodes.catalog import Catalog, UnknownNodeType, catalog
 from airloom.nodes.sdk import Node, ports_of
 from airloom.nodes.testing import outputs_of, run_node, run_table
@@ -105,3 +108,20 @@ def test_a_type_that_is_there_already_is_a_problem(folder: Path) -> None:
     found = catalog()
     assert found.get("round_numbers").__module__.startswith("airloom_own_nodes.round_numbers")
     assert [problem.code for problem in found.problems] == ["node.duplicate_type"]
+
+
+def test_a_node_that_fails_while_it_is_checked_is_named(folder: Path) -> None:
+    file = folder / "round_numbers.py"
+    file.write_text(file.read_text(encoding="utf-8").replace("return rows", "return 1 / 0 * rows"), encoding="utf-8")
+    nodes = [
+        {"id": "birds", "type": "csv_read", "config": {"path": "include/data/penguins/penguins.csv"}},
+        {"id": "rounded", "type": "round_numbers", "config": {"columns": ["bill_length_mm"], "digits": 1}},
+        {"id": "kept", "type": "filter", "config": {"where": "nothing = 1"}},
+    ]
+    edges = [{"from": "birds", "to": "rounded"}, {"from": "birds", "to": "kept"}]
+    found = check({"id": "birds", "nodes": nodes, "edges": edges}, Facts(files=Files.of(configuration()))).problems
+    assert [(problem.node, problem.pointer) for problem in found] == [
+        ("rounded", "/nodes/1/config"),
+        ("kept", "/nodes/2/config/where"),
+    ]
+    assert "the node type 'round_numbers' cannot make its query: ZeroDivisionError" in found[0].message

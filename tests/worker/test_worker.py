@@ -210,7 +210,7 @@ def test_the_command_stops_cleanly(
         process.kill()
         process.wait()
     text = log.read_text()
-    assert "The worker runs: drop folder, events, ended runs, archive, clean-up" in text
+    assert "The worker runs: drop folder, events, upgrade, ended runs, archive, clean-up" in text
     assert "The worker stops\n" in text
     assert "Traceback" not in text
     assert [shown.path for shown in store.problems()] == ["bad.json"]

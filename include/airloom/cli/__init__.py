@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from airloom.cli import author, explain, local, node, operations, pipelines, worker
+from airloom.cli import author, explain, local, migration, node, operations, pipelines, worker
 from airloom.cli.output import print_error
 from airloom.spec.error import AirloomError
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (local, author, pipelines, explain, node, operations, worker):
+for group in (local, author, pipelines, explain, migration, node, operations, worker):
     app.add_typer(group.app)
 
 # These begin or end an installation, or run beside it: they must not take its variables for ones the user gave.

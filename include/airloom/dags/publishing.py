@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ from airloom.checks.check import check
 from airloom.checks.facts import Facts
 from airloom.dags import platform
 from airloom.engine.storage import Files
+from airloom.nodes.migration import newest_version
 from airloom.plan.build import build_plan
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
@@ -17,6 +20,15 @@ from airloom.store.records import NotFound, Source, StoredVersion
 
 if TYPE_CHECKING:
     from airloom.store.store import Store
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Hold a document in its canonical form with its plan, or no plan and the problems that keep it from one."""
+
+    document: dict[str, Any]
+    plan: dict[str, Any] | None
+    problems: list[Problem]
 
 
 @dataclass(frozen=True)
@@ -42,26 +54,46 @@ def publish(
     `path` is that of the file that a pipeline of source `file` comes from. Nothing is kept where the check finds an
     error. Raises ConfigurationError where the id belongs to another place: a file, or a DAG that is not ours.
     """
-    report = check(document, facts or gather_facts())
+    planned = plan_document(document, facts or gather_facts())
+    if planned.plan is None:
+        return Published(None, planned.problems)
+    identifier = planned.document["id"]
+    foreign = platform.foreign_dag(identifier)
+    if foreign is not None:
+        raise ConfigurationError(
+            f"Airflow runs another DAG of the id {identifier!r}: {foreign}", field="id", hint="choose another id"
+        )
+    before, after = _enabled(store, identifier), _is_enabled(planned.document)
+    version = store.publish(planned.document, planned.plan, author=author, message=message, source=source, path=path)
+    platform.request_parse(version.pipeline)
+    if before is not None and before != after:
+        _let_runs_begin(store, version, after)
+    return Published(version, planned.problems)
+
+
+def plan_document(document: object, facts: Facts) -> Planned:
+    """Check a document as it was read from JSON or YAML, and plan it."""
+    report = check(document, facts)
     if not report.correct or report.document is None or report.resolved is None:
-        return Published(None, report.problems)
+        return Planned({}, None, report.problems)
     canonical, plan = report.document.to_json(), build_plan(report.resolved).to_json()
     refused = _what_airflow_refuses(canonical, plan)
     if refused is not None:
-        return Published(None, [refused, *report.problems])
-    foreign = platform.foreign_dag(report.document.id)
-    if foreign is not None:
-        raise ConfigurationError(
-            f"Airflow runs another DAG of the id {report.document.id!r}: {foreign}",
-            field="id",
-            hint="choose another id",
-        )
-    before = _enabled(store, report.document.id)
-    version = store.publish(canonical, plan, author=author, message=message, source=source, path=path)
-    platform.request_parse(version.pipeline)
-    if before is not None and before != report.document.settings.enabled:
-        _let_runs_begin(store, version, report.document.settings.enabled)
-    return Published(version, report.problems)
+        return Planned(canonical, None, [refused, *report.problems])
+    return Planned(canonical, plan, report.problems)
+
+
+def pinned(version: StoredVersion) -> dict[str, Any]:
+    """Return a version's document, with the version of a node's type where a newer one has come since.
+
+    What was planned for the node types of an earlier release is so what it was, and says so.
+    """
+    document = copy.deepcopy(version.document)
+    for node in document["nodes"]:
+        planned = version.plan["nodes"].get(node["id"])
+        if planned and "version" not in node and planned["version"] != newest_version(node["type"]):
+            node["version"] = planned["version"]
+    return document
 
 
 def unpause(store: Store, payload: dict[str, Any]) -> None:
@@ -85,7 +117,7 @@ def rollback(store: Store, pipeline: str, number: int, *, author: str) -> Publis
     if path is not None:
         raise _comes_from_file(pipeline, path)
     old = store.version(pipeline, number)
-    return publish(store, old.document, author=author, message=f"rollback to version {number}")
+    return publish(store, pinned(old), author=author, message=f"rollback to version {number}")
 
 
 def archive(store: Store, pipeline: str, *, author: str, force: bool = False) -> list[str]:
@@ -131,6 +163,10 @@ def _enabled(store: Store, pipeline: str) -> bool | None:
         document = store.version(pipeline).document
     except NotFound:
         return None
+    return _is_enabled(document)
+
+
+def _is_enabled(document: Mapping[str, Any]) -> bool:
     return bool(document.get("settings", {}).get("enabled", True))
 
 

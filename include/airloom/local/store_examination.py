@@ -86,6 +86,7 @@ def examine_store() -> Iterator[Finding]:
     store = Store(address)
     try:
         yield from _events(store)
+        yield from _upgrade(store)
         yield from _pipelines(store)
     finally:
         store.close()
@@ -138,6 +139,19 @@ def _events(store: Store) -> Iterator[Finding]:
         yield wrong(STORE, "worker", text, "start the worker, and look at its log: airloom worker")
     elif not dead:
         yield right(STORE, "outbox", "nothing waits for long")
+
+
+def _upgrade(store: Store) -> Iterator[Finding]:
+    release = store.releases.latest()
+    if release is None:
+        return
+    for entry in release.report:
+        if entry["problems"]:
+            text = f"goes on by the plan of an earlier release: {'; '.join(entry['problems'])}"
+            yield advice(PIPELINES, entry["pipeline"], text, "correct it and publish it again; see airloom migrate")
+        else:
+            text = f"was planned anew by release {release.release}: {'; '.join(entry['changes'])}"
+            yield right(PIPELINES, entry["pipeline"], text)
 
 
 def _pipelines(store: Store) -> Iterator[Finding]:

@@ -131,6 +131,19 @@ class NodeRun:
 
 
 @dataclass(frozen=True)
+class StoredRelease:
+    """Say which release planned the published documents, and what became of the pipelines that it concerned.
+
+    An entry of the report has `pipeline`, and `changes` of its plan or the `problems` that keep its old one.
+    """
+
+    fingerprint: str
+    release: str
+    report: list[dict[str, Any]]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Event:
     """Hold an event of the outbox; `attempts` counts those that began, the present one included."""
 

@@ -30,6 +30,7 @@ from airloom.store.records import (
     StoredProblems,
     StoredVersion,
 )
+from airloom.store.releases import Releases
 from airloom.store.tables import DraftRow, EventRow, NodeRunRow, PipelineRow, ProblemsRow, RevisionRow, VersionRow
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -47,6 +48,7 @@ class Store:
         self._engine = open_engine(url, pool_size=3, max_overflow=7, pool_pre_ping=True)
         self.files = Files(self._engine)
         self.outbox = Outbox(self._engine)
+        self.releases = Releases(self._engine)
 
     def close(self) -> None:
         """Close the connections; the store opens new ones when it is used again."""

@@ -147,6 +147,18 @@ class NodeRunRow(Base):
     __table_args__ = (Index("node_runs_ended_at", "ended_at"),)
 
 
+class ReleaseRow(Base):
+    """Keep which release planned the published documents anew, and what became of them."""
+
+    __tablename__ = "releases"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    fingerprint: Mapped[str]
+    release: Mapped[str]
+    report: Mapped[list[Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class EventRow(Base):
     """Keep an event until a worker has handled it."""
 

@@ -31,7 +31,7 @@ class Job:
 
     name: str
     every: float
-    run: Callable[[], None]
+    run: Callable[[], object]
 
 
 def work(jobs: list[Job], stopping: threading.Event) -> None:
@@ -58,12 +58,14 @@ def work(jobs: list[Job], stopping: threading.Event) -> None:
 def jobs_of(store: Store, configuration: Configuration, stopping: threading.Event) -> list[Job]:
     """Return everything that a worker of this installation does; `airloom.dags.platform.load` comes before."""
     from airloom.dags.publishing import finish_archiving, publish, unpause
+    from airloom.dags.upgrade import upgrade
 
     folder = Folder(store, configuration.pipelines_folder, publish=publish)
     ended_runs = EndedRuns(store)
     return [
         Job("drop folder", 1, folder.synchronise),
         Job("events", 1, lambda: drain(store, {"run_ended": keep_node_runs, "unpause": unpause}, stopping)),
+        Job("upgrade", 300, lambda: upgrade(store)),
         Job("ended runs", 300, ended_runs.make_up),
         Job("archive", 5, lambda: finish_archiving(store)),
         Job("clean-up", 3600, lambda: clean_up(store, configuration)),
