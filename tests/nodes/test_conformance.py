@@ -211,7 +211,7 @@ def emptied(rows: Any) -> Any:
 
 
 def relation_of(port: str, rows: Any) -> Any:
-    """Return the relation of an example's table, or of each of several."""
+    """Return the relation of an example's table, or of each of several, for a query without forms of DuckDB's own."""
     if rows and not isinstance(rows[0], dict):
         return [relation_of(f"{port}{at}", table) for at, table in enumerate(rows)]
-    return Relation(f"{port}.rows", typed(rows).columns)
+    return Relation(f"{port}.rows", typed(rows).columns, engine="spark")

@@ -55,7 +55,7 @@ def check(data: object, facts: Facts | None = None) -> Report:
     found = ColumnReport()
     if order:
         check_order(nodes, wires, problems)
-        found = _columns(nodes, wires, order, facts, problems)
+        found = _columns(document, nodes, wires, order, facts, problems)
     problems = _sorted(problems)
     report = Report(document, problems, found.columns)
     if report.correct:
@@ -138,13 +138,19 @@ def _check_settings(document: Document, facts: Facts, problems: list[Problem]) -
 
 
 def _columns(
-    nodes: Mapping[str, CheckedNode], wires: Any, order: list[str], facts: Facts, problems: list[Problem]
+    document: Document,
+    nodes: Mapping[str, CheckedNode],
+    wires: Any,
+    order: list[str],
+    facts: Facts,
+    problems: list[Problem],
 ) -> ColumnReport:
+    engine = document.settings.engine
     sources = describe_sources(nodes, facts, problems)
     prepare()
     try:
         found: ColumnReport = run_in_child(
-            report_columns, nodes, wires, order, facts, sources, timeout=CHECK_SECONDS, memory=CHECK_MEMORY
+            report_columns, nodes, wires, order, facts, sources, engine, timeout=CHECK_SECONDS, memory=CHECK_MEMORY
         )
     except AirloomError as error:
         problems.append(

@@ -22,6 +22,7 @@ from airloom.engine.storage import FileMissing, Files, local_file
 from airloom.nodes.calling import queries_of
 from airloom.nodes.fields import marks_of
 from airloom.nodes.sdk import FileSource, Node, Source
+from airloom.spec.document import EngineName
 from airloom.spec.error import AirloomError
 from airloom.spec.problem import Problem, Severity, pointer
 
@@ -41,6 +42,7 @@ def report_columns(
     order: Sequence[str],
     facts: Facts,
     sources: Mapping[str, Columns],
+    engine: EngineName,
 ) -> ColumnReport:
     """Return the column types of a document's nodes; to be run in a process that can be killed.
 
@@ -63,7 +65,7 @@ def report_columns(
                 found[name] = error
         for name in order:
             if name in nodes and nodes[name].node is not None:
-                _Columns(nodes[name], feeding, found.get(name), shapes, report).find()
+                _Columns(nodes[name], feeding, found.get(name), shapes, engine, report).find()
     return report
 
 
@@ -120,6 +122,7 @@ class _Columns:
         feeding: Mapping[tuple[str, str], list[str]],
         described: Columns | AirloomError | None,
         shapes: Shapes,
+        engine: EngineName,
         report: ColumnReport,
     ) -> None:
         self.checked = checked
@@ -127,6 +130,7 @@ class _Columns:
         self.node: Node = checked.node  # type: ignore[assignment] # asked before
         self.described = described
         self.shapes = shapes
+        self.engine = engine
         self.report = report
         self.sources = {port.name: feeding.get((self.name, port.name), []) for port in checked.ports.inputs}
 
@@ -154,7 +158,10 @@ class _Columns:
     def _relations(self) -> dict[str, Any]:
         relations: dict[str, Any] = {}
         for port in self.checked.ports.inputs:
-            found = [Relation(source, self.shapes.columns.get(source)) for source in self.sources[port.name]]
+            found = [
+                Relation(source, self.shapes.columns.get(source), engine=self.engine)
+                for source in self.sources[port.name]
+            ]
             relations[port.name] = found if port.many else (found[0] if found else None)
         return relations
 

@@ -16,6 +16,8 @@ from airloom.spec.problem import suggestion
 if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.expressions import Select as Query
+
+    from airloom.spec.document import EngineName
 else:
 
     class Query:
@@ -79,7 +81,7 @@ class ColumnError(ConfigurationError):
 
 
 class Relation:
-    """An input table: the name to select from, and its columns where they are known."""
+    """An input table: the name to select from, its columns where they are known, and the engine that holds it."""
 
     def __init__(
         self,
@@ -88,8 +90,10 @@ class Relation:
         *,
         alias: str | None = None,
         distinct: Callable[[str, int], list[Any]] | None = None,
+        engine: EngineName = "duckdb",
     ) -> None:
         self.name = name
+        self.engine = engine
         self.alias = alias
         self._columns = columns
         self._distinct = distinct
@@ -150,7 +154,7 @@ class Relation:
 
     def aliased(self, alias: str) -> Relation:
         """Return the same relation under an alias, for joins: its columns are qualified by it."""
-        return Relation(self.name, self._columns, alias=alias, distinct=self._distinct)
+        return Relation(self.name, self._columns, alias=alias, distinct=self._distinct, engine=self.engine)
 
     def table(self) -> exp.Table:
         """Return the relation as a table to select from."""

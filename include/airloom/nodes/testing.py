@@ -18,6 +18,7 @@ from airloom.engine.storage import Files
 from airloom.nodes.calling import call, queries_of
 from airloom.nodes.context import Context, RunFacts
 from airloom.nodes.sdk import Control, Example, Fired, Node, Table, ports_of
+from airloom.spec.document import EngineName
 from airloom.spec.error import ConfigurationError
 
 Row = dict[str, Any]
@@ -48,8 +49,8 @@ class Answer:
         return [dict(zip(self.columns, row, strict=True)) for row in self.values]
 
 
-def run_table(node: Table, **inputs: Any) -> dict[str, Answer]:
-    """Return what leaves each port of a table node.
+def run_table(node: Table, *, engine: EngineName = "duckdb", **inputs: Any) -> dict[str, Answer]:
+    """Return what leaves each port of a table node, run by DuckDB; `engine` is the one that its query is meant for.
 
     An input is a list of dictionaries or `Rows`; that of a many-port is a list of such tables.
 
@@ -71,7 +72,8 @@ def run_table(node: Table, **inputs: Any) -> dict[str, Answer]:
             rows_sql = ", ".join(row for _ in table.values)
             values = [value for given in table.values for value in given]
             connection.execute(f"INSERT INTO {quoted(name)} VALUES {rows_sql}", values)  # noqa: S608 quoted
-        return Relation(name, columns_of(f"FROM {quoted(name)}"), distinct=functools.partial(distinct, name))
+        columns = columns_of(f"FROM {quoted(name)}")
+        return Relation(name, columns, distinct=functools.partial(distinct, name), engine=engine)
 
     def distinct(name: str, column: str, limit: int) -> list[Any]:
         return [row[0] for row in connection.execute(select_distinct(name, column, limit)).fetchall()]

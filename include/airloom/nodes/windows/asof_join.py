@@ -25,7 +25,7 @@ from airloom.nodes.sdk import (
 from airloom.nodes.tables._keys import pairs
 from airloom.nodes.windows._sides import How, Side, Sides, TimeJoin
 from airloom.nodes.windows._time import Distance
-from airloom.nodes.windows._windows import TIME
+from airloom.nodes.windows._windows import TIME, numbered
 
 Direction = Literal["backward", "forward", "nearest"]
 
@@ -162,6 +162,8 @@ def _looked_up(
     chosen: list[exp.Alias],
 ) -> Query:
     """Return the rows of `side`, each with the one row of `other` that is next to it in time."""
+    if side.rows.engine == "duckdb" and direction != "nearest":
+        return _looked_up_by_duckdb(sides, side, other, direction, tolerance, how, chosen)
     matches = exp.and_(*sides.keys_are_equal(), exp.EQ(this=side.inner(FOUND), expression=other.inner(TIME)))
     found = exp.Select(expressions=chosen).from_(
         side.given(_asked(sides, side, other, direction, tolerance)), copy=False
@@ -169,6 +171,35 @@ def _looked_up(
     return found.join(
         other.given(_first(sides, other)), on=matches, join_type="inner" if how == "inner" else "left", copy=False
     )
+
+
+def _looked_up_by_duckdb(
+    sides: Sides,
+    side: Side,
+    other: Side,
+    direction: Direction,
+    tolerance: int | None,
+    how: How,
+    chosen: list[exp.Alias],
+) -> Query:
+    """Return the same by DuckDB's own join for this, which takes less than half of the time."""
+    asks, told = side.inner(TIME), other.inner(TIME)
+    compared = exp.GTE if direction == "backward" else exp.LTE
+    earlier, later = (told, asks) if direction == "backward" else (asks, told)
+    near = exp.LTE(this=exp.Sub(this=later.copy(), expression=earlier.copy()), expression=literal(tolerance))
+    if tolerance is not None and how != "inner":
+        for item in chosen:
+            if item.this.table == other.alias:
+                item.set("this", exp.case().when(near, item.this))
+    matches = exp.and_(*sides.keys_are_equal(), compared(this=asks, expression=told))
+    found = exp.Select(expressions=chosen).from_(side.given(numbered(side.times, sides.clock)), copy=False)
+    found = found.join(
+        other.given(_first(sides, other)),
+        on=matches,
+        join_type="asof" if how == "inner" else "asof left",
+        copy=False,
+    )
+    return found.where(near, copy=False) if tolerance is not None and how == "inner" else found
 
 
 def _asked(sides: Sides, side: Side, other: Side, direction: Direction, tolerance: int | None) -> Query:
