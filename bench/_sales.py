@@ -74,16 +74,3 @@ def document(identifier: str, folder: str, *, grouping: str = "auto", suffix: st
         "nodes": [{"id": name, "type": kind, "config": config} for name, kind, config in nodes],
         "edges": [{"from": source, "to": target} for source, target in edges],
     }
-
-
-def plan_of(given: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check a document as publishing does, its files below `folder`; return its canonical form and its plan."""
-    from airloom.checks.check import check
-    from airloom.checks.facts import Facts
-    from airloom.engine.storage import Files
-    from airloom.plan.build import build_plan
-
-    report = check(given, Facts(files=Files(folder, (str(folder),))))
-    if report.document is None or report.resolved is None:
-        raise SystemExit("\n".join(map(str, report.problems)))
-    return report.document.to_json(), build_plan(report.resolved).to_json()

@@ -31,6 +31,7 @@ from typing import Any
 
 import _sales
 from _harness import Report, arguments, folder, in_turn, median, ratio, run_command, spread
+from _plans import plan_of
 
 HERE = Path(__file__).parent
 CALLABLE = "def work():\n    pass\n"
@@ -133,8 +134,8 @@ def prepare(place: Path, count: int) -> dict[str, Any]:
     """Write what each way reads, publish to the store, and return how each is parsed."""
     _sales.write_data(place, 100)
     given = _sales.document("pipeline", str(place), grouping="none")
-    single, plan = _sales.plan_of(given, place)
-    grouped, grouped_plan = _sales.plan_of(_sales.document("pipeline", str(place)), place)
+    single, plan = plan_of(given, place)
+    grouped, grouped_plan = plan_of(_sales.document("pipeline", str(place)), place)
     names = [f"pipeline_{number:04}" for number in range(count)]
     middle = names[count // 2]
     dags = place / f"dags-{count}"

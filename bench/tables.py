@@ -11,27 +11,14 @@ of both).
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import _sales
-from _harness import (
-    Report,
-    Spent,
-    Stopwatch,
-    arguments,
-    folder,
-    in_turn,
-    median,
-    peak_of,
-    ratio,
-    run_command,
-    spread,
-)
+from _harness import Report, Spent, arguments, folder, in_turn, median, peak_of, ratio, run_command, spread
+from _plans import ours
 
 HERE = Path(__file__).parent
 
@@ -52,12 +39,10 @@ def main() -> None:
 
 
 def _compare(report: Report, place: Path, rounds: int, rows: int) -> None:
-    for name, grouping in (("grouped", "auto"), ("ungrouped", "none")):
-        _write_plan(place, _sales.document(name, str(place), grouping=grouping))
     variants = {
         "SQL by hand": _rival("hand_sql", place),
-        "Airloom, grouped": _ours("grouped", place),
-        "Airloom, a step for each node": _ours("ungrouped", place),
+        "Airloom, grouped": ours(_sales.document("grouped", str(place)), place),
+        "Airloom, a step for each node": ours(_sales.document("ungrouped", str(place), grouping="none"), place),
         "Polars, lazy": _rival("polars_lazy", place),
         "pandas, one script": _rival("pandas_script", place),
         "pandas, a task for each node": _rival("pandas_tasks", place),
@@ -87,9 +72,9 @@ def _sort(report: Report, place: Path, rows: int, limit: int) -> None:
         {"id": "write", "type": "parquet_write", "config": {"path": str(place / "sorted.parquet")}},
     ]
     edges = [{"from": "sales", "to": "sorted"}, {"from": "sorted", "to": "write"}]
-    _write_plan(place, {"id": "sorted", "nodes": nodes, "edges": edges})
+    document = {"id": "sorted", "nodes": nodes, "edges": edges}
     variants = {
-        "Airloom": _ours("sorted", place, AIRLOOM_MEMORY_LIMIT=f"{limit}B"),
+        "Airloom": ours(document, place, AIRLOOM_MEMORY_LIMIT=f"{limit}B"),
         "SQL by hand, with memory_limit": _rival("sorted_by_hand", place, str(limit)),
         "Polars, lazy, without a limit": _rival("polars_sorted", place),
         "pandas, without a limit": _rival("pandas_sorted", place),
@@ -101,17 +86,6 @@ def _sort(report: Report, place: Path, rows: int, limit: int) -> None:
         lines.append((name, f"{spent[0].answer['seconds']:.1f}", f"{peak / 1e6:.0f}"))
     report.note(f"{rows:,} rows, sorted with all their columns; memory limit {limit:,} bytes.")
     report.table(("", "seconds", "peak memory, MB"), lines)
-
-
-def _write_plan(place: Path, given: dict[str, Any]) -> None:
-    document, plan = _sales.plan_of(given, place)
-    (place / f"{given['id']}.json").write_text(json.dumps({"document": document, "plan": plan}))
-
-
-def _ours(name: str, place: Path, **variables: str) -> Callable[[], Spent]:
-    environment = {**os.environ, "AIRLOOM_PATHS": json.dumps([str(place)]), "AIRLOOM_DATA": str(place / "data")}
-    command = [sys.executable, __file__, "--inside", str(place / f"{name}.json")]
-    return lambda: run_command(command, env={**environment, **variables})
 
 
 def _rival(way: str, place: Path, *limit: str) -> Callable[[], Spent]:
@@ -132,28 +106,5 @@ def _totals(place: Path, names: tuple[str, ...]) -> str:
     return f"{int(found[names[0]][1]):,}"
 
 
-def run_plan(path: Path) -> None:
-    """Run the plan of a file in this process, as `airloom try` does, and print how long that took."""
-    import duckdb  # noqa: F401 (the executor imports it before a task starts)
-
-    from airloom.nodes.context import RunFacts
-    from airloom.plan.plan import Plan
-    from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
-    from airloom.runtime.trial import no_connections
-    from airloom.spec.configuration import configuration
-
-    given = json.loads(path.read_text())
-    with Stopwatch() as watch:
-        surroundings = LocalSurroundings(RunFacts(given["document"]["id"], "bench"), {}, no_connections)
-        plan = Plan.from_json(given["plan"])
-        for node, result in run_pipeline(plan, given["document"], surroundings, configuration()):
-            if result.state != "success":
-                raise SystemExit(f"{node}: {result.error}")
-    print(json.dumps({"seconds": watch.spent.wall, "processor": watch.spent.cpu}))
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--inside"]:
-        run_plan(Path(sys.argv[2]))
-    else:
-        main()
+    main()
