@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 from tests.runtime.conftest import node, rows_of
 
@@ -269,19 +270,20 @@ def test_a_value_that_clean_up_removed_says_from_where_to_clear(workshop: Worksh
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_file_that_changed_since_it_was_scanned_is_named(workshop: Workshop, gone: bool) -> None:
-    workshop.rows("rows.jsonl", [{"n": 1}])
+    place = workshop.folder / "rows.parquet"
+    duckdb.sql("SELECT 1 AS n").write_parquet(str(place))
     run = workshop.begin(
-        node("read", "jsonl_read", path="rows.jsonl"), node("kept", "filter", where="n > 0"), edges="read>kept",
+        node("read", "parquet_read", path="rows.parquet"), node("kept", "filter", where="n > 0"), edges="read>kept",
         grouping="none",
     )  # fmt: skip
     run.step("read")
     if gone:
-        (workshop.folder / "rows.jsonl").unlink()
+        place.unlink()
     else:
-        workshop.rows("rows.jsonl", [{"n": 1}, {"n": 2}])
+        duckdb.sql("SELECT 1 AS n UNION ALL SELECT 2").write_parquet(str(place))
     error = run.step("kept")["kept"].error
     assert error is not None
-    assert f"the file {workshop.folder / 'rows.jsonl'} {'is gone' if gone else 'has changed'} since" in error["message"]
+    assert f"the file {place} {'is gone' if gone else 'has changed'} since" in error["message"]
     assert error["hint"] == "run the pipeline again"
 
 

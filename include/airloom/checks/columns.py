@@ -14,11 +14,12 @@ from typing import Any
 from airloom.checks.config import CheckedNode
 from airloom.checks.facts import Facts
 from airloom.checks.resolved import Wire
+from airloom.engine.faults import REJECT_COLUMNS
 from airloom.engine.policy import SqlFieldError
 from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query, Relation
 from airloom.engine.scan import Scan
 from airloom.engine.shapes import QueryError, Shapes
-from airloom.engine.storage import FileMissing, Files, local_file
+from airloom.engine.storage import FileMissing, Files
 from airloom.nodes.calling import queries_of
 from airloom.nodes.fields import marks_of
 from airloom.nodes.sdk import FileSource, Node, Source
@@ -55,12 +56,16 @@ def report_columns(
         feeding.setdefault((wire.target, wire.input), []).append(f"{wire.source}.{wire.output}")
     with contextlib.ExitStack() as stack:
         scans = _scans(nodes, facts.files, found)
-        uris = {file.uri for scan in scans.values() for file in scan.files}
-        paths = {uri: stack.enter_context(local_file(uri)) for uri in sorted(uris)}
-        shapes = stack.enter_context(Shapes(read=list(paths.values())))
+        paths: dict[str, list[str]] = {}
         for name, scan in scans.items():
             try:
-                found[name] = shapes.scanned(scan, [paths[file.uri] for file in scan.files])
+                paths[name] = ready_files(scan, stack)
+            except AirloomError as error:
+                found[name] = error
+        shapes = stack.enter_context(Shapes(read=[path for found_paths in paths.values() for path in found_paths]))
+        for name, local in paths.items():
+            try:
+                found[name] = shapes.scanned(scans[name], local)
             except AirloomError as error:
                 found[name] = error
         for name in order:
@@ -142,6 +147,8 @@ class _Columns:
         elif self.described is not None:
             self._keep(self.checked.ports.outputs[0].name, self.described)
         elif self.node.method == "query":
+            if self.node.method == "scan" and len(self.checked.ports.outputs) > 1:
+                self._keep(self.checked.ports.outputs[1].name, REJECT_COLUMNS)
             self._find_query()
         else:
             self._check_marked_columns()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airloom.engine.csv_file import FLOATING, NOT_WHOLE, Layout, csv_arguments, csv_columns, layouts, whole_limit
 from airloom.engine.relation import Columns
 
-READERS = {"csv": "read_csv", "jsonl": "read_json", "parquet": "read_parquet"}
+READERS = {"jsonl": "read_json", "parquet": "read_parquet"}
 
 
 def quoted(name: str) -> str:
@@ -31,19 +32,119 @@ def sql_literal(value: Any) -> str:
 
 
 def select_files(
-    format_name: str, paths: Sequence[str], options: Mapping[str, Any], columns: Columns | None = None
+    format_name: str,
+    paths: Sequence[str],
+    options: Mapping[str, Any],
+    columns: Columns | None = None,
+    uris: Sequence[str] = (),
 ) -> str:
-    """Return `SELECT * FROM` the files as one table; with `columns`, their types are as given and not found out."""
+    """Return `SELECT * FROM` the files as one table; with `columns`, their types are as given and not found out.
+
+    A value of a text file that its column cannot hold ends the query: DuckDB alone would round 2.7 to a whole number,
+    and take NaN. `uris` are what the local `paths` stand for, where a column tells them.
+    """
+    if format_name == "csv":
+        kinds = csv_columns(paths, options) if columns is None else columns
+        chosen = ", ".join(f"{fitting(name, kind, options)} AS {quoted(name)}" for name, kind in kinds.items())
+        return f"SELECT {chosen} FROM ({select_csv(paths, options, kinds)}) AS found"  # noqa: S608 escaped above
+    if format_name == "text":
+        return _select_text(paths, options, uris or paths)
     given: dict[str, Any] = dict(options)
     if format_name == "jsonl":
         given.setdefault("format", "newline_delimited")
-    if columns is not None and "columns" not in given:
-        if format_name == "csv":
-            given["types"] = dict(columns)
-        elif format_name == "jsonl":
-            given["columns"] = dict(columns)
-    settings = "".join(f", {name} = {sql_literal(value)}" for name, value in given.items())
-    return f"SELECT * FROM {READERS[format_name]}({sql_literal(list(paths))}{settings})"  # noqa: S608 escaped above
+        if columns is not None:
+            given = {"format": given["format"], "columns": dict(columns)}
+    query = f"SELECT * FROM {call(READERS[format_name], paths, given)}"  # noqa: S608 escaped above
+    floating = [name for name, kind in (columns or {}).items() if kind in FLOATING] if format_name == "jsonl" else []
+    if floating:
+        replaced = ", ".join(f"{fitting(name, 'DOUBLE', options)} AS {quoted(name)}" for name in floating)
+        query = query.replace("*", f"* REPLACE ({replaced})", 1)
+    return query
+
+
+def call(function: str, paths: Sequence[str], arguments: Mapping[str, Any]) -> str:
+    """Return the call of a function that reads files."""
+    settings = "".join(f", {name} = {sql_literal(value)}" for name, value in arguments.items())
+    return f"{function}({sql_literal(list(paths))}{settings})"
+
+
+def select_csv(paths: Sequence[str], options: Mapping[str, Any], kinds: Columns, **more: Any) -> str:
+    """Return the query for the files' columns as they are read, before `fitting`: whole numbers are text yet.
+
+    `more` are further arguments of `read_csv`. Files of one layout are read together, those of others beside them.
+    """
+    spelling = {name.lower(): name for name in kinds}
+    groups: dict[Layout, list[str]] = {}
+    for path, layout in zip(paths, layouts(paths, options), strict=True):
+        groups.setdefault(layout, []).append(path)
+    parts = []
+    for layout, members in groups.items():
+        names = [spelling.get(name.lower(), name) for name in layout.names]
+        if not names:
+            continue
+        # A column that nobody asked for, because its file has changed since, is read as text and left out.
+        read = {name: "VARCHAR" if name not in kinds or whole_limit(kinds[name]) else kinds[name] for name in names}
+        arguments = {**csv_arguments(options, layout, read), **more}
+        parts.append(f"SELECT * FROM {call('read_csv', members, arguments)}")  # noqa: S608 escaped
+    missing = spelling.keys() - {name.lower() for layout in groups for name in layout.names}
+    if missing or not parts:
+        parts.append(select_nothing({name: _read_type(kind) for name, kind in kinds.items()}))
+    return " UNION ALL BY NAME ".join(parts)
+
+
+def _read_type(kind: str) -> str:
+    return "VARCHAR" if whole_limit(kind) else kind
+
+
+def fitting(name: str, kind: str, options: Mapping[str, Any]) -> str:
+    """Return the expression for a column's value that ends the query where the value does not fit."""
+    column = quoted(name)
+    if kind in FLOATING:
+        return f"CASE WHEN isfinite({column}) IS NOT FALSE THEN {column} ELSE error('not finite') END"
+    if whole_limit(kind):
+        plain = _plain_number(column, options)
+        return f"CASE WHEN {_not_whole(column, options)} THEN error('not whole') ELSE CAST({plain} AS {kind}) END"
+    return column
+
+
+def try_fitting(name: str, kind: str, options: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the expressions for a column's value and for whether it fits, or None where any that is read does."""
+    column = quoted(name)
+    if kind in FLOATING:
+        return column, f"isfinite({column}) IS NOT FALSE"
+    if whole_limit(kind):
+        value = f"TRY_CAST({_plain_number(column, options)} AS {kind})"
+        fits = f"({column} IS NULL OR (NOT ({_not_whole(column, options)}) AND {value} IS NOT NULL))"
+        return value, fits
+    return None
+
+
+def _not_whole(column: str, options: Mapping[str, Any]) -> str:
+    marks = [*NOT_WHOLE, options.get("decimal_separator", ".")]
+    return " OR ".join(f"contains({column}, {sql_literal(mark)})" for mark in marks)
+
+
+def _plain_number(column: str, options: Mapping[str, Any]) -> str:
+    thousands = options.get("thousands")
+    return f"replace({column}, {sql_literal(thousands)}, '')" if thousands else column
+
+
+def _select_text(paths: Sequence[str], options: Mapping[str, Any], uris: Sequence[str]) -> str:
+    """Return the query for texts and the files that they stand in."""
+    if options.get("rows") == "files":
+        text, source = "content", call("read_text", paths, {})
+    else:
+        text, source = "coalesce(text, '')", call("read_csv", paths, {**LINES, "filename": True})
+    names = sql_literal(list(paths)), sql_literal(list(uris))
+    path = f"map({names[0]}, {names[1]})[filename]"
+    return f"SELECT {text} AS text, {path} AS path FROM {source}"  # noqa: S608 escaped above
+
+
+LINES: dict[str, Any] = {
+    "auto_detect": False, "header": False, "columns": {"text": "VARCHAR"}, "delim": "\x1f\x1e\x1f\x1e", "quote": "",
+    "escape": "", "comment": "",
+}  # fmt: skip
+"""The arguments by which `read_csv` gives every line of a text as it is."""
 
 
 def copy_to(query: str, path: str, format_name: str, options: Mapping[str, Any]) -> str:

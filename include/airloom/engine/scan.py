@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Format = Literal["csv", "jsonl", "parquet"]
+Format = Literal["csv", "jsonl", "parquet", "text"]
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,16 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class Scan:
-    """Say how files are read as one table; `options` are those of DuckDB's reader of the format."""
+    """Say how files are read as one table; `options` are those of DuckDB's reader of the format.
+
+    `made` says what has to be made of a file before DuckDB can read it: `encoding`, which it is written in;
+    `document`, where in a JSON document the rows are; `sheet`, which of a workbook.
+    """
 
     format: Format
     files: tuple[FileFacts, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -33,12 +38,14 @@ class Scan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that a reference carries."""
-        return {"format": self.format, "files": [asdict(file) for file in self.files], "options": dict(self.options)}
+        found = {"format": self.format, "files": [asdict(file) for file in self.files], "options": dict(self.options)}
+        return {**found, "made": dict(self.made)} if self.made else found
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Scan:
         """Read what `to_json` wrote."""
-        return cls(data["format"], tuple(FileFacts(**file) for file in data["files"]), dict(data["options"]))
+        files = tuple(FileFacts(**file) for file in data["files"])
+        return cls(data["format"], files, dict(data["options"]), dict(data.get("made", {})))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from airloom.engine.csv_file import csv_columns
 from airloom.engine.reading import quoted, select_cast, select_files
 from airloom.engine.relation import Columns, Query
 from airloom.engine.scan import Scan
@@ -64,10 +65,10 @@ class Shapes:
 
     def scanned(self, scan: Scan, paths: Sequence[str]) -> Columns:
         """Return the columns that the files of a scan give; raise ConfigurationError where they cannot be read."""
-        query = select_files(scan.format, paths, scan.options)
-        if query not in self._scanned:
-            self._scanned[query] = scan_columns(scan, self._connection, paths)
-        return self._scanned[query]
+        key = repr((scan, tuple(paths)))
+        if key not in self._scanned:
+            self._scanned[key] = scan_columns(scan, self._connection, paths)
+        return self._scanned[key]
 
     def describe(self, query: Query) -> tuple[str, Columns]:
         """Return the query's text with its columns cast into types that last, and those columns; raise QueryError."""
@@ -95,12 +96,28 @@ class Shapes:
         return dict(zip(bound.columns, map(str, bound.types), strict=True))
 
 
-def scan_columns(scan: Scan, connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> Columns:
-    """Return the columns that a scan gives, found out by DuckDB from the files; raise ConfigurationError."""
+def scan_columns(
+    scan: Scan, connection: duckdb.DuckDBPyConnection, paths: Sequence[str], *, whole: bool = False
+) -> Columns:
+    """Return the columns that the files of a scan give; raise ConfigurationError where they cannot be read.
+
+    Fields of JSON are looked for in all lines where `whole` is set, else in the first 20,480: one that is first met
+    below them would be passed over in silence.
+    """
     import duckdb
 
+    if scan.format == "csv":
+        return csv_columns(paths, scan.options)
+    if scan.format == "text":
+        return {"text": "VARCHAR", "path": "VARCHAR"}
+    options = dict(scan.options)
+    if scan.format == "jsonl":
+        # A line that is no object is told of when it is read.
+        options |= {"ignore_errors": True, "records": True}
+        if whole and "columns" not in options:
+            options["sample_size"] = -1
     try:
-        rows = connection.execute("DESCRIBE " + select_files(scan.format, paths, scan.options)).fetchall()
+        rows = connection.execute("DESCRIBE " + select_files(scan.format, paths, options)).fetchall()
     except duckdb.Error as error:
         raise ConfigurationError(
             f"{os.path.basename(paths[0])} cannot be read as {scan.format}: {plain_message(error)}", field="path"

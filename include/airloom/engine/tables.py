@@ -6,14 +6,16 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airloom.engine.batches import Batches
+from airloom.engine.faults import REJECT_COLUMNS, Fault
+from airloom.engine.prepare import ready_files
 from airloom.engine.reading import copy_to, select_all, select_cast, select_files
 from airloom.engine.reference import TableReference, kind_of_value
 from airloom.engine.shapes import plain_message
-from airloom.engine.storage import existing, is_url, local_file, part_folder, put_file, unchanged
+from airloom.engine.storage import existing, is_url, local_file, part_folder, parts, put_file, unchanged
 from airloom.engine.types import casts
 from airloom.spec.error import DataError
 
@@ -31,9 +33,11 @@ def local_paths(reference: TableReference) -> Iterator[list[str]]:
     with contextlib.ExitStack() as stack:
         for file in reference.scan.files if reference.scan else ():
             unchanged(file)
-        if reference.uri is not None:
-            stack.enter_context(existing(reference.uri))
-        paths = [stack.enter_context(local_file(uri)) for uri in reference.files]
+        if reference.scan is not None:
+            yield ready_files(reference.scan, stack)
+            return
+        stack.enter_context(existing(reference.uri or ""))
+        paths = [part for uri in reference.files for part in parts(stack.enter_context(local_file(uri)))]
         for uri in reference.files:
             if not is_url(uri):
                 os.stat(uri)
@@ -43,7 +47,7 @@ def local_paths(reference: TableReference) -> Iterator[list[str]]:
 def select_reference(reference: TableReference, paths: list[str]) -> str:
     """Return the SQL that reads a table from the local paths of its files."""
     if reference.scan is not None:
-        return select_files(reference.scan.format, paths, reference.scan.options, reference.columns)
+        return select_files(reference.scan.format, paths, reference.scan.options, reference.columns, reference.files)
     return select_files("parquet", paths, {})
 
 
@@ -115,6 +119,17 @@ def write_batches(batches: Batches, uri: str) -> TableReference:
         shutil.rmtree(folder, ignore_errors=True)
     columns = {**found, **casts(found)}
     return TableReference(columns, uri=uri, rows=int(row[0]) if row else 0, bytes=size)
+
+
+def write_rejects(faults: Iterable[Fault], uri: str) -> TableReference:
+    """Write what did not fit as a table of file, line, column, text and reason; return its reference."""
+    import pyarrow
+
+    text = pyarrow.string()
+    schema = pyarrow.schema(
+        [(name, pyarrow.int64() if kind == "BIGINT" else text) for name, kind in REJECT_COLUMNS.items()]
+    )
+    return write_batches(Batches.from_rows((fault.row() for fault in faults), schema), uri)
 
 
 class _Stream:

@@ -242,8 +242,9 @@ class FileSource(Source):
 
     @classmethod
     def output_ports(cls, config: Any) -> list[Port]:
-        """Return the one output, rows."""
-        return [Port("rows", "table")]
+        """Return rows, and what class keywords declare instead."""
+        declared = cls.declaration.outputs
+        return expand(declared, cls._with_defaults(config)) if declared is not None else [Port("rows", "table")]
 
     def scan(self, files: Files) -> Scan:
         """Return the files with the options to read them; raise ConfigurationError where there is none."""

@@ -79,6 +79,8 @@ def _groups(resolved: Resolved, order: list[str], wires: Iterable[Wire], error_n
         if wire.target not in feeds[wire.source]:
             feeds[wire.source].append(wire.target)
     alone = set(error_nodes) | {node.id for node in resolved.document.nodes if node.stands_alone}
+    # A source that sorts its rows reads every value of them, whatever others need of it.
+    alone |= {node for node in order if _sorts_rows(resolved, node)}
     methods = {node: resolved.nodes[node].node_class.method for node in order}
     return group(
         order,
@@ -88,6 +90,11 @@ def _groups(resolved: Resolved, order: list[str], wires: Iterable[Wire], error_n
         first=[node for node in order if methods[node] == "scan"],
         last=[node for node in order if methods[node] == "copy_to"],
     )
+
+
+def _sorts_rows(resolved: Resolved, node: str) -> bool:
+    found = resolved.nodes[node]
+    return found.node_class.method == "scan" and len(found.ports.outputs) > 1
 
 
 def _group_kind(node_class: type[Node]) -> str | None:

@@ -8,11 +8,13 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airloom.engine.faults import Sieve, first_fault
+from airloom.engine.prepare import ready_files
 from airloom.engine.reading import (
     copy_to,
     quoted,
@@ -26,8 +28,8 @@ from airloom.engine.reference import TableReference
 from airloom.engine.relation import Columns, Relation
 from airloom.engine.scan import Copy, Scan
 from airloom.engine.shapes import Shapes, plain_message, scan_columns
-from airloom.engine.storage import Files, local_file, part_folder, put_file
-from airloom.engine.tables import local_paths, select_reference
+from airloom.engine.storage import Files, part_folder, put_file
+from airloom.engine.tables import local_paths, select_reference, write_rejects
 from airloom.nodes.calling import queries_of
 from airloom.nodes.catalog import catalog
 from airloom.runtime.rendering import make_node
@@ -122,7 +124,7 @@ class _Session:
             if made.method == "scan":
                 with _blamed(node.id):
                     scan = made.scan(self.work.files)
-                    local = [self.stack.enter_context(local_file(file.uri)) for file in scan.files]
+                    local = ready_files(scan, self.stack)
                 self.scans[node.id] = (scan, local)
                 readable.extend(local)
         return readable, paths
@@ -164,7 +166,7 @@ class _Session:
         self._share_inputs()
         for name, uri in self.work.targets.items():
             source = name.partition(".")[0]
-            if source in self.scans:
+            if name in done.outputs:
                 continue
             with _blamed(source):
                 done.outputs[name] = self._write(name, uri)
@@ -176,10 +178,13 @@ class _Session:
     def _add_scan(self, node: TableNode, done: TableDone) -> None:
         scan, paths = self.scans[node.id]
         name = f"{node.id}.{node.outputs[0]}"
-        columns = scan_columns(scan, self.connection, paths)
+        columns = scan_columns(scan, self.connection, paths, whole=True)
         self._keep_columns(name, columns)
-        self.tables[name] = select_files(scan.format, paths, scan.options, columns)
-        if name in self.work.targets:
+        uris = [file.uri for file in scan.files]
+        self.tables[name] = select_files(scan.format, paths, scan.options, columns, uris)
+        if len(node.outputs) > 1:
+            self._sift(node, scan, paths, columns, done)
+        elif name in self.work.targets and scan.format == "parquet":
             done.outputs[name] = TableReference(columns, scan=scan, bytes=scan.size)
 
     def _add_queries(self, node: TableNode) -> None:
@@ -191,7 +196,12 @@ class _Session:
         relations: dict[str, Relation | list[Relation] | None] = {}
         for port, found in node.inputs.items():
             known = [
-                Relation(source, self._known(source), distinct=functools.partial(self._distinct, source))
+                Relation(
+                    source,
+                    self._known(source),
+                    distinct=functools.partial(self._distinct, source),
+                    engine=self.work.engine,
+                )
                 for source in found
             ]
             relations[port] = known if port in node.many else (known[0] if known else None)
@@ -200,6 +210,14 @@ class _Session:
             if source not in shapes.columns:
                 shapes.add(source, self._known(source))
         for port, query in queries_of(self._node(node), relations).items():
+    def _sift(self, node: TableNode, scan: Scan, paths: list[str], columns: Columns, done: TableDone) -> None:
+        """Write the rows of text files that fit, and a table of what does not."""
+        rows, rejects = (f"{node.id}.{port}" for port in node.outputs)
+        sieve = Sieve(self.connection, scan, paths, columns)
+        self.tables[rows] = sieve.good
+        done.outputs[rows] = self._write(rows, self.work.targets[rows])
+        done.outputs[rejects] = write_rejects(sieve.faults(), self.work.targets[rejects])
+
             name = f"{node.id}.{port}"
             text, columns = shapes.describe(query)
             self.tables[name], self.columns[name] = text, columns
@@ -264,13 +282,13 @@ class _Session:
         return {"rows": rows, "target": target}
 
     def _execute(self, text: str) -> int:
-        with _plain_errors():
+        with _plain_errors(self._fault):
             row = self.connection.execute(text).fetchone()
         return int(row[0]) if row else 0
 
 
 @contextlib.contextmanager
-def _plain_errors() -> Iterator[None]:
+def _plain_errors(fault: Callable[[], AirloomError | None] = lambda: None) -> Iterator[None]:
     import duckdb
 
     try:
@@ -281,7 +299,7 @@ def _plain_errors() -> Iterator[None]:
             hint="raise AIRLOOM_MEMORY_LIMIT, or use settings.engine: spark",
         ) from None
     except duckdb.Error as error:
-        raise DataError(plain_message(error)) from None
+        raise fault() or DataError(plain_message(error)) from None
 
 
 @contextlib.contextmanager
@@ -291,6 +309,17 @@ def _blamed(node: str) -> Any:
     except AirloomError as error:
         if error.node is None:
             error.node = node
+    def _fault(self) -> AirloomError | None:
+        """Return what is wrong in a file that the query reads, if that made it fail."""
+        read = [(node, *found, self.columns[f"{node}.rows"]) for node, found in self.scans.items()]
+        for node, scan, paths, columns in read:
+            fault = first_fault(self.connection, scan, paths, columns)
+            if fault is not None:
+                error = fault.error()
+                error.node = node
+                return error
+        return None
+
         raise
     except OSError as error:
         raise ConfigurationError(

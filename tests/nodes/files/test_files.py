@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import duckdb
 import pytest
 from pydantic import ValidationError
 
+from airloom.engine.prepare import ready_files
 from airloom.engine.reading import copy_to, select_files
+from airloom.engine.shapes import scan_columns
 from airloom.engine.storage import Files
 from airloom.nodes.files.csv import CsvRead, CsvWrite
 from airloom.nodes.files.jsonl import JsonlRead, JsonlWrite
@@ -36,8 +39,11 @@ class Folder:
 
     def read(self, node: FileSource) -> tuple[dict[str, str], list[tuple[Any, ...]]]:
         scan = node.scan(self.files)
-        found = self.connection.sql(select_files(scan.format, [file.uri for file in scan.files], scan.options))
-        return dict(zip(found.columns, map(str, found.types), strict=True)), found.fetchall()
+        with ExitStack() as stack:
+            paths = ready_files(scan, stack)
+            columns = scan_columns(scan, self.connection, paths, whole=True)
+            found = self.connection.sql(select_files(scan.format, paths, scan.options, columns))
+            return dict(zip(found.columns, map(str, found.types), strict=True)), found.fetchall()
 
     def put(self, name: str, text: str) -> None:
         (self.path / name).write_text(text, encoding="utf-8")
@@ -117,7 +123,7 @@ def test_empty_values_are_null_beside_those_that_are_named(folder: Folder) -> No
 
 def test_a_column_that_is_not_in_the_file_is_named(folder: Folder) -> None:
     folder.put("t.csv", "id,n\n1,7\n")
-    with pytest.raises(duckdb.BinderException, match="zip"):
+    with pytest.raises(ConfigurationError, match="no column 'zip'"):
         folder.read(CsvRead(path="t.csv", columns={"zip": "VARCHAR"}))
 
 
@@ -145,7 +151,11 @@ def test_a_file_outside_the_allowed_folders_is_refused(folder: Folder) -> None:
     ("node", "config"),
     [
         (CsvRead, {"path": ""}),
-        (CsvRead, {"path": "a.csv", "delimiter": "x"}),
+        (CsvRead, {"path": "a.csv", "delimiter": ""}),
+        (CsvRead, {"path": "a.csv", "delimiter": "||"}),
+        (CsvRead, {"path": "a.csv", "delimiter": '"'}),
+        (CsvRead, {"path": "a.csv", "encoding": "klingon"}),
+        (CsvRead, {"path": "a.csv", "decimal": ",", "thousands": ","}),
         (CsvRead, {"path": "a.csv", "columns": {}}),
         (CsvRead, {"path": "a.csv", "columns": {"a": "NUMBER"}}),
         (CsvRead, {"path": "a.csv", "skip_rows": -1}),

@@ -1,13 +1,43 @@
-"""Options of readers and writers."""
+"""What readers and writers of files have in common."""
 
 from __future__ import annotations
 
-from typing import Any
+import codecs
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from airloom.nodes.ports import Declared, Port, port
+from airloom.nodes.sdk import FileSource
+
+PACKED = "those that end in .gz, .zst, .bz2, .xz or .zip are unpacked"
+REJECTS: tuple[Declared, ...] = (Port("rows", "table"), port("rejects", "table", when="rejects"))
+"""The outputs of a source that can send what does not fit to a port of its own."""
+
+
+def _known(name: str) -> str:
+    try:
+        found = codecs.lookup(name)
+    except LookupError:
+        raise ValueError(f"there is no encoding {name!r}; write utf-8, utf-16, latin-1, cp1252, …") from None
+    if not getattr(found, "_is_text_encoding", True):
+        raise ValueError(f"{name!r} is no encoding of text")
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_known), Field(examples=["utf-8", "utf-16", "latin-1", "cp1252", "shift_jis"])]
+"""How letters are written in a file, by Python's name."""
 
 
 def given(**options: Any) -> dict[str, Any]:
     """Return the options that are set; DuckDB finds out the others."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def made_from(encoding: str, **more: Any) -> dict[str, Any]:
+    """Return what has to be made of a file before DuckDB reads it."""
+    plain = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
+    return {**({} if plain else {"encoding": encoding}), **more}
 
 
 def compression_of(path: str) -> dict[str, str]:
@@ -17,3 +47,13 @@ def compression_of(path: str) -> dict[str, str]:
     if path.endswith(".zst"):
         return {"compression": "zstd"}
     return {}
+
+
+class SortingSource(FileSource):
+    """A source of text files that can send what does not fit to a port of its own."""
+
+    rejects: bool = Field(
+        False,
+        description="Whether rows that do not fit go to the port `rejects` (file, line, column, text, reason); "
+        "otherwise the first of them ends the run",
+    )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from airloom.nodes.files._options import compression_of, given
-from airloom.nodes.sdk import ColumnType, Copy, Example, FilePath, Files, FileSink, FileSource, Scan
+from airloom.nodes.files._options import PACKED, REJECTS, Encoding, SortingSource, compression_of, given, made_from
+from airloom.nodes.sdk import ColumnType, Copy, Example, FilePath, Files, FileSink, Scan
 
 
-class JsonlRead(FileSource):
+class JsonlRead(SortingSource, outputs=REJECTS):
     """Read JSON Lines files, one object a line, as one table; several files meet by column name."""
 
-    path: FilePath = Field(description="A file, or a glob that names several; .gz and .zst are unpacked")
+    path: FilePath = Field(description=f"A file, or a glob that names several; {PACKED}")
     columns: dict[str, ColumnType] | None = Field(
         None,
         min_length=1,
         description="The fields to read with their types, all others stay out; found out from the file where absent",
     )
+    encoding: Encoding = Field("utf-8", description="How letters are written in the file")
 
     examples = (
         Example("A file, its fields found out", {"path": "include/data/events.jsonl"}),
@@ -28,7 +29,8 @@ class JsonlRead(FileSource):
     def scan(self, files: Files) -> Scan:
         found = files.find(self.path)
         by_name = True if len(found) > 1 and self.columns is None else None
-        return Scan("jsonl", found, given(columns=self.columns, union_by_name=by_name))
+        options = given(columns=self.columns, union_by_name=by_name)
+        return Scan("jsonl", found, options, made_from(self.encoding))
 
 
 class JsonlWrite(FileSink):

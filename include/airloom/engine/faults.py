@@ -1,0 +1,308 @@
+"""What in a text file does not fit its table: file, line, column, text and reason of each fault."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any
+
+from airloom.engine.csv_file import FLOATING, NOT_FINITE, NOT_WHOLE, layouts, records, whole_limit
+from airloom.engine.packed import open_bytes
+from airloom.engine.reading import LINES, call, quoted, select_csv, sql_literal, try_fitting
+from airloom.engine.relation import Columns
+from airloom.engine.scan import Scan
+from airloom.spec.error import DataError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+REJECT_COLUMNS: Columns = {
+    "file": "VARCHAR", "line": "BIGINT", "column": "VARCHAR", "text": "VARCHAR", "reason": "VARCHAR",
+}  # fmt: skip
+_TEXT_LIMIT = 10_000
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """Name a place of a file that does not fit: `line` counts from 1, `text` is the line, or the row, as it stands."""
+
+    file: str
+    line: int
+    column: str | None
+    text: str | None
+    reason: str
+
+    def row(self) -> dict[str, Any]:
+        """Return the fault as a row of a table of rejects."""
+        return dict(zip(REJECT_COLUMNS, astuple(self), strict=True))
+
+    def error(self) -> DataError:
+        """Return the error that says so."""
+        column = f", column {self.column}" if self.column else ""
+        return DataError(
+            f"{os.path.basename(self.file)}, line {self.line}{column}: {self.reason}",
+            hint="mend the file, or let rejects: true send such rows to a port of their own",
+        )
+
+
+class Sieve:
+    """Read text files so that what does not fit is kept apart from the rows that do.
+
+    `good` is the query for the rows that fit; once it has run to its end, `faults` tells the others.
+    """
+
+    def __init__(self, connection: DuckDBPyConnection, scan: Scan, paths: Sequence[str], columns: Columns) -> None:
+        self._connection = connection
+        self._scan = scan
+        self._paths = paths
+        self._columns = columns
+        self._uris = dict(zip(paths, (file.uri for file in scan.files), strict=True))
+        connection.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        self.good = self._good_csv() if scan.format == "csv" else self._good_lines()
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield the faults, by file and line; a row may have several."""
+        found = [*self._csv_faults()] if self._scan.format == "csv" else [*self._line_faults()]
+        place = {uri: at for at, uri in enumerate(self._uris.values())}
+        yield from sorted(found, key=lambda fault: (place.get(fault.file, 0), fault.line, fault.column or ""))
+
+    # CSV
+
+    def _good_csv(self) -> str:
+        source, again = (
+            select_csv(self._paths, self._scan.options, self._columns, **{more: True})
+            for more in ("store_rejects", "ignore_errors")
+        )
+        chosen, fits = [], []
+        for name, kind in self._columns.items():
+            found = try_fitting(name, kind, self._scan.options)
+            chosen.append(f"{found[0] if found else quoted(name)} AS {quoted(name)}")
+            fits.extend([found[1]] if found else [])
+        all_fit = " AND ".join(fits) or "true"
+        self._bad = f"SELECT count(*) FROM ({again}) AS found WHERE NOT ({all_fit})" if fits else ""  # noqa: S608
+        return f"SELECT {', '.join(chosen)} FROM ({source}) AS found WHERE {all_fit}"  # noqa: S608 escaped
+
+    def _csv_faults(self) -> Iterator[Fault]:
+        yield from self._stored()
+        if not self._bad:
+            return
+        row = self._connection.execute(self._bad).fetchone()
+        missing = int(row[0]) if row else 0
+        if not missing:
+            return
+        rows = set()
+        for fault in self._value_faults():
+            rows.add((fault.file, fault.line))
+            yield fault
+        if len(rows) < missing:
+            raise DataError(f"{missing} rows do not fit, but {len(rows)} of them could be found in the files")
+
+    def _stored(self) -> Iterator[Fault]:
+        """Yield what DuckDB itself has kept apart, each kind of fault once a row."""
+        query = """
+            SELECT s.file_path, e.line_byte_position, e.column_name, any_value(e.csv_line), e.error_type::VARCHAR,
+                   any_value(e.error_message)
+            FROM reject_errors AS e JOIN (SELECT DISTINCT scan_id, file_id, file_path FROM reject_scans) AS s
+              USING (scan_id, file_id)
+            GROUP BY s.file_path, e.line_byte_position, e.error_type, e.column_name
+            ORDER BY s.file_path, e.line_byte_position, e.column_name
+        """
+        if not self._connection.execute("FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchall():
+            return  # no file had a column to read
+        found = self._connection.execute(query).fetchall()
+        lines = {
+            path: _lines_of(path, {row[1] for row in found if row[0] == path}) for path in {row[0] for row in found}
+        }
+        told = set()
+        for path, position, column, text, kind, message in found:
+            cast = kind == "CAST"
+            key = (path, position, column if cast or kind == "INVALID ENCODING" else kind)
+            if key in told:
+                continue
+            told.add(key)
+            plain = column if cast or kind == "INVALID ENCODING" else None
+            reason = self._reason(kind, message, plain)
+            yield Fault(self._uris[path], lines[path][position], plain, _short(text), reason)
+
+    def _reason(self, kind: str, message: str, column: str | None) -> str:
+        if kind == "CAST":
+            value = re.search(r'Could not convert string "(.*)" to ', message, re.DOTALL)
+            wanted = self._columns.get(column or "", "such value")
+            return f"{value[1]!r} is no {wanted}" if value else f"the value is no {wanted}"
+        counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+        if counts:
+            # DuckDB says where it stopped counting, not how many there are.
+            found = {"MISSING COLUMNS": f"{counts[2]} values" if counts[2] != "1" else "1 value"}.get(
+                kind, "more values"
+            )
+            return f"{found} where there are {counts[1]} columns"
+        return {
+            "UNQUOTED VALUE": "a quote is not closed, or text follows it",
+            "INVALID ENCODING": "bytes that are no letters in the encoding of the file",
+            "LINE SIZE OVER MAXIMUM": "the row is longer than 2 MB",
+        }.get(kind, message.split("\n")[0])
+
+    def _value_faults(self) -> Iterator[Fault]:
+        """Yield the values that DuckDB would have taken: 2.7 for a whole number, NaN and infinity."""
+        options = self._scan.options
+        spelling = {name.lower(): name for name in self._columns}
+        nulls = set(options.get("nullstr") or [""])
+        for path, layout in zip(self._paths, layouts(self._paths, options), strict=True):
+            names = [spelling.get(name.lower(), name) for name in layout.names]
+            asked = [(at, name) for at, name in enumerate(names) if name in self._columns]
+            for line, values, text in records(path, layout, options):
+                if len(values) < len(names):
+                    continue
+                for at, name in asked:
+                    if values[at] not in nulls and (reason := _misfit(values[at], self._columns[name], options)):
+                        yield Fault(self._uris[path], line, name, _short(text), reason)
+
+    # Lines of JSON
+
+    def _good_lines(self) -> str:
+        lines, again = (
+            " UNION ALL ".join(_numbered_lines(path, more) for path in self._paths)
+            for more in ("store_rejects", "ignore_errors")
+        )
+        values = {name: f"json_extract(text, {sql_literal(_path(name))})" for name in self._columns}
+        fits = {name: self._fits(values[name], kind) for name, kind in self._columns.items()}
+        chosen = ", ".join(f"{_taken(values[name], kind)} AS {quoted(name)}" for name, kind in self._columns.items())
+        whole = (
+            "CASE WHEN NOT json_valid(text) THEN 'the line is no JSON' "
+            "WHEN json_type(text) <> 'OBJECT' THEN 'the line is no object' "
+            "WHEN len(json_keys(text)) <> len(list_distinct(json_keys(text))) THEN 'a field stands there twice' END"
+        )
+        checked = [
+            f"(SELECT *, {whole} AS fault FROM ({source}) AS lines WHERE trim(coalesce(text, '')) <> '') AS checked"  # noqa: S608
+            for source in (lines, again)
+        ]
+        all_fit = " AND ".join(["fault IS NULL", *fits.values()])
+        names = ", ".join(f"CASE WHEN NOT {fit} THEN {sql_literal(name)} END" for name, fit in fits.items())
+        columns = f"CASE WHEN fault IS NULL THEN list_filter([{names}], lambda name: name IS NOT NULL) END"
+        self._bad = f"SELECT file, line, text, fault, {columns} FROM {checked[1]} WHERE ({all_fit}) IS NOT TRUE"  # noqa: S608
+        return f"SELECT {chosen} FROM {checked[0]} WHERE {all_fit}"  # noqa: S608 escaped
+
+    @staticmethod
+    def _fits(value: str, kind: str) -> str:
+        there = f"coalesce(json_type({value}), 'NULL') <> 'NULL'"
+        taken = _taken(value, kind)
+        finite = f" OR isfinite({taken}) IS FALSE" if kind in FLOATING else ""
+        return f"(NOT ({there}) OR NOT ({taken} IS NULL{finite}))"
+
+    def _line_faults(self) -> Iterator[Fault]:
+        yield from self._stored()
+        for path, line, text, fault, columns in self._connection.execute(self._bad).fetchall():
+            if fault:
+                yield Fault(self._uris[path], line, None, _short(text), fault)
+            for column in columns or ():
+                value = _json_text(text, column)
+                yield Fault(self._uris[path], line, column, _short(text), f"{value} is no {self._columns[column]}")
+
+
+def _numbered_lines(path: str, more: str) -> str:
+    lines = call("read_csv", [path], {**LINES, more: True})
+    return f"SELECT {sql_literal(path)} AS file, row_number() OVER () AS line, text FROM {lines}"  # noqa: S608 escaped
+
+
+def first_fault(connection: DuckDBPyConnection, scan: Scan, paths: Sequence[str], columns: Columns) -> Fault | None:
+    """Return the first fault of a scan's text files, or None where every row fits."""
+    import duckdb
+
+    if scan.format not in ("csv", "jsonl"):
+        return None
+    try:
+        sieve = Sieve(connection, scan, paths, columns)
+        counted = ", ".join(f"count({quoted(name)})" for name in columns)
+        connection.execute(f"SELECT {counted} FROM ({sieve.good}) AS good").fetchall()  # noqa: S608 quoted
+    except duckdb.Error:
+        uris = [file.uri for file in scan.files]
+        return next((fault for path, uri in zip(paths, uris, strict=True) if (fault := _mixed_ends(path, uri))), None)
+    return next(sieve.faults(), None)
+
+
+def _mixed_ends(path: str, uri: str) -> Fault | None:
+    """Return the first line that ends in another way than those above it: DuckDB takes one way for a file."""
+    usual = b""
+    with open_bytes(path) as file:
+        for number, line in enumerate(file, 1):
+            end = b"\r\n" if line.endswith(b"\r\n") else b"\n"
+            usual = usual or end
+            if end != usual and line.endswith(b"\n"):
+                names = {b"\r\n": "CR LF", b"\n": "LF"}
+                text = _short(line.decode("utf-8", "replace").rstrip("\r\n"))
+                return Fault(uri, number, None, text, f"the line ends in {names[end]}, those above in {names[usual]}")
+    return None
+
+
+def _misfit(value: str, kind: str, options: Mapping[str, Any]) -> str | None:
+    limit = whole_limit(kind)
+    if kind in FLOATING:
+        if NOT_FINITE.fullmatch(value.strip()):
+            return f"{value!r} is no number; name it in null_values to read null"
+        try:
+            plain = value.replace(options.get("thousands") or "", "").replace(
+                options.get("decimal_separator", "."), "."
+            )
+            return f"{value!r} is too large for a {kind}" if float(plain) in (float("inf"), float("-inf")) else None
+        except ValueError:
+            return None
+    if limit is None:
+        return None
+    plain = value.replace(options["thousands"], "") if options.get("thousands") else value
+    if any(mark in plain for mark in (*NOT_WHOLE, options.get("decimal_separator", "."))):
+        return f"{value!r} is no {kind}"
+    try:
+        number = int(plain)
+    except ValueError:
+        return f"{value!r} is no {kind}"
+    lowest = 0 if kind.startswith("U") else 1 - limit if kind.startswith("DECIMAL") else -limit
+    return None if lowest <= number < limit else f"{value!r} does not fit a {kind}"
+
+
+def _lines_of(path: str, positions: Iterable[int]) -> dict[int, int]:
+    """Return the number of the line that each byte of a file stands on."""
+    found: dict[int, int] = {}
+    line, at = 1, 0
+    previous = b""
+    with open_bytes(path) as file:
+        for position in sorted(positions):
+            while at < position:
+                piece = file.read(min(_PIECE, position - at))
+                if not piece:
+                    break
+                at += len(piece)
+                # A lone \r ends a line as well.
+                joined = previous + piece
+                line += piece.count(b"\n") + joined.count(b"\r") - joined.count(b"\r\n") - (previous == b"\r")
+                line += previous == b"\r" and not piece.startswith(b"\n")
+                previous = piece[-1:]
+            found[position] = line
+    return found
+
+
+def _path(name: str) -> str:
+    return '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _taken(value: str, kind: str) -> str:
+    if kind == "JSON":
+        return value
+    if kind == "VARCHAR":
+        return f"CASE WHEN json_type({value}) = 'VARCHAR' THEN {value} ->> '$' ELSE CAST({value} AS VARCHAR) END"
+    return f"TRY_CAST({value} AS {kind})"
+
+
+def _json_text(text: str, column: str) -> str:
+    import json
+
+    with contextlib.suppress(ValueError, TypeError):
+        return _short(json.dumps(json.loads(text)[column], ensure_ascii=False)) or ""
+    return "the value"
+
+
+def _short(text: str | None) -> str | None:
+    return text if text is None or len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + "…"

@@ -1,0 +1,159 @@
+"""JSON documents turned into lines of objects: a list somewhere inside, or rows told in another way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+
+from airloom.engine.packed import open_bytes
+from airloom.spec.error import DataError
+
+ORIENTS = ("records", "index", "columns", "values")
+_STEP = re.compile(r"\.(\w[\w-]*)|\[\s*(\d+)\s*\]|\[\s*'([^']*)'\s*\]|\[\s*\"([^\"]*)\"\s*\]|(\[\*\]|\.\*)")
+
+
+def steps_of(path: str) -> list[str | int | None]:
+    """Return the steps of a path such as `$.data.items[0]`, None for `[*]`; raise ValueError for one that is none."""
+    rest = path.removeprefix("$")
+    if rest and not path.startswith("$") and not rest.startswith(("[", ".")):
+        rest = "." + rest
+    found: list[str | int | None] = []
+    while rest:
+        match = _STEP.match(rest)
+        if match is None:
+            raise ValueError(f"{path!r} is no path; write $.data.items, $['a key'], $.pages[0].rows or $.pages[*].rows")
+        name = next((part for part in (match[1], match[3], match[4]) if part is not None), None)
+        found.append(int(match[2]) if match[2] is not None else name)
+        rest = rest[match.end() :]
+    return found
+
+
+def write_lines(path: str, target: str, name: str, encoding: str, how: Mapping[str, Any]) -> None:
+    """Write the rows of a file of JSON documents as lines of objects; raise DataError that names file and line."""
+    with open_bytes(path) as file:
+        data = file.read()
+    try:
+        text = data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}, line {line}: bytes that are no letters in {encoding}", hint="set the file's encoding"
+        ) from None
+    steps = steps_of(how.get("path") or "$")
+    orient, names = how.get("orient", "records"), how.get("names")
+    with open(target, "w", encoding="utf-8") as made:
+        for document in _documents(text, name):
+            for found in _walk(document, steps, name, how.get("path") or "$"):
+                for row in _rows(found, orient, names, name):
+                    made.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _documents(text: str, name: str) -> Iterator[Any]:
+    """Yield each document of a text: one as a rule, or several one after another."""
+
+    def refuse(word: str) -> NoReturn:
+        line = next(
+            (at for at, found in enumerate(text.split("\n"), 1) if re.search(rf"(?<![\w\"]){word}\b", found)), 1
+        )
+        raise DataError(f"{name}, line {line}: {word} is no value of JSON", hint="write null in its place")
+
+    decoder = json.JSONDecoder(parse_constant=refuse, object_pairs_hook=_object)
+    at = _space(text, 0)
+    while at < len(text):
+        try:
+            document, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{name}, line {error.lineno}, character {error.colno}: this is no JSON: {error.msg}",
+                hint="mend the file; a document with a fault cannot be read in part",
+            ) from None
+        except _TwiceError as error:
+            raise DataError(f"{name}: an object has the field {error.args[0]!r} twice") from None
+        except RecursionError:
+            raise DataError(f"{name}: lists and objects stand too deep in one another") from None
+        yield document
+        at = _space(text, at)
+
+
+class _TwiceError(ValueError):
+    """A field stands twice in an object."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _TwiceError(key)
+            seen.add(key)
+    return found
+
+
+def _space(text: str, at: int) -> int:
+    match = re.compile(r"[ \t\r\n]*").match(text, at)
+    return match.end() if match else at
+
+
+def _walk(value: Any, steps: list[str | int | None], name: str, path: str) -> Iterator[Any]:
+    if not steps:
+        yield value
+        return
+    step, rest = steps[0], steps[1:]
+    if step is None:
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            yield from _walk(item, rest, name, path)
+        return
+    if isinstance(step, str) and isinstance(value, dict) and step in value:
+        yield from _walk(value[step], rest, name, path)
+        return
+    if isinstance(step, int) and isinstance(value, list) and step < len(value):
+        yield from _walk(value[step], rest, name, path)
+        return
+    there = f"its fields are {', '.join(list(value)[:10])}" if isinstance(value, dict) else None
+    raise DataError(f"{name} has nothing at {path}: {step!r} is not there", field="json_path", hint=there)
+
+
+def _rows(value: Any, orient: str, names: list[str] | None, name: str) -> Iterable[Any]:
+    if orient == "records":
+        return value if isinstance(value, list) else [value]
+    if orient == "index" and isinstance(value, dict) and all(isinstance(row, dict) for row in value.values()):
+        return ({"index": key, **row} for key, row in value.items())
+    if orient == "columns" and isinstance(value, dict):
+        return _by_columns(value, name)
+    if orient == "values" and isinstance(value, list) and all(isinstance(row, list) for row in value):
+        return _by_values(value, names, name)
+    wanted = {
+        "index": "an object of objects", "columns": "an object of columns", "values": "a list of lists",
+    }  # fmt: skip
+    raise DataError(
+        f"{os.path.basename(name)}: with orient {orient!r} there is {wanted[orient]} in the file",
+        field="orient",
+        hint="or json_path has to lead to it",
+    )
+
+
+def _by_columns(value: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    if all(isinstance(column, list) for column in value.values()):
+        lengths = {len(column) for column in value.values()}
+        if len(lengths) > 1:
+            shortest = min(value, key=lambda key: len(value[key]))
+            raise DataError(f"{name}: column {shortest!r} has {min(lengths)} values, others have {max(lengths)}")
+        yield from (dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True))
+    elif all(isinstance(column, dict) for column in value.values()):
+        for key in dict.fromkeys(key for column in value.values() for key in column):
+            yield {column: cells.get(key) for column, cells in value.items()}
+    else:
+        raise DataError(f"{name}: with orient 'columns' each field is a list or an object", field="orient")
+
+
+def _by_values(value: list[list[Any]], names: list[str] | None, name: str) -> Iterator[dict[str, Any]]:
+    width = len(names) if names else max((len(row) for row in value), default=0)
+    called = names or [f"column{at}" for at in range(width)]
+    for number, row in enumerate(value, 1):
+        if len(row) != width:
+            raise DataError(f"{name}, row {number}: {len(row)} values where there are {width} columns")
+        yield dict(zip(called, row, strict=True))

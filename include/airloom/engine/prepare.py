@@ -1,0 +1,96 @@
+"""Files made ready for DuckDB: fetched, unpacked, written anew in UTF-8, documents and sheets turned into lines."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import shutil
+import tempfile
+
+from airloom.engine.packed import READ_PACKED, UNPACKED, open_bytes
+from airloom.engine.scan import FileFacts, Scan
+from airloom.engine.storage import local_file
+from airloom.spec.error import DataError
+
+_PIECE = 1 << 20
+
+
+def ready_files(scan: Scan, stack: contextlib.ExitStack) -> list[str]:
+    """Return a local path for each file of a scan, as DuckDB can read it; what is made for it goes with `stack`.
+
+    Raises DataError or ConfigurationError that names a file which cannot be read so.
+    """
+    folder: str | None = None
+    found = []
+    for at, file in enumerate(scan.files):
+        path = stack.enter_context(local_file(file.uri))
+        if _is_ready(scan, path):
+            found.append(path)
+            continue
+        if folder is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="airloom-ready-"))
+        # The name goes into messages, so it stays; a folder for each, for two files may have the same.
+        place = os.path.join(folder, str(at))
+        os.mkdir(place)
+        found.append(_made_ready(scan, file, path, place))
+    return found
+
+
+def _is_ready(scan: Scan, path: str) -> bool:
+    if scan.format == "parquet":
+        return True
+    if scan.made or path.endswith(UNPACKED):
+        return False
+    if scan.format != "jsonl":
+        # DuckDB's `read_text` unpacks nothing.
+        return scan.options.get("rows") != "files" or not path.endswith(READ_PACKED)
+    with open_bytes(path) as file:
+        return file.read(3) != codecs.BOM_UTF8
+
+
+def _made_ready(scan: Scan, file: FileFacts, path: str, place: str) -> str:
+    name = os.path.basename(file.uri)
+    encoding = scan.made.get("encoding", "utf-8")
+    if "document" in scan.made:
+        from airloom.engine.json_file import write_lines
+
+        target = os.path.join(place, name + ".jsonl")
+        write_lines(path, target, name, encoding, scan.made["document"])
+        return target
+    if "sheet" in scan.made:
+        from airloom.engine.sheet_file import write_sheet
+
+        target = os.path.join(place, name + ".jsonl")
+        write_sheet(path, target, name, scan.made["sheet"])
+        return target
+    plain, ending = os.path.splitext(name)
+    packed = ending in (*UNPACKED, *READ_PACKED)
+    target = os.path.join(place, plain if packed else name)
+    with open_bytes(path) as source, open(target, "wb") as made:
+        if encoding == "utf-8":
+            if scan.format == "jsonl":
+                start = source.read(3)
+                made.write(b"" if start == codecs.BOM_UTF8 else start)
+            shutil.copyfileobj(source, made, _PIECE)
+        else:
+            decoder = codecs.getincrementaldecoder(encoding)(errors="surrogateescape")
+            lines = 1
+            while True:
+                piece = source.read(_PIECE)
+                try:
+                    text = decoder.decode(piece, final=not piece)
+                except UnicodeDecodeError as error:
+                    raise DataError(
+                        f"{name} is not written in {encoding}: {error.reason}, after line {lines}",
+                        field="encoding",
+                        hint="set the encoding that the file is written in",
+                    ) from None
+                lines += text.count("\n")
+                if made.tell() == 0:
+                    text = text.removeprefix("\ufeff")
+                # A byte that is no letter goes on as it is, so that it is told of like one in UTF-8.
+                made.write(text.encode("utf-8", errors="surrogateescape"))
+                if not piece:
+                    break
+    return target

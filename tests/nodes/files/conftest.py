@@ -1,0 +1,75 @@
+"""Files of bytes, read by documents: grouped with the node behind them, and each node by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.runtime.conftest import Workshop, node, rows_of, workshop
+
+from airloom.runtime.results import NodeResult
+
+__all__ = ["workshop"]
+
+
+@dataclass
+class Desk:
+    """Put files into a folder and read them."""
+
+    workshop: Workshop
+
+    def put(self, name: str, content: bytes | str) -> str:
+        """Write a file and return its name."""
+        place = self.workshop.folder / name
+        place.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return name
+
+    def read(self, kind: str, path: str, **config: Any) -> tuple[dict[str, str], list[tuple[Any, ...]]]:
+        """Return columns and rows of a source, the same grouped and not."""
+        found = [self._run(grouping, kind, path, config) for grouping in ("auto", "none")]
+        tables = []
+        for results in found:
+            assert results["all"].state == "success", results["all"].error or results["file"].error
+            reference = results["all"].outputs["rows"]
+            tables.append((dict(reference["columns"]), [tuple(row.values()) for row in rows_of(results["all"])]))
+        assert repr(tables[0]) == repr(tables[1])
+        return tables[0]
+
+    def fault(self, kind: str, path: str, **config: Any) -> str:
+        """Return the error of a source whose file is not as it should be, the same grouped and not."""
+        found = [self._run(grouping, kind, path, config) for grouping in ("auto", "none")]
+        for results in found:
+            assert (results["file"].state, results["all"].state) == ("failed", "not_run")
+        errors = [results["file"].error or {} for results in found]
+        assert errors[0] == errors[1]
+        assert (errors[0]["node"], errors[0]["failure"]) in (("file", "data"), ("file", "configuration"))
+        assert errors[0]["hint"]
+        return str(errors[0]["message"])
+
+    def rejects(self, kind: str, path: str, **config: Any) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """Return the rows that fit, and file, line, column, text and reason of the others, the same grouped and not."""
+        found = [self._run(grouping, kind, path, {**config, "rejects": True}) for grouping in ("auto", "none")]
+        both = []
+        for results in found:
+            assert results["file"].fired == ["rows", "rejects"], results["file"].error
+            rejects = [tuple(row.values()) for row in rows_of(results["file"], "rejects")]
+            names = [(str(self.workshop.folder / row[0].rsplit("/", 1)[-1]), *row[1:]) for row in rejects]
+            assert names == rejects
+            rows = [tuple(row.values()) for row in rows_of(results["all"])]
+            both.append((rows, [(row[0].rsplit("/", 1)[-1], *row[1:]) for row in rejects]))
+        assert both[0] == both[1]
+        return both[0]
+
+    def _run(self, grouping: str, kind: str, path: str, config: Mapping[str, Any]) -> dict[str, NodeResult]:
+        source = node("file", kind, path=path, **config)
+        return self.workshop.run(
+            source, node("all", "filter", where="TRUE"), edges="file.rows>all", grouping=grouping
+        )  # fmt: skip
+
+
+@pytest.fixture
+def desk(workshop: Workshop) -> Desk:
+    """Return a desk in a folder of its own."""
+    return Desk(workshop)
