@@ -146,9 +146,9 @@ class _Columns:
             self._problem(self.described, pointer("path"), severity="warning" if missing else "error")
         elif self.described is not None:
             self._keep(self.checked.ports.outputs[0].name, self.described)
-        elif self.node.method == "query":
             if self.node.method == "scan" and len(self.checked.ports.outputs) > 1:
                 self._keep(self.checked.ports.outputs[1].name, REJECT_COLUMNS)
+        elif self.node.method == "query":
             self._find_query()
         else:
             self._check_marked_columns()

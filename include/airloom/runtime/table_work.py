@@ -187,6 +187,14 @@ class _Session:
         elif name in self.work.targets and scan.format == "parquet":
             done.outputs[name] = TableReference(columns, scan=scan, bytes=scan.size)
 
+    def _sift(self, node: TableNode, scan: Scan, paths: list[str], columns: Columns, done: TableDone) -> None:
+        """Write the rows of text files that fit, and a table of what does not."""
+        rows, rejects = (f"{node.id}.{port}" for port in node.outputs)
+        sieve = Sieve(self.connection, scan, paths, columns)
+        self.tables[rows] = sieve.good
+        done.outputs[rows] = self._write(rows, self.work.targets[rows])
+        done.outputs[rejects] = write_rejects(sieve.faults(), self.work.targets[rejects])
+
     def _add_queries(self, node: TableNode) -> None:
         sources = [source for found in node.inputs.values() for source in found]
         if node.sql and all(self._as_planned(node, source) for source in sources):
@@ -210,14 +218,6 @@ class _Session:
             if source not in shapes.columns:
                 shapes.add(source, self._known(source))
         for port, query in queries_of(self._node(node), relations).items():
-    def _sift(self, node: TableNode, scan: Scan, paths: list[str], columns: Columns, done: TableDone) -> None:
-        """Write the rows of text files that fit, and a table of what does not."""
-        rows, rejects = (f"{node.id}.{port}" for port in node.outputs)
-        sieve = Sieve(self.connection, scan, paths, columns)
-        self.tables[rows] = sieve.good
-        done.outputs[rows] = self._write(rows, self.work.targets[rows])
-        done.outputs[rejects] = write_rejects(sieve.faults(), self.work.targets[rejects])
-
             name = f"{node.id}.{port}"
             text, columns = shapes.describe(query)
             self.tables[name], self.columns[name] = text, columns
@@ -286,6 +286,17 @@ class _Session:
             row = self.connection.execute(text).fetchone()
         return int(row[0]) if row else 0
 
+    def _fault(self) -> AirloomError | None:
+        """Return what is wrong in a file that the query reads, if that made it fail."""
+        read = [(node, *found, self.columns[f"{node}.rows"]) for node, found in self.scans.items()]
+        for node, scan, paths, columns in read:
+            fault = first_fault(self.connection, scan, paths, columns)
+            if fault is not None:
+                error = fault.error()
+                error.node = node
+                return error
+        return None
+
 
 @contextlib.contextmanager
 def _plain_errors(fault: Callable[[], AirloomError | None] = lambda: None) -> Iterator[None]:
@@ -309,17 +320,6 @@ def _blamed(node: str) -> Any:
     except AirloomError as error:
         if error.node is None:
             error.node = node
-    def _fault(self) -> AirloomError | None:
-        """Return what is wrong in a file that the query reads, if that made it fail."""
-        read = [(node, *found, self.columns[f"{node}.rows"]) for node, found in self.scans.items()]
-        for node, scan, paths, columns in read:
-            fault = first_fault(self.connection, scan, paths, columns)
-            if fault is not None:
-                error = fault.error()
-                error.node = node
-                return error
-        return None
-
         raise
     except OSError as error:
         raise ConfigurationError(
