@@ -16,7 +16,8 @@ from airloom.checks.facts import Facts
 from airloom.checks.resolved import Wire
 from airloom.engine.faults import REJECT_COLUMNS
 from airloom.engine.policy import SqlFieldError
-from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query, Relation
+from airloom.engine.prepare import ready_files
+from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query, Relation, name_as
 from airloom.engine.scan import Scan
 from airloom.engine.shapes import QueryError, Shapes
 from airloom.engine.storage import FileMissing, Files

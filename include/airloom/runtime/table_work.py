@@ -204,12 +204,7 @@ class _Session:
         relations: dict[str, Relation | list[Relation] | None] = {}
         for port, found in node.inputs.items():
             known = [
-                Relation(
-                    source,
-                    self._known(source),
-                    distinct=functools.partial(self._distinct, source),
-                    engine=self.work.engine,
-                )
+                Relation(source, self._known(source), distinct=functools.partial(self._distinct, source))
                 for source in found
             ]
             relations[port] = known if port in node.many else (known[0] if known else None)
