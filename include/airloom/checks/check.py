@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from airloom.checks.columns import ColumnReport, describe_sources, prepare, report_columns
@@ -120,13 +121,13 @@ def _check_nodes(
 
 
 def _check_settings(document: Document, facts: Facts, problems: list[Problem]) -> None:
-    if document.settings.engine == "spark":
+    if document.settings.engine == "spark" and find_spec("pyspark") is None:
         problems.append(
             Problem(
-                "engine.unsupported",
-                "tables cannot run on Spark yet",
+                "extra.missing",
+                "Spark is not installed here",
                 pointer="/settings/engine",
-                hint="leave settings.engine out",
+                hint="add it with: pip install 'airloom[spark]', or leave settings.engine out",
             )
         )
     pool = document.settings.pool

@@ -25,7 +25,7 @@ from airloom.nodes.calling import queries_of
 from airloom.nodes.fields import marks_of
 from airloom.nodes.sdk import FileSource, Node, Source
 from airloom.spec.document import EngineName
-from airloom.spec.error import AirloomError
+from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.problem import Problem, Severity, pointer
 
 
@@ -183,6 +183,13 @@ class _Columns:
         except AirloomError as error:
             self._find_faults(error)
             return
+        except Exception as error:  # noqa: BLE001 somebody's node type may raise anything; the other nodes are checked
+            broken = ConfigurationError(
+                f"the node type {self.checked.entry.type!r} cannot make its query: {type(error).__name__}: {error}",
+                hint="whoever wrote the node type has to mend it",
+            )
+            self._problem(broken, "")
+            return
         if not all(source in self.shapes.columns for found in self.sources.values() for source in found):
             return
         texts: dict[str, str] = {}
@@ -201,8 +208,41 @@ class _Columns:
             self._problem(found, at)
             return None
         texts[port] = text
+        if self.engine == "spark" and not self._runs_on_spark(text, columns):
+            return None
         self._keep(port, columns)
         return columns
+
+    def _runs_on_spark(self, text: str, columns: Columns) -> bool:
+        from airloom.engine.spark.query import SparkUnsupported, check_columns, to_spark
+
+        known = {source: self.shapes.columns[source] for found in self.sources.values() for source in found}
+        try:
+            if self.node.declaration.order != "uses":
+                to_spark(text, known)
+            check_columns(columns)
+        except SparkUnsupported as error:
+            at, fault = self._spark_blame(error, known)
+            self._problem(fault, at)
+            return False
+        return True
+
+    def _spark_blame(self, error: AirloomError, known: Mapping[str, Columns]) -> tuple[str, AirloomError]:
+        """Say each SQL field alone; the first that Spark cannot be told is the one."""
+        from airloom.engine.spark.query import SparkUnsupported, to_spark
+
+        fields = _sql_fields(self.node, self.checked.entry.config)
+        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
+        for at, _ in fields if relations else ():
+            try:
+                formula = relations[0].formula(_value_at(self.node, at), aggregates=True)
+                to_spark(relations[0].select(name_as(formula, "value")).sql("duckdb"), known)
+            except SparkUnsupported as found:
+                return at, found
+            except AirloomError:
+                # A whole query is no formula; it is the only field of its node.
+                return at, error
+        return "", error
 
     # Where a fault stands
 

@@ -130,8 +130,18 @@ def local_file(uri: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="airloom-") as folder:
         system, path = fsspec.core.url_to_fs(uri)
         target = os.path.join(folder, os.path.basename(path))
-        system.get_file(path, target)
+        if system.isdir(path):
+            system.get(path, target, recursive=True)
+        else:
+            system.get_file(path, target)
         yield target
+
+
+def parts(path: str) -> list[str]:
+    """Return the files of a table that is at a local path: itself, or those of a folder in the order of their rows."""
+    if not os.path.isdir(path):
+        return [path]
+    return [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(".parquet")]
 
 
 def put_file(local: str, uri: str) -> None:
@@ -141,9 +151,16 @@ def put_file(local: str, uri: str) -> None:
 
         system, path = fsspec.core.url_to_fs(uri)
         system.makedirs(os.path.dirname(path), exist_ok=True)
-        system.put_file(local, path)
+        if os.path.isdir(local):
+            system.put(local, path, recursive=True)
+        else:
+            system.put_file(local, path)
         return
     os.makedirs(os.path.dirname(uri), exist_ok=True)
+    if os.path.isdir(local) or os.path.isdir(uri):
+        # No rename puts a folder where something is.
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(uri, os.path.join(tempfile.mkdtemp(dir=os.path.dirname(local)), "before"))
     try:
         os.replace(local, uri)
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any
 from airloom.engine.batches import Batches
 from airloom.engine.child import run_in_child
 from airloom.engine.reference import TableReference, is_table, kind_of_value, object_reference
+from airloom.engine.spark.session import BESIDE_HEAP
 from airloom.engine.storage import DataFolder, Files
 from airloom.engine.tables import arrow_of, open_batches, write_batches
 from airloom.nodes.calling import call
@@ -26,6 +27,7 @@ from airloom.runtime.results import FAILED, NOT_RUN, SKIPPED, SUCCESS, NodeResul
 from airloom.runtime.table_work import TableDone, TableNode, TableWork, run_table_work
 from airloom.runtime.values import TableValue, converted, value_of
 from airloom.spec.configuration import Configuration, configuration
+from airloom.spec.document import EngineName
 from airloom.spec.error import AirloomError, ConfigurationError, DataError
 from airloom.spec.expression import View
 
@@ -60,6 +62,7 @@ class _Step:
         self.configs = {node["id"]: node.get("config", {}) for node in document["nodes"]}
         self.files = Files.of(settings)
         self.data = DataFolder(settings.data_url)
+        self.engine: EngineName = document.get("settings", {}).get("engine", "duckdb")
         self.results: dict[str, NodeResult] = {}
         self.names = {
             "nodes": View(plan.nodes, self._ports),
@@ -200,11 +203,16 @@ class _Step:
         if exit_node.method != "copy_to":
             facts = replace(self.around.run, node=exit_node.id)
             targets = {f"{exit_node.id}.{port}": self.data.place(facts, port, "parquet") for port in exit_node.ports}
+        memory = int(self.settings.memory_limit * 1.5) + BESIDE_TABLES
+        work_of_all = TableWork(
+            tuple(work), sources, targets, self.files, self.settings.memory_limit, self.settings.threads, self.engine,
+            self.settings.spark_master, self.data.place(replace(self.around.run, node=exit_node.id), "on", "spark"),
+        )  # fmt: skip
         return run_in_child(
             run_table_work,
-            TableWork(tuple(work), sources, targets, self.files, self.settings.memory_limit, self.settings.threads),
+            work_of_all,
             timeout=self.settings.query_timeout,
-            memory=int(self.settings.memory_limit * 1.5) + BESIDE_TABLES,
+            memory=memory if self.engine == "duckdb" else memory + BESIDE_HEAP,
         )
 
     @staticmethod

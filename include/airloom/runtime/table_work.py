@@ -33,6 +33,7 @@ from airloom.engine.tables import local_paths, select_reference, write_rejects
 from airloom.nodes.calling import queries_of
 from airloom.nodes.catalog import catalog
 from airloom.runtime.rendering import make_node
+from airloom.spec.document import EngineName
 from airloom.spec.error import AirloomError, ConfigurationError, DataError
 
 
@@ -61,6 +62,9 @@ class TableWork:
     files: Files
     memory_limit: int
     threads: int
+    engine: EngineName = "duckdb"
+    spark_master: str | None = None
+    scratch: str = ""
 
 
 @dataclass
@@ -76,12 +80,22 @@ def run_table_work(work: TableWork) -> TableDone:
     """Run the nodes as one query; raise AirloomError that names the node where that can be told."""
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
-        done = _Session(work, stack).run()
+        done = _session_class(work.engine)(work, stack).run()
     done.seconds = time.monotonic() - started
     return done
 
 
-class _Session:
+def _session_class(engine: EngineName) -> type[Session]:
+    if engine == "duckdb":
+        return Session
+    from airloom.runtime.spark_work import SparkSession
+
+    return SparkSession
+
+
+class Session:
+    """Run the nodes of a step with DuckDB; what another engine does otherwise is a method of its own."""
+
     def __init__(self, work: TableWork, stack: contextlib.ExitStack) -> None:
         from airloom.engine import duck
 
@@ -95,12 +109,12 @@ class _Session:
         self.parts: dict[str, str] = {}
         self.shapes: Shapes | None = None
         self.stack = stack
-        readable, paths = self._readable()
+        readable, self.paths = self._readable()
         for uri in work.targets.values():
             self._part(uri)
         for node in work.nodes:
             self._prepare_copy(node)
-        writable = [*self.parts.values(), *(folder for _, folder, _ in self.copies.values())]
+        writable = [*self.parts.values(), *(folder for _, folder, _ in self.copies.values()), *self._folders()]
         self.connection = stack.enter_context(
             contextlib.closing(
                 duck.connect(
@@ -113,8 +127,12 @@ class _Session:
             )
         )
         for name, reference in work.sources.items():
-            self.tables[name] = select_reference(reference, paths[name])
+            self.tables[name] = select_reference(reference, self.paths[name])
             self._keep_columns(name, reference.columns)
+
+    def _folders(self) -> list[str]:
+        """Return the folders that DuckDB may write beside those of its results."""
+        return []
 
     def _readable(self) -> tuple[list[str], dict[str, list[str]]]:
         paths = {name: self.stack.enter_context(local_paths(ref)) for name, ref in self.work.sources.items()}
@@ -199,12 +217,17 @@ class _Session:
         sources = [source for found in node.inputs.values() for source in found]
         if node.sql and all(self._as_planned(node, source) for source in sources):
             for port, text in node.sql.items():
-                self._add(f"{node.id}.{port}", text)
+                self._add(f"{node.id}.{port}", text, node)
             return
         relations: dict[str, Relation | list[Relation] | None] = {}
         for port, found in node.inputs.items():
             known = [
-                Relation(source, self._known(source), distinct=functools.partial(self._distinct, source))
+                Relation(
+                    source,
+                    self._known(source),
+                    distinct=functools.partial(self._distinct, source),
+                    engine=self.work.engine,
+                )
                 for source in found
             ]
             relations[port] = known if port in node.many else (known[0] if known else None)
@@ -215,7 +238,8 @@ class _Session:
         for port, query in queries_of(self._node(node), relations).items():
             name = f"{node.id}.{port}"
             text, columns = shapes.describe(query)
-            self.tables[name], self.columns[name] = text, columns
+            self.columns[name] = columns
+            self._add(name, text, node)
 
     def _as_planned(self, node: TableNode, source: str) -> bool:
         return node.columns.get(source) == tuple(self._known(source).items())
@@ -239,7 +263,8 @@ class _Session:
             values: list[Any] = self.connection.sql(query).to_arrow_table().column(0).to_pylist()
         return values
 
-    def _add(self, name: str, text: str) -> None:
+    def _add(self, name: str, text: str, node: TableNode) -> None:
+        """Take a node's query up; `node` is where it comes from."""
         self.tables[name] = text
 
     def _shapes(self) -> Shapes:
@@ -254,10 +279,13 @@ class _Session:
             return
         exit_node = self.work.nodes[-1]
         for source in dict.fromkeys(name for found in exit_node.inputs.values() for name in found):
-            table = f"shared {source}"
             with _blamed(source.partition(".")[0]):
-                self._execute(f"CREATE TEMP TABLE {quoted(table)} AS " + with_tables(self.tables, select_all(source)))
-            self.tables[source] = select_all(table)
+                self._share(source)
+
+    def _share(self, source: str) -> None:
+        table = f"shared {source}"
+        self._execute(f"CREATE TEMP TABLE {quoted(table)} AS " + with_tables(self.tables, select_all(source)))
+        self.tables[source] = select_all(table)
 
     def _write(self, name: str, uri: str) -> TableReference:
         path = os.path.join(self.parts[uri], "rows.parquet")

@@ -42,6 +42,11 @@ class Configuration(BaseSettings):
     threads: int = Field(2, ge=1, description="Threads of one table step")
     query_timeout: float = Field(3600, gt=0, description="Seconds after which a table step's process is killed")
     keep_data_days: float = Field(30, gt=0, description="Age in days at which tables between steps are removed")
+    spark_master: str | None = Field(
+        None,
+        description="Of pipelines with the engine spark: the URL of a Spark cluster, such as spark://host:7077; default "
+        "AIRLOOM_THREADS threads of the task's own machine",
+    )
     trust_code: bool = Field(
         False,
         description="Run Python nodes without a box on systems that offer none: set it only where every author is "

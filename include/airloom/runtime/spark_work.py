@@ -1,0 +1,164 @@
+"""The work of a table step on Spark: its nodes' queries there; files, and the order of rows, by DuckDB.
+
+Columns and types come from DuckDB's binding as always. Text files become Parquet first, a sink's file is written from
+Spark's; a node that needs its rows sorted runs in DuckDB, which reads files in their order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import shutil
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from airloom.engine.reading import copy_to, select_all, select_files, with_tables
+from airloom.engine.reference import TableReference
+from airloom.engine.scan import Copy, Scan
+from airloom.engine.spark import session
+from airloom.engine.spark.query import check_columns, to_spark
+from airloom.engine.storage import is_url, part_folder, parts, put_file
+from airloom.runtime.table_work import Session, TableNode, TableWork
+from airloom.spec.error import ConfigurationError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+class SparkSession(Session):
+    """Run the nodes of a step, with their queries on Spark."""
+
+    def __init__(self, work: TableWork, stack: contextlib.ExitStack) -> None:
+        self._check_places(work)
+        self.folder = part_folder(work.scratch)
+        self.numbers = itertools.count()
+        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        super().__init__(work, stack)
+        self.frames: dict[str, DataFrame] = {}
+        self.views: dict[str, str] = {}
+        self.files: dict[str, list[str]] = {}
+        self.queried: set[str] = set()
+
+    @staticmethod
+    def _check_places(work: TableWork) -> None:
+        far = work.spark_master is not None and not work.spark_master.startswith("local")
+        if far and is_url(work.scratch):
+            raise ConfigurationError(
+                "Spark's workers and this process pass tables through a folder that all of them see",
+                hint="let AIRLOOM_DATA be a shared folder, or leave AIRLOOM_SPARK_MASTER out",
+            )
+
+    def _folders(self) -> list[str]:
+        return [self.folder]
+
+    @functools.cached_property
+    def spark(self) -> Any:
+        """Return the Spark session, which takes seconds to start: not every step needs it."""
+        work = self.work
+        spill = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="airloom-spill-"))
+        return self.stack.enter_context(
+            session.session(work.spark_master, memory=work.memory_limit, threads=work.threads, folder=spill)
+        )
+
+    # Tables as Spark sees them
+
+    def _frame(self, name: str) -> DataFrame:
+        if name not in self.frames:
+            check_columns(self._known(name))
+            with session.plain_errors():
+                self._keep(name, session.read(self.spark, self._parquet(name)))
+        return self.frames[name]
+
+    def _keep(self, name: str, frame: DataFrame) -> None:
+        self.frames[name] = session.cast(frame, self._known(name))
+        self.views.setdefault(name, f"airloom_{len(self.views)}")
+        self.frames[name].createOrReplaceTempView(self.views[name])
+
+    def _parquet(self, name: str) -> list[str]:
+        """Return Parquet files with the rows of a table that Spark has not made."""
+        if name in self.files:
+            return self.files[name]
+        reference = self.work.sources.get(name)
+        if reference is not None and reference.uri is not None:
+            return self.paths[name]
+        if reference is None or reference.scan is None or not self._as_spark_reads(name, reference.scan):
+            self.files[name] = [self._copied(name, self.tables)]
+            return self.files[name]
+        return self.paths[name]
+
+    def _as_spark_reads(self, name: str, scan: Scan) -> bool:
+        """Tell whether Spark can read files in place: plain Parquet, of types that DuckDB takes as they are."""
+        if scan.format != "parquet" or scan.options or any(is_url(file.uri) for file in scan.files):
+            return False
+        bound = self.connection.sql(select_files("parquet", self.paths[name], {}))
+        return list(map(str, bound.types)) == list(self._known(name).values())
+
+    def _copied(self, name: str, tables: dict[str, str]) -> str:
+        path = os.path.join(self.folder, f"{next(self.numbers)}.parquet")
+        self._execute(copy_to(with_tables(tables, select_all(name)), path, "parquet", {"compression": "snappy"}))
+        return path
+
+    def _add(self, name: str, text: str, node: TableNode) -> None:
+        super()._add(name, text, node)
+        sources = [source for found in node.inputs.values() for source in found]
+        if self._node(node).declaration.order == "uses":
+            self._add_in_order(name, text, sources)
+            return
+        for source in sources:
+            self._frame(source)
+        views = {source: self.views[source] for source in sources}
+        said = to_spark(text, {source: self._known(source) for source in sources}, views)
+        with session.plain_errors():
+            self._keep(name, self.spark.sql(said))
+        self.queried.add(name)
+
+    def _add_in_order(self, name: str, text: str, sources: list[str]) -> None:
+        for source in self.queried.intersection(sources):
+            self.tables[source] = select_files("parquet", self._written(source), {})
+        self._known(name)
+        self.files[name] = [self._copied(name, {**self.tables, name: text})]
+        self.tables[name] = select_files("parquet", self.files[name], {})
+
+    def _written(self, name: str) -> list[str]:
+        if name not in self.files:
+            folder = os.path.join(self.folder, str(next(self.numbers)))
+            with session.plain_errors():
+                session.write(self.frames[name], folder)
+            self.files[name] = parts(folder)
+        return self.files[name]
+
+    # What DuckDB does otherwise
+
+    def _distinct(self, source: str, column: str, limit: int) -> list[Any]:
+        if source not in self.queried:
+            return super()._distinct(source, column, limit)
+        with session.plain_errors():
+            values = self.frames[source].select(f"`{column.replace('`', '``')}`").distinct().dropna()
+            found: list[Any] = values.orderBy(values.columns[0]).limit(limit).toArrow().column(0).to_pylist()
+        return found
+
+    def _share(self, source: str) -> None:
+        if source in self.queried:
+            self.frames[source].persist()
+
+    def _write(self, name: str, uri: str) -> TableReference:
+        if name not in self.queried:
+            return super()._write(name, uri)
+        paths = self._written(name)
+        done = TableReference(self._known(name), uri, rows=self._count(paths), bytes=sum(map(os.path.getsize, paths)))
+        put_file(paths[0] if len(paths) == 1 else os.path.dirname(paths[0]), uri)
+        return done
+
+    def _count(self, paths: list[str]) -> int:
+        query = f"SELECT count(*) FROM ({select_files('parquet', paths, {})})"  # noqa: S608 our own query
+        row = self.connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    def _copy(self, node_id: str, copy: Copy, folder: str, target: str) -> dict[str, Any]:
+        node = next(node for node in self.work.nodes if node.id == node_id)
+        source = next(iter(node.inputs.values()))[0]
+        if source in self.queried:
+            self.tables[source] = select_files("parquet", self._written(source), {})
+        return super()._copy(node_id, copy, folder, target)
