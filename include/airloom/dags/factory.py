@@ -44,7 +44,9 @@ def pipeline(document: dict[str, Any], plan: dict[str, Any], *, closing: bool = 
 
 
 def documentation(description: str, version: int) -> str:
-    """Return the Markdown of a DAG: the description, and a last line that names the pipeline's version."""
+    """Return the Markdown of a DAG: the description, and a last line that names the version where there is one."""
+    if not version:
+        return description
     footer = f"_Version {version}, published by Airloom_"
     return f"{description.rstrip()}\n\n---\n{footer}" if description.strip() else footer
 

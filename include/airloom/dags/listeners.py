@@ -32,12 +32,12 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 def _run_ended(run: DagRun, state: str) -> None:
     from airloom.dags.bundle import task_database_url
-    from airloom.dags.platform import bundle_name
+    from airloom.dags.platform import bundle_name, has_bundle
     from airloom.spec.error import AirloomError
     from airloom.store.event import send_event
 
     try:
-        if run.dag_model is None or run.dag_model.bundle_name != bundle_name():
+        if not has_bundle() or run.dag_model is None or run.dag_model.bundle_name != bundle_name():
             return
         send_event(task_database_url(), "run_ended", {"dag_id": run.dag_id, "run_id": run.run_id, "state": state})
     except AirloomError as error:

@@ -89,6 +89,15 @@ def bundle_name() -> str:
     )
 
 
+def has_bundle() -> bool:
+    """Tell whether Airflow is configured to serve the pipelines of the store."""
+    try:
+        bundle_name()
+    except ConfigurationError:
+        return False
+    return True
+
+
 def request_parse(pipeline: str) -> None:
     """Ask the DAG processor to look at this pipeline's file before any other."""
     from airflow.models.dagbag import DagPriorityParsingRequest

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import copy
 import difflib
-import hashlib
-import importlib.metadata
 import json
 import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airloom import __version__
 from airloom.checks.facts import Facts
 from airloom.dags import platform
 from airloom.dags.publishing import gather_facts, pinned, plan_document
@@ -57,19 +56,6 @@ class Migration:
     problems: list[Problem]
 
 
-def release() -> str:
-    """Return the version of the package that is installed."""
-    return importlib.metadata.version("airloom")
-
-
-def fingerprint() -> str:
-    """Return what plans depend on: the package's version, and the files of all node types."""
-    digest = hashlib.sha256(release().encode())
-    for path in sorted({home.path for homes in catalog().homes.values() for home in homes}):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
 def upgrade(store: Store) -> list[Replanned] | None:
     """Plan every published document anew where the release differs from the one that did so last.
 
@@ -77,21 +63,21 @@ def upgrade(store: Store) -> list[Replanned] | None:
     is at it. The report is kept as `store.releases.latest`.
     """
     with store.lock("upgrade") as held:
-        current = fingerprint()
+        current = catalog().fingerprint()
         latest = store.releases.latest()
         if not held or (latest is not None and latest.fingerprint == current):
             return None
         facts = gather_facts()
         found = [_plan_anew(store, version, facts) for version in store.changes(0, store.revision()).live]
         concerned = [replanned for replanned in found if replanned.changes or replanned.problems]
-        store.releases.record(current, release(), [asdict(replanned) for replanned in concerned])
+        store.releases.record(current, __version__, [asdict(replanned) for replanned in concerned])
     for replanned in concerned:
         if replanned.problems:
             text = "; ".join(replanned.problems)
             log.warning("Pipeline %s goes on by the plan that it has: %s", replanned.pipeline, text)
         else:
             log.info("Pipeline %s is planned anew: %s", replanned.pipeline, "; ".join(replanned.changes))
-    log.info("Release %s changes %d of %d pipelines", release(), len(concerned), len(found))
+    log.info("Release %s changes %d of %d pipelines", __version__, len(concerned), len(found))
     return concerned
 
 
@@ -118,7 +104,7 @@ def _plan_anew(store: Store, version: StoredVersion, facts: Facts) -> Replanned:
         return Replanned(version.pipeline, problems=[text])
     stored = store.pipeline(version.pipeline)
     if stored.version == version.number and not stored.archived:
-        message = f"planned anew by release {release()}"
+        message = f"planned anew by release {__version__}"
         store.publish(
             planned.document, planned.plan, author=AUTHOR, message=message, source=stored.source, path=stored.path
         )

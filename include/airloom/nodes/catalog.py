@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from airloom import __version__
 from airloom.nodes.sdk import BASES, Node, type_name
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
@@ -72,6 +73,13 @@ class Catalog:
         found = [self._versions(name) for name in sorted(self.homes) if name not in self.disabled]
         newest = [versions[max(versions)] for versions in found if versions]
         return sorted(newest, key=lambda node: (node.declaration.category, node.declaration.type))
+
+    def fingerprint(self) -> str:
+        """Return a hash of what plans depend on: the release, and the files of all node types."""
+        digest = hashlib.sha256(__version__.encode())
+        for path in sorted({home.path for homes in self.homes.values() for home in homes}):
+            digest.update(path.name.encode() + path.read_bytes())
+        return digest.hexdigest()
 
     def _versions(self, name: str) -> dict[int, type[Node]]:
         if name not in self._found:

@@ -14,7 +14,7 @@ from airloom.spec.error import AirloomError
 from airloom.spec.problem import Problem, errors, pointer
 from airloom.store.records import StoredFile, StoreUnavailable
 from airloom.store.store import Store
-from airloom.worker.files import Content, File, list_files, read_file
+from airloom.spec.folder import Content, File, list_files, read_file
 
 if TYPE_CHECKING:
     from airloom.dags.publishing import Published
