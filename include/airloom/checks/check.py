@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from airloom.checks.columns import ColumnReport, describe_sources, prepare, report_columns
+from airloom.checks.columns import ColumnReport, describe_nodes, prepare, report_columns
 from airloom.checks.config import CheckedNode, ConfigCheck
 from airloom.checks.facts import Facts
 from airloom.checks.graph import check_graph, resolved_nodes
@@ -147,7 +147,7 @@ def _columns(
     problems: list[Problem],
 ) -> ColumnReport:
     engine = document.settings.engine
-    sources = describe_sources(nodes, facts, problems)
+    sources = describe_nodes(nodes, facts, problems)
     prepare()
     try:
         found: ColumnReport = run_in_child(

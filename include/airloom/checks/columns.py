@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airloom.checks.config import CheckedNode
-from airloom.checks.facts import Facts
+from airloom.checks.facts import Facts, unreachable
 from airloom.checks.resolved import Wire
 from airloom.engine.faults import REJECT_COLUMNS
 from airloom.engine.policy import SqlFieldError
@@ -23,7 +23,7 @@ from airloom.engine.shapes import QueryError, Shapes
 from airloom.engine.storage import FileMissing, Files
 from airloom.nodes.calling import queries_of
 from airloom.nodes.fields import marks_of
-from airloom.nodes.sdk import FileSource, Node, Source
+from airloom.nodes.sdk import FileSource, Node
 from airloom.spec.document import EngineName
 from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.problem import Problem, Severity, pointer
@@ -86,21 +86,31 @@ def prepare() -> None:
     Relation("rows").where(parse_condition("number > 1")).sql("duckdb")
 
 
-def describe_sources(nodes: Mapping[str, CheckedNode], facts: Facts, problems: list[Problem]) -> dict[str, Columns]:
-    """Ask the sources that are no files for their columns, in this process: it holds the Connections."""
+def describe_nodes(nodes: Mapping[str, CheckedNode], facts: Facts, problems: list[Problem]) -> dict[str, Columns]:
+    """Ask the nodes that can tell their columns themselves, in this process: it holds the Connections.
+
+    Without Connections and files, a node that needs them stays unknown.
+    """
     context = facts.context()
     found: dict[str, Columns] = {}
     for name, checked in nodes.items():
         node = checked.node
-        if context is None or not isinstance(node, Source) or isinstance(node, FileSource):
+        if node is None or not checked.ports.outputs:
             continue
         try:
-            columns = node.describe(context)
+            columns = node.describe(context or unreachable())
         except AirloomError as error:
+            if context is None:
+                continue
             at = checked.at + "/config" + ("/" + error.field.lstrip("/") if error.field else "")
             # The table may come before the run does: only what is wrong with a table that is there is an error.
             severity: Severity = "warning" if error.field in (None, "table", "connection") else "error"
             problems.append(Problem(error.code, error.message, severity, name, at, error.hint))
+            continue
+        except Exception as error:  # noqa: BLE001 somebody's node type may raise anything; the other nodes are checked
+            message = f"the node type {checked.entry.type!r} cannot tell its columns: {type(error).__name__}: {error}"
+            hint = "whoever wrote the node type has to mend it"
+            problems.append(Problem("node.fault", message, "error", name, checked.at, hint))
             continue
         if columns is not None:
             found[name] = columns

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from airloom.engine.storage import Files
 from airloom.nodes.context import PlainContext, RunFacts
+from airloom.spec.error import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,12 @@ class Facts:
             return None
         log = logging.getLogger("airloom.check")
         return PlainContext(RunFacts("check", "check"), {}, self.files, self.connection, log)
+
+
+def unreachable() -> PlainContext:
+    """Return the context of a check that knows neither Connections nor files."""
+
+    def refuse(name: str) -> Any:
+        raise ConfigurationError(f"Connection {name!r} is out of reach here")
+
+    return PlainContext(RunFacts("check", "check"), {}, Files(Path(), ()), refuse, logging.getLogger("airloom.check"))

@@ -19,10 +19,12 @@ def call(node: Node, ports: Sequence[Port], values: Mapping[str, Any], context: 
     named: dict[str, Any] = {}
     used: set[str] = set()
     for parameter in list(signature_of(getattr(type(node), node.method)).parameters.values())[1:]:
-        if parameter.annotation is Context:
-            named[parameter.name] = context
-        elif parameter.annotation is Files:
-            named[parameter.name] = context.files if context else None
+        if parameter.annotation in (Context, Files):
+            given = context if parameter.annotation is Context else context.files if context else None
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+                named[parameter.name] = given
+            else:
+                arguments.append(given)
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             for port in ports:
                 if port.name == parameter.name or (node.declaration.inputs is not None and port.name not in used):

@@ -220,6 +220,10 @@ class Node(Model):
         """Turn a config of the version before this one into one of this version."""
         return config
 
+    def describe(self, context: Context) -> Columns | None:
+        """Return the columns that a run will give at the first output, or None where only the run can tell."""
+        return None
+
 
 class Table(Node):
     """A pure node on tables: its `query` returns a sqlglot query and never sees rows."""
@@ -229,10 +233,6 @@ class Table(Node):
 
 class Source(Node, effect="read"):
     """A node that reads from outside."""
-
-    def describe(self, context: Context) -> Columns | None:
-        """Return the columns that a run will give, or None where only the run can tell."""
-        return None
 
 
 class FileSource(Source):
