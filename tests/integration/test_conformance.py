@@ -18,7 +18,7 @@ from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Grouping
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Running
+    from tests.installations import Running
 
 SECONDS = 1200
 # The first test waits for the runs of all documents, which go on at once.

@@ -20,7 +20,7 @@ from airloom.store.records import NodeRun
 from airloom.store.store import Store
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Running
+    from tests.installations import Running
 
 Json = dict[str, Any]
 Found = TypeVar("Found")

@@ -25,7 +25,7 @@ from airloom.local.supervisor import Supervisor
 from airloom.store.lookup import plain
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Running
+    from tests.installations import Running
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.integration
