@@ -13,6 +13,7 @@ SELECT i AS id, DATE '2024-01-01' + CAST(hash(i) % 730 AS INTEGER) AS day, CAST(
   CASE hash(i + 7) % 4 WHEN 0 THEN 'open' ELSE 'paid' END AS status
 FROM range({rows}) AS numbers(i)
 """
+CALLABLE = "def work():\n    pass\n"
 PRODUCTS = """
 SELECT CAST(i AS INTEGER) AS product, 'category ' || i % 25 AS category, round(hash(i) % 2000 / 100, 2) AS cost
 FROM range(10000) AS numbers(i)
@@ -74,3 +75,23 @@ def document(identifier: str, folder: str, *, grouping: str = "auto", suffix: st
         "nodes": [{"id": name, "type": kind, "config": config} for name, kind, config in nodes],
         "edges": [{"from": source, "to": target} for source, target in edges],
     }
+
+
+def bare_file(name: str, given: dict[str, Any]) -> str:
+    """Return a plain DAG file with a PythonOperator, which does nothing, for each node of a document."""
+    tasks = [
+        f'    {node["id"]} = PythonOperator(task_id="{node["id"]}", python_callable=work)' for node in given["nodes"]
+    ]
+    edges = [f"    {edge['from']} >> {edge['to'].partition('.')[0]}" for edge in given["edges"]]
+    return "\n".join([
+        "from airflow.providers.standard.operators.python import PythonOperator",
+        "from airflow.sdk import DAG",
+        "",
+        "",
+        CALLABLE,
+        "",
+        f'with DAG("{name}", schedule=None) as dag:',
+        *tasks,
+        *edges,
+        "",
+    ])  # fmt: skip

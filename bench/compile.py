@@ -34,7 +34,6 @@ from _harness import Report, arguments, folder, in_turn, median, ratio, run_comm
 from _plans import plan_of
 
 HERE = Path(__file__).parent
-CALLABLE = "def work():\n    pass\n"
 
 
 def main() -> None:
@@ -140,7 +139,7 @@ def prepare(place: Path, count: int) -> dict[str, Any]:
     middle = names[count // 2]
     dags = place / f"dags-{count}"
     (dags / "bare").mkdir(parents=True)
-    (dags / "bare" / f"{middle}.py").write_text(_bare(middle, given))
+    (dags / "bare" / f"{middle}.py").write_text(_sales.bare_file(middle, given))
     for name, document, made in (("airloom", single, plan), ("grouped", grouped, grouped_plan)):
         (dags / name).mkdir()
         from airloom.dags.files import pipeline_text
@@ -170,31 +169,12 @@ def _way(moment: str, surroundings: str, file: Path, pipeline: str) -> dict[str,
     return {"moment": moment, "surroundings": surroundings, "file": str(file), "pipeline": pipeline, "pipelines": 1}
 
 
-def _bare(name: str, given: dict[str, Any]) -> str:
-    tasks = [
-        f'    {node["id"]} = PythonOperator(task_id="{node["id"]}", python_callable=work)' for node in given["nodes"]
-    ]
-    edges = [f"    {edge['from']} >> {edge['to'].partition('.')[0]}" for edge in given["edges"]]
-    return "\n".join([
-        "from airflow.providers.standard.operators.python import PythonOperator",
-        "from airflow.sdk import DAG",
-        "",
-        "",
-        CALLABLE,
-        "",
-        f'with DAG("{name}", schedule=None) as dag:',
-        *tasks,
-        *edges,
-        "",
-    ])  # fmt: skip
-
-
 def _dag_factory(dags: Path, names: list[str], given: dict[str, Any], middle: str) -> tuple[Path, Path]:
     """Write the YAML of all, a Python file for the one in the middle, and one for all; return both Python files."""
     import yaml
 
     (dags / "yaml").mkdir(parents=True, exist_ok=True)
-    (dags / "work.py").write_text(CALLABLE)
+    (dags / "work.py").write_text(_sales.CALLABLE)
     upstream: dict[str, list[str]] = {node["id"]: [] for node in given["nodes"]}
     for edge in given["edges"]:
         upstream[edge["to"].partition(".")[0]].append(edge["from"])
