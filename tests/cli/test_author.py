@@ -185,7 +185,7 @@ class TestTry:
             (["--param", "status"], "'status' is not name=value"),
             (["--limit", "-1"], "greater than or equal to 0"),
             (["--limit", "2000"], "less than or equal to 1000"),
-            (["--rows", "2"], "--rows"),
+            (["--row", "2"], "--rows"),
         ],
     )
     def test_a_wrong_command_line_ends_with_2(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -16,9 +16,13 @@ from airloom.cli.output import Exit, complaints, console, print_json
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem, errors
 
+if TYPE_CHECKING:
+    from airloom.runtime.pinned import Pins
+
 app = typer.Typer()
 CELL_WIDTH = 40
 """Characters of a value that a table shows."""
+STATISTICS = ("nulls", "distinct", "minimum", "maximum", "mean")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -88,6 +92,11 @@ def try_(
     file: Annotated[Path, typer.Argument(help="A pipeline document, JSON or YAML.")],
     node: Annotated[str | None, typer.Option(help="Run this node and what it needs.")] = None,
     limit: Annotated[int, typer.Option(min=0, max=1000, help="Rows to show of each table.")] = 10,
+    rows: Annotated[int | None, typer.Option(min=1, help="Take the first rows of each source only.")] = None,
+    statistics: Annotated[bool, typer.Option(help="Sum each column up: nulls, range, mean.")] = False,
+    pin: Annotated[
+        Path | None, typer.Option(help="A JSON or YAML file: node → its outputs, as --json shows them; it is not run.")
+    ] = None,
     param: Annotated[list[str] | None, typer.Option(help="A parameter, as name=value; may be repeated.")] = None,
     connections: Annotated[
         Path | None, typer.Option(help="A JSON or YAML file: name → URI, or the fields of a Connection.")
@@ -103,11 +112,15 @@ def try_(
     given = read_connections(connections) if connections else {}
     params = split_params(param or [])
     data, problems = read_file(file)
+    pinned = _read_pins(pin) if pin else {}
     trial = Trial({}, [])
     if not errors(problems):
         trial = try_document(
             data,
             configuration(),
+            rows=rows,
+            statistics=statistics,
+            pinned=pinned,
             params=params,
             until=node,
             sample=limit,
@@ -124,6 +137,15 @@ def try_(
             console.print(f"[dim]Not run, for it writes: {escape(', '.join(trial.held_back))}; --write runs it.[/dim]")
     if not trial.ok:
         raise typer.Exit(Exit.FAILED)
+
+
+def _read_pins(path: Path) -> Pins:
+    from airloom.runtime.pinned import read_pins
+
+    data, problems = read_file(path)
+    if errors(problems):
+        raise ConfigurationError(f"{path} cannot be read: {problems[0].message}", hint=problems[0].hint)
+    return read_pins(data)
 
 
 def _log_progress() -> None:
@@ -187,8 +209,20 @@ def _print_table(port: str, output: dict[str, Any]) -> None:
     for row in sample:
         table.add_row(*("[dim]null[/dim]" if value is None else escape(str(value)) for value in [*row.values()][:fits]))
     console.print(table)
+    if "statistics" in output:
+        _print_statistics(output["statistics"])
     if more := [f"{column['name']} {column['type']}" for column in columns[fits:]]:
         console.print(f"  [dim]and {escape(', '.join(more))}[/dim]")
+
+
+def _print_statistics(columns: dict[str, dict[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), header_style="dim", style="dim")
+    for heading in ("column", *STATISTICS):
+        table.add_column(heading, justify="left" if heading == "column" else "right", max_width=CELL_WIDTH)
+    for name, found in columns.items():
+        shown = ("" if found.get(measure) is None else str(found[measure]) for measure in STATISTICS)
+        table.add_row(escape(name), *map(escape, shown))
+    console.print(table)
 
 
 def _columns_that_fit(columns: list[dict[str, str]], sample: list[dict[str, Any]]) -> int:

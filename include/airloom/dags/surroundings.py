@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class TaskSurroundings:
     """Answer the runtime's questions from the task's run; each answer is looked up when it is asked for."""
 
+    sample_rows: int | None = None
+
     def __init__(self, context: Context, document: Mapping[str, Any], plan: Plan, log: Any) -> None:
         self._context = context
         self._task: Any = context["ti"]

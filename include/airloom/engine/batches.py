@@ -29,6 +29,19 @@ class Batches:
         for batch in self:
             yield from batch.to_pylist()
 
+    def first(self, number: int) -> Batches:
+        """Return the first rows alone; no batch is read beyond the one that holds the last of them."""
+
+        def batches() -> Iterator[pyarrow.RecordBatch]:
+            left = number
+            for batch in self:
+                yield batch.slice(0, left)
+                left -= batch.num_rows
+                if left <= 0:
+                    return
+
+        return Batches(self.schema, batches() if number else ())
+
     @classmethod
     def from_rows(cls, rows: Iterable[dict[str, Any]], schema: pyarrow.Schema, size: int = 10_000) -> Batches:
         """Return batches of at most `size` rows each."""

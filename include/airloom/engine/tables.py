@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+from sqlglot.errors import ParseError
 
 from airloom.engine.batches import Batches
 from airloom.engine.faults import REJECT_COLUMNS, Fault
 from airloom.engine.prepare import ready_files
 from airloom.engine.reading import copy_to, select_all, select_cast, select_files
 from airloom.engine.reference import TableReference, kind_of_value
+from airloom.engine.relation import Columns
 from airloom.engine.shapes import plain_message
 from airloom.engine.storage import existing, is_url, local_file, part_folder, parts, put_file, unchanged
 from airloom.engine.types import casts
@@ -68,8 +73,14 @@ def count(reference: TableReference) -> int:
     """Return how many rows a table has; those of a scan are counted."""
     if reference.rows is not None:
         return reference.rows
-    with _query(reference, ")", "SELECT count(*) FROM (") as result:
-        return int(result.fetchall()[0][0])
+    return int(query_row(reference, "count(*)")[0])
+
+
+def query_row(reference: TableReference, aggregates: str) -> tuple[Any, ...]:
+    """Return the one row that SQL aggregates make of a table."""
+    with _query(reference, ")", f"SELECT {aggregates} FROM (") as result:  # noqa: S608 the aggregates are ours
+        row: tuple[Any, ...] = result.fetchall()[0]
+        return row
 
 
 def first_rows(reference: TableReference, number: int) -> list[dict[str, Any]]:
@@ -150,6 +161,44 @@ class _Stream:
         except BaseException as error:
             self.error = error
             raise
+
+
+def write_shown(columns: Columns, rows: Sequence[Mapping[str, Any]], uri: str) -> TableReference:
+    """Write rows as JSON shows them (dates as text, bytes in hexadecimal) as a table of these columns.
+
+    Raises DataError where a value is none of its column's type.
+    """
+    import duckdb
+    import pyarrow
+
+    from airloom.engine import duck
+
+    texts = {name: pyarrow.array([_shown_text(row.get(name)) for row in rows], pyarrow.string()) for name in columns}
+    shown = exp.select(*(_read_shown(name, kind) for name, kind in columns.items())).from_("shown")
+    with contextlib.closing(duck.connect()) as connection:
+        connection.register("shown", pyarrow.table(texts))
+        try:
+            reader = connection.sql(shown.sql("duckdb")).to_arrow_reader(BATCH_ROWS)
+            return write_batches(Batches(reader.schema, reader), uri)
+        except duckdb.Error as error:
+            raise DataError(f"the rows are no table of these columns: {plain_message(error)}") from None
+
+
+def _shown_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _read_shown(name: str, kind: str) -> exp.Expr:
+    column: exp.Expr = exp.column(name, quoted=True)
+    if kind == "BLOB":
+        return exp.alias_(exp.func("unhex", column, dialect="duckdb"), name, quoted=True)
+    if kind.endswith("]") or kind.startswith(("STRUCT", "MAP")):
+        column = exp.cast(column, "JSON")
+    try:
+        data_type = exp.DataType.build(kind, dialect="duckdb")
+    except ParseError:
+        raise DataError(f"column {name!r}: there is no type {kind!r}") from None
+    return exp.alias_(exp.cast(column, data_type), name, quoted=True)
 
 
 def arrow_of(rows: list[Any], name: str) -> pyarrow.Table:

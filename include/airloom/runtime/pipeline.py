@@ -23,6 +23,7 @@ class LocalSurroundings:
     connections: Callable[[str], Any]
     trigger: Mapping[str, Any] | None = None
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("airloom.run"))
+    sample_rows: int | None = None
     results: dict[str, NodeResult] = field(default_factory=dict)
 
     def reference(self, node: str, port: str) -> dict[str, Any] | None:
@@ -46,10 +47,16 @@ def run_pipeline(
     surroundings: LocalSurroundings,
     settings: Configuration,
     skip: Callable[[str], bool] = lambda node: False,
+    pinned: Mapping[str, NodeResult] | None = None,
 ) -> Iterator[tuple[str, NodeResult]]:
-    """Run the steps in order and yield each node's result; a step whose exit `skip` names is not run."""
+    """Run the steps in order and yield each node's result.
+
+    A step whose exit `skip` names is not run; one whose exit is `pinned` is not run either, and has that result.
+    """
     for step in plan.steps:
-        if skip(step.exit) or _stopped(plan, step.reads, surroundings):
+        if pinned and step.exit in pinned:
+            found = {step.exit: pinned[step.exit]}
+        elif skip(step.exit) or _stopped(plan, step.reads, surroundings):
             found = {node: NodeResult("not_run") for node in step.nodes}
         else:
             found = run_step(plan, step.id, document, surroundings, settings).nodes

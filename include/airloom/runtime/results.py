@@ -59,6 +59,8 @@ class Surroundings(Protocol):
     params: Mapping[str, Any]
     trigger: Mapping[str, Any] | None
     log: logging.Logger
+    sample_rows: int | None
+    """How many rows a table that is read from outside gives at most; all of them where None."""
 
     def reference(self, node: str, port: str) -> dict[str, Any] | None:
         """Return the reference that a port carries, or None where it did not fire."""

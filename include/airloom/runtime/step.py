@@ -207,6 +207,7 @@ class _Step:
         work_of_all = TableWork(
             tuple(work), sources, targets, self.files, self.settings.memory_limit, self.settings.threads, self.engine,
             self.settings.spark_master, self.data.place(replace(self.around.run, node=exit_node.id), "on", "spark"),
+            self.around.sample_rows,
         )  # fmt: skip
         return run_in_child(
             run_table_work,
@@ -315,6 +316,8 @@ class _Step:
         if isinstance(value, TableValue):
             return value.reference.to_json()
         if isinstance(value, Batches):
+            if self.around.sample_rows is not None and node.effect == "read":
+                value = value.first(self.around.sample_rows)
             return write_batches(value, self.data.place(facts, port, "parquet")).to_json()
         if hasattr(value, "model_dump"):
             value = value.model_dump(mode="json")

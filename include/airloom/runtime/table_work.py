@@ -54,7 +54,10 @@ class TableNode:
 
 @dataclass(frozen=True)
 class TableWork:
-    """What a child is given: nodes in topological order, tables that other steps left, places for what leaves."""
+    """What a child is given: nodes in topological order, tables that other steps left, places for what leaves.
+
+    With `sample_rows`, a scan gives no more rows than that.
+    """
 
     nodes: tuple[TableNode, ...]
     sources: Mapping[str, TableReference]
@@ -65,6 +68,7 @@ class TableWork:
     engine: EngineName = "duckdb"
     spark_master: str | None = None
     scratch: str = ""
+    sample_rows: int | None = None
 
 
 @dataclass
@@ -199,19 +203,22 @@ class Session:
         columns = scan_columns(scan, self.connection, paths, whole=True)
         self._keep_columns(name, columns)
         uris = [file.uri for file in scan.files]
-        self.tables[name] = select_files(scan.format, paths, scan.options, columns, uris)
+        self.tables[name] = self._limited(select_files(scan.format, paths, scan.options, columns, uris))
         if len(node.outputs) > 1:
             self._sift(node, scan, paths, columns, done)
-        elif name in self.work.targets and scan.format == "parquet":
+        elif self.work.sample_rows is None and name in self.work.targets and scan.format == "parquet":
             done.outputs[name] = TableReference(columns, scan=scan, bytes=scan.size)
 
     def _sift(self, node: TableNode, scan: Scan, paths: list[str], columns: Columns, done: TableDone) -> None:
         """Write the rows of text files that fit, and a table of what does not."""
         rows, rejects = (f"{node.id}.{port}" for port in node.outputs)
         sieve = Sieve(self.connection, scan, paths, columns)
-        self.tables[rows] = sieve.good
+        self.tables[rows] = self._limited(sieve.good)
         done.outputs[rows] = self._write(rows, self.work.targets[rows])
         done.outputs[rejects] = write_rejects(sieve.faults(), self.work.targets[rejects])
+
+    def _limited(self, text: str) -> str:
+        return text if self.work.sample_rows is None else f"FROM ({text}) LIMIT {self.work.sample_rows}"
 
     def _add_queries(self, node: TableNode) -> None:
         sources = [source for found in node.inputs.values() for source in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,17 +14,19 @@ from airloom.checks.check import check
 from airloom.checks.facts import Facts
 from airloom.checks.resolved import Resolved
 from airloom.engine.reference import TableReference, is_table
+from airloom.engine.statistics import column_statistics
 from airloom.engine.storage import Files
 from airloom.engine.tables import count, first_rows
 from airloom.nodes.context import RunFacts
 from airloom.plan.build import build_plan
 from airloom.plan.plan import Plan
+from airloom.runtime.pinned import Pins, pin_problems, pinned_result
 from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
 from airloom.runtime.results import FAILED, NodeResult
 from airloom.runtime.values import value_of
 from airloom.spec.configuration import Configuration
 from airloom.spec.document import Document
-from airloom.spec.error import ConfigurationError
+from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.params import as_expression_values, parse_given, read_params
 from airloom.spec.problem import Problem, errors, pointer, suggestion
 
@@ -66,13 +68,18 @@ def try_document(
     until: str | None = None,
     sample: int = 10,
     write: bool = False,
+    rows: int | None = None,
+    pinned: Pins | None = None,
+    statistics: bool = False,
     connections: Callable[[str], Any] = no_connections,
     on_node: Callable[[str, dict[str, Any]], None] = lambda node, report: None,
 ) -> Trial:
     """Check a document and run it node by node; `until` runs that node and what it needs, `sample` is rows shown.
 
-    Nodes that write are not run unless `write` is set. `on_node` is given the report of each node that was to run, as
-    soon as it ended. Results are kept in a temporary folder.
+    Nodes that write are not run unless `write` is set. Of each table that is read from outside, `rows` are taken, all
+    where None. A node in `pinned` is not run: its outputs are those given, as a report shows them, and what only it
+    needs is not run either. With `statistics`, tables are reported with those of their columns. `on_node` is given the
+    report of each node that was to run, as soon as it ended. Results are kept in a temporary folder.
     """
     report = check(data, Facts(files=Files.of(settings), connection=connections))
     trial = Trial({}, list(report.problems))
@@ -84,10 +91,12 @@ def try_document(
     if until is not None and until not in report.resolved.nodes:
         hint = suggestion(until, report.resolved.nodes)
         trial.problems.append(Problem("node.unknown", f"there is no node {until!r}", hint=hint))
+    trial.problems.extend(pin_problems(report.resolved, pinned or {}))
     if errors(trial.problems):
         return trial
     plan = _single_plan(report.document, report.resolved)
-    wanted = set(plan.nodes) if until is None else _above(plan, until)
+    pins = pinned or {}
+    wanted = _above(plan, plan.nodes if until is None else [until], frozenset(pins))
     with tempfile.TemporaryDirectory(prefix="airloom-try-") as folder:
         local = settings.model_copy(update={"data": folder})
         now = datetime.now(UTC)
@@ -95,17 +104,23 @@ def try_document(
             run=RunFacts(report.document.id, "try", logical_date=now, started_at=now),
             params=as_expression_values(schemas, values),
             connections=connections,
+            sample_rows=rows,
         )
-
+        try:
+            results = {node: pinned_result(node, outputs, folder) for node, outputs in pins.items() if node in wanted}
+        except AirloomError as error:
+            trial.problems.append(Problem(error.code, error.message, node=error.node, hint=error.hint))
+            return trial
         if not write:
-            trial.held_back = [node for node in plan.nodes if node in wanted and plan.nodes[node].effect == "write"]
+            writing = [node for node in plan.nodes if plan.nodes[node].effect == "write"]
+            trial.held_back = [node for node in writing if node in wanted and node not in results]
 
         def skip(node: str) -> bool:
             return node not in wanted or node in trial.held_back
 
         _warm()
-        for node, result in run_pipeline(plan, report.document.to_json(), surroundings, local, skip):
-            trial.nodes[node] = node_report(result, sample)
+        for node, result in run_pipeline(plan, report.document.to_json(), surroundings, local, skip, results):
+            trial.nodes[node] = node_report(result, sample, statistics)
             if result.state == FAILED and not result.handled:
                 trial.unhandled.append(node)
             if not skip(node):
@@ -118,13 +133,16 @@ def _single_plan(document: Document, resolved: Resolved) -> Plan:
     return build_plan(dataclasses.replace(resolved, document=document.model_copy(update={"settings": settings})))
 
 
-def _above(plan: Plan, node: str) -> set[str]:
+def _above(plan: Plan, nodes: Iterable[str], pinned: frozenset[str]) -> set[str]:
+    """Return these nodes and all that they need; what is pinned needs nothing."""
     found: set[str] = set()
-    waiting = [node]
+    waiting = list(nodes)
     while waiting:
         current = waiting.pop()
-        if current not in found:
-            found.add(current)
+        if current in found:
+            continue
+        found.add(current)
+        if current not in pinned:
             waiting += [source.partition(".")[0] for port in plan.nodes[current].inputs for source in port.sources]
     return found
 
@@ -135,12 +153,12 @@ def _warm() -> None:
     import sqlglot  # noqa: F401
 
 
-def node_report(result: NodeResult, sample: int) -> dict[str, Any]:
+def node_report(result: NodeResult, sample: int, statistics: bool = False) -> dict[str, Any]:
     """Return what a try, a preview and a run's view show of a node."""
     outputs: dict[str, Any] = {}
     for port, reference in result.outputs.items():
         if is_table(reference):
-            outputs[port] = table_report(TableReference.from_json(reference), sample)
+            outputs[port] = table_report(TableReference.from_json(reference), sample, statistics)
         else:
             outputs[port] = {"kind": reference["kind"], "value": plain(value_of(reference))}
     return {
@@ -152,14 +170,17 @@ def node_report(result: NodeResult, sample: int) -> dict[str, Any]:
     }
 
 
-def table_report(reference: TableReference, sample: int) -> dict[str, Any]:
-    """Return rows, columns and a sample of a table."""
-    return {
+def table_report(reference: TableReference, sample: int, statistics: bool = False) -> dict[str, Any]:
+    """Return rows, columns and a sample of a table, with what is worth knowing of each column if asked for."""
+    found: dict[str, Any] = {
         "kind": "table",
         "rows": count(reference),
         "columns": [{"name": name, "type": kind} for name, kind in reference.columns.items()],
         "sample": [plain(row) for row in first_rows(reference, sample)] if sample else [],
     }
+    if statistics:
+        found["statistics"] = plain(column_statistics(reference))
+    return found
 
 
 def plain(value: Any) -> Any:
