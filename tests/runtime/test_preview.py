@@ -117,7 +117,7 @@ def test_a_pinned_value_is_read_by_expressions(workshop: Workshop) -> None:
             "the rows are no table of these columns: Could not convert string 'x' to INT32",
             None,
         ),
-        ({"late": {"rows": {**WRONG, "columns": [{"name": "id", "type": "TEXT) FROM x --"}]}}}, "there is no type", None),
+        ({"late": {"rows": {**WRONG, "columns": [{"name": "id", "type": "NUMBRE"}]}}}, "no type 'NUMBRE'", None),
     ],
 )  # fmt: skip
 def test_a_wrong_pin_is_named(workshop: Workshop, pinned: Any, message: str, hint: str | None) -> None:
