@@ -16,10 +16,12 @@ from typing import Any
 import typer.main
 
 from airloom.cli import app
+from airloom.engine.policy import FUNCTIONS
+from airloom.engine.spark.support import FIGURES, PLACES, SYNTAX, VALUES
 from airloom.nodes.catalog import Catalog, catalog
 from airloom.nodes.describing import describe_node
 from airloom.nodes.fields import MARK
-from airloom.nodes.sdk import Example, Node
+from airloom.nodes.sdk import Example, Node, Table
 from airloom.spec.configuration import Configuration
 from airloom.spec.document import IDENTIFIER, Document
 from airloom.spec.duration import PATTERN
@@ -308,11 +310,38 @@ def _words(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("Pipeline")).removesuffix(" Entry").lower()
 
 
+# Spark
+
+
+def spark() -> str:
+    """Return what of each table node, and of users' SQL, runs on Spark."""
+    rows = [
+        [f"[`{node.declaration.type}`](nodes.md#{node.declaration.type})", *_on_spark(node.declaration.without_spark)]
+        for node in built_in()
+        if issubclass(node, Table)
+    ]
+    parts = ["## Nodes", table(["type", "on Spark", "what Spark lacks"], rows)]
+    tried = [*VALUES, *FIGURES, *PLACES]
+    functions = []
+    for kind, names in FUNCTIONS.items():
+        here, lacking = (sorted(name for name in names if (name in tried) is there) for there in (True, False))
+        functions.append([kind, ", ".join(map(code, here)), ", ".join(map(code, lacking))])
+    parts += ["## Functions of SQL", table(["kind", "on Spark", "not on Spark"], functions)]
+    return "\n\n".join([*parts, "## Operators and casts", ", ".join(map(code, SYNTAX))])
+
+
+def _on_spark(lacking: str) -> tuple[str, str]:
+    if lacking.startswith("everything"):
+        return "no", lacking.partition(": ")[2]
+    return ("in part", lacking) if lacking else ("yes", "")
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "document": document_fields,
     "nodes": nodes,
     "settings": settings,
     "commands": commands,
+    "spark": spark,
 }
 
 if __name__ == "__main__":

@@ -114,7 +114,11 @@ class Model(BaseModel):
 
 @dataclass(frozen=True)
 class Declaration:
-    """Hold what a class says about itself beside its config; `code` says that who writes one writes a program."""
+    """Hold what a class says about itself beside its config.
+
+    `code` says that who writes one writes a program; `without_spark`, what of a table node Spark lacks: nothing where
+    it is empty, all of it where it begins with "everything".
+    """
 
     type: str
     version: int
@@ -124,6 +128,7 @@ class Declaration:
     effect: Effect
     requires: str | None
     order: Order | None
+    without_spark: str
     code: bool
     inputs: tuple[Declared, ...] | None
     outputs: tuple[Declared, ...] | None
@@ -148,6 +153,7 @@ class Node(Model):
         version: int = 1,
         requires: str | None = None,
         order: Order | None = None,
+        without_spark: str = "",
         code: bool = False,
         inputs: Sequence[Declared] | None = None,
         outputs: Sequence[Declared] | None = None,
@@ -168,6 +174,7 @@ class Node(Model):
             effect=effect or (inherited.effect if inherited else "pure"),
             requires=requires,
             order=order,
+            without_spark=without_spark,
             code=code,
             inputs=tuple(inputs) if inputs is not None else None,
             outputs=tuple(outputs) if outputs is not None else None,

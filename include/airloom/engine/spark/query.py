@@ -13,6 +13,7 @@ from sqlglot.dialects import DuckDB
 from sqlglot.errors import SqlglotError, UnsupportedError
 from sqlglot.optimizer.annotate_types import TypeAnnotator, annotate_types
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
 from airloom.engine.relation import Columns, identifier
@@ -46,6 +47,8 @@ def to_spark(text: str, sources: Mapping[str, Columns], views: Mapping[str, str]
         tree = qualify(
             tree, dialect="duckdb", schema=schema, validate_qualify_columns=False, identify=True, quote_identifiers=True
         )
+        if any(scope.is_correlated_subquery for scope in traverse_scope(tree)):
+            raise SparkUnsupported("a subquery that names a column from outside is not possible on Spark", hint="join")
         tree = annotate_types(tree, schema=schema, dialect="duckdb", expression_metadata=TYPES)
         return _said(tree).sql("spark", unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
@@ -65,14 +68,16 @@ def _said(tree: exp.Expr) -> exp.Expr:
             if kind not in KEPT:
                 raise SparkUnsupported(f"{_shown(node)} is not possible on Spark", hint="leave settings.engine out")
             continue
+        # Taken down first: what a rule returns may hold the piece itself.
+        parent, key, index = node.parent, node.arg_key, node.index
         new = rule(node)
         if new is node:
             continue
         new.type = node.type
-        if node is tree:
+        if parent is None:
             tree = new
         else:
-            node.replace(new)
+            parent.set(key or "this", new, index)
     return tree
 
 
@@ -116,7 +121,7 @@ def _difference(annotator: TypeAnnotator, node: exp.Expr) -> exp.Expr:
 
 
 def _called(annotator: TypeAnnotator, node: exp.Expr) -> exp.Expr:
-    kinds = {"epoch_us": "BIGINT", "try_strptime": "TIMESTAMP", "error": "NULL"}
+    kinds = {"epoch_us": "BIGINT", "date_part": "BIGINT", "try_strptime": "TIMESTAMP", "error": "NULL"}
     kind = kinds.get(node.name.lower())
     if node.name.lower() == "array_extract" and is_kind(node.expressions[0].type, "list"):
         annotator._set_type(node, node.expressions[0].type.expressions[0])

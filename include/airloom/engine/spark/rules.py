@@ -57,6 +57,11 @@ def _mean(node: exp.Expr) -> exp.Expr:
     return call("avg", as_type(node.this, "DOUBLE"))
 
 
+def _true_ones(node: exp.Expr) -> exp.Expr:
+    # Of nulls alone DuckDB counts null, Spark 0.
+    return call("sum", exp.Cast(this=node.this, to=exp.DataType.build("INT")))
+
+
 def _in_doubles(name: str) -> Rule:
     def rule(node: exp.Expr) -> exp.Expr:
         if not is_kind(node.this.type, "whole", "float"):
@@ -156,9 +161,9 @@ KEPT = frozenset(
         *(exp.Literal, exp.Null, exp.Boolean, exp.And, exp.Or, exp.Not, exp.Is, exp.Case, exp.If, exp.Neg),
         *(exp.DataType, exp.DataTypeParam, exp.ColumnDef, exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least, exp.Abs),
         *(exp.Pow, exp.Exp, exp.Contains, exp.StartsWith, exp.EndsWith, exp.Lower, exp.Upper, exp.Pad, exp.Replace),
-        *(exp.Reverse, exp.StrPosition, exp.Trim, exp.MD5, exp.Translate, exp.Year, exp.Quarter, exp.Month, exp.Week),
+        *(exp.Reverse, exp.StrPosition, exp.Trim, exp.MD5, exp.Translate, exp.Year, exp.Quarter, exp.Month),
         *(exp.WeekOfYear, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.Hour, exp.Minute, exp.Second, exp.LastDay),
-        *(exp.DateFromParts, exp.Count, exp.CountIf, exp.Min, exp.Max, exp.LogicalAnd, exp.LogicalOr, exp.Filter),
+        *(exp.DateFromParts, exp.Count, exp.Min, exp.Max, exp.LogicalAnd, exp.LogicalOr, exp.Filter),
         *(exp.WindowSpec, exp.IgnoreNulls, exp.RespectNulls, exp.ArraySort, exp.Transform, exp.Lambda, exp.Dot),
         *(exp.Struct, exp.PropertyEQ, exp.Array, exp.Explode),
     }
@@ -208,9 +213,12 @@ RULES: dict[type[exp.Expr] | str, Rule] = {
     exp.DayOfWeek: times.weekday,
     exp.DayOfWeekIso: times.iso_weekday,
     exp.Extract: times.part,
+    "date_part": times.named_part,
+    exp.Week: times.week,
     exp.DateDiff: times.day_difference,
     exp.Sum: _summed,
     exp.Avg: _mean,
+    exp.CountIf: _true_ones,
     exp.Median: _in_doubles("median"),
     **{
         made: _in_doubles(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -60,7 +61,7 @@ def session(master: str | None, *, memory: int, threads: int, folder: str) -> It
         "spark.driver.memory": f"{max(memory, LEAST_MEMORY) >> 20}m",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.log.level": "ERROR",
+        "spark.log.level": "OFF",
         "spark.sql.ansi.enabled": "true",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.catalogImplementation": "in-memory",
@@ -83,6 +84,8 @@ def session(master: str | None, *, memory: int, threads: int, folder: str) -> It
 
 
 def _started(settings: dict[str, str]) -> SparkSession:
+    # It would write each error with its whole trace; what the error says is raised.
+    logging.getLogger("SQLQueryContextLogger").disabled = True
     with _quiet() as said:
         try:
             from pyspark.conf import SparkConf
@@ -178,5 +181,6 @@ def plain_message(error: BaseException) -> str:
     cause = re.findall(r"(?:Caused by: |^)\S+?(?:Exception|Error): (\[[A-Z_.0-9]+\].*)", text, re.MULTILINE)
     line = (cause[-1] if cause else text).strip().partition("\n")[0]
     line = re.sub(r"^\[USER_RAISED_EXCEPTION\] ", "", line)
-    line = re.sub(r"\s*(SQLSTATE: \w+.*|== SQL.*)$", "", line)
+    # What Spark advises is about its own settings, and functions that are not ours.
+    line = re.sub(r"\s*(If necessary set|Use [`'\"]|To tolerate|SQLSTATE: \w+|== SQL).*$", "", line)
     return re.sub(r"^\[[A-Z_.0-9]+\] ", "", line).strip() or type(error).__name__

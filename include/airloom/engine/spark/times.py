@@ -37,7 +37,8 @@ def made_time(node: exp.Expr) -> exp.Expr:
     if name is None:
         raise refused("to_timestamp", "write make_timestamp(microseconds)")
     if name == "timestamp_millis" and is_kind(node.this.type, "day", "moment"):
-        return call("unix_millis", _instant(node.this))
+        # Cut toward zero, as DuckDB does; Spark's own unix_millis goes down.
+        return exp.IntDiv(this=call("unix_micros", _instant(node.this)), expression=number(1_000))
     return as_type(call(name, node.this), "TIMESTAMP")
 
 
@@ -67,6 +68,15 @@ def weekday(node: exp.Expr) -> exp.Expr:
 
 def iso_weekday(node: exp.Expr) -> exp.Expr:
     return exp.paren(exp.Add(this=call("weekday", node.this), expression=number(1)))
+
+
+def week(node: exp.Expr) -> exp.Expr:
+    return call("weekofyear", node.this)
+
+
+def named_part(node: exp.Expr) -> exp.Expr:
+    unit, value = node.expressions
+    return part(exp.Extract(this=exp.var(unit.name if unit.is_string else ""), expression=value))
 
 
 def part(node: exp.Expr) -> exp.Expr:

@@ -9,7 +9,7 @@ from airloom.nodes.sdk import Column, Example, Query, Relation, Table, name_as, 
 from airloom.nodes.tables._reducers import Measure, counted, reduced
 
 
-class Aggregate(Table):
+class Aggregate(Table, without_spark="count_distinct_approximate"):
     """Group rows and reduce each group to one row."""
 
     by: list[Column] = Field([], description="The columns that make a group; without any, all rows are one group")

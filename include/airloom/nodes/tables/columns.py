@@ -139,7 +139,7 @@ class Rename(Table, order="keeps"):
         return rows.select([name_as(rows[name], new[name]) if name in new else rows[name] for name in rows.columns])
 
 
-class Derive(Table, order="keeps"):
+class Derive(Table, order="keeps", without_spark="functions of SQL that are not in the list"):
     """Add columns, or replace them, by formulas."""
 
     columns: dict[NewName, Formula] = Field(
@@ -171,7 +171,7 @@ class Derive(Table, order="keeps"):
         return rows.replace({name: rows.formula(text) for name, text in self.columns.items()})
 
 
-class Cast(Table, order="keeps"):
+class Cast(Table, order="keeps", without_spark="casts that are not in the list"):
     """Change the types of columns."""
 
     columns: dict[Column, ColumnType] = Field(

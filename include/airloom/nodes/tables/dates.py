@@ -55,7 +55,7 @@ def check_format(given: str) -> None:
         raise ValueError(f"the format {given!r} has no year; write it as in %d.%m.%Y %H:%M")
 
 
-class ParseDates(Table, order="keeps"):
+class ParseDates(Table, order="keeps", without_spark="formats with other parts than %Y %y %m %b %B %d %H %M %S"):
     """Read dates and times from text or numbers."""
 
     columns: list[Column] = Field(min_length=1, description="The columns; each is replaced")

@@ -8,7 +8,7 @@ from airloom.nodes.sdk import Condition, Example, Query, Relation, Table
 from airloom.nodes.tables._conditions import Logic, Part, all_hold
 
 
-class Filter(Table, order="keeps"):
+class Filter(Table, order="keeps", without_spark="functions of SQL that are not in the list"):
     """Keep the rows that meet a condition."""
 
     where: Condition | None = Field(

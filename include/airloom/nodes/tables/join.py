@@ -27,7 +27,7 @@ from airloom.nodes.tables._keys import Key, Pair, key_text, pair_of, pairs
 How = Literal["inner", "left", "right", "outer", "semi", "anti", "cross"]
 
 
-class Join(Table):
+class Join(Table, without_spark="many_to_many fail with keys of DOUBLE"):
     """Match the rows of two tables by columns that are equal; null equals nothing."""
 
     on: list[Annotated[Key, BeforeValidator(pair_of, json_schema_input_type=Column | Key)]] = Field(

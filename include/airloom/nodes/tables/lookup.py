@@ -29,7 +29,7 @@ from airloom.nodes.tables._values import Value, fitted
 from airloom.spec.problem import pointer
 
 
-class Lookup(Table):
+class Lookup(Table, without_spark="several fail with keys of DOUBLE"):
     """Look up columns in another table; every row stays, and stays one row."""
 
     on: list[Annotated[Key, BeforeValidator(pair_of, json_schema_input_type=Column | Key)]] = Field(

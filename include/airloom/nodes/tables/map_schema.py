@@ -39,7 +39,7 @@ def _target(given: Any) -> Any:
     return {"column": given} if isinstance(given, str) else given
 
 
-class MapSchema(Table, order="keeps"):
+class MapSchema(Table, order="keeps", without_spark="casts that are not in the list"):
     """Bring a table into a schema: names, types and order of its columns."""
 
     columns: dict[NewName, Annotated[Target, BeforeValidator(_target, json_schema_input_type=Column | Target)]] = Field(

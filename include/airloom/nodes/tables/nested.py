@@ -45,7 +45,7 @@ def path_steps(path: str | int) -> list[str | int]:
     return steps
 
 
-class JsonSelect(Table, order="keeps"):
+class JsonSelect(Table, order="keeps", without_spark="JSON: a column of JSON, or of text that holds it"):
     """Take one part of JSON, or of a struct, into a column."""
 
     column: Column = Field(description="The column: JSON, text that holds JSON, or a struct")
@@ -152,7 +152,7 @@ def _inside_structs(
     return value, kind, steps
 
 
-class Flatten(Table, order="keeps"):
+class Flatten(Table, order="keeps", without_spark="JSON arrays"):
     """Open up a list into rows, or a struct into columns."""
 
     column: Column = Field(description="The column: a list, a JSON array, or a struct")

@@ -26,7 +26,7 @@ from airloom.nodes.tables._columns import resolved
 PARTS = 1_000_000
 
 
-class Sample(Table):
+class Sample(Table, without_spark="everything: which rows are taken follows from DuckDB's own hash"):
     """Keep some rows by chance, the same ones in every run."""
 
     rows: int | None = Field(None, ge=0, description="How many rows to keep at most")

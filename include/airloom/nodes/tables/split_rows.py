@@ -15,7 +15,11 @@ class NamedCondition(Model):
     where: Condition = Field(description="A condition in SQL over the columns; where it is null it does not hold")
 
 
-class SplitRows(Table, outputs=[each("conditions", name="name", kind="table"), port("other", "table")]):
+class SplitRows(
+    Table,
+    outputs=[each("conditions", name="name", kind="table"), port("other", "table")],
+    without_spark="functions of SQL that are not in the list",
+):
     """Send each row to the port of the first condition that it meets."""
 
     conditions: list[NamedCondition] = Field(

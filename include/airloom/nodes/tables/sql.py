@@ -9,7 +9,11 @@ from airloom.nodes.sdk import ConfigurationError, Example, Query, Relation, SqlQ
 from airloom.spec.document import Identifier
 
 
-class Sql(Table, inputs=[each("inputs", kind="table")]):
+class Sql(
+    Table,
+    inputs=[each("inputs", kind="table")],
+    without_spark="functions of SQL that are not in the list, and subqueries that name columns from outside",
+):
     """Run one SELECT over the named inputs."""
 
     sql: SqlQuery = Field(description="One SELECT in DuckDB's SQL; its tables are the inputs, by their names")

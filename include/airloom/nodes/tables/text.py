@@ -207,7 +207,7 @@ class Concat(Model):
 Operation = Annotated[Upper | Lower | Trim | Replace | Substring | Pad | Split | Concat, Field(discriminator="op")]
 
 
-class StringOperations(Table, order="keeps"):
+class StringOperations(Table, order="keeps", without_spark="columns of DOUBLE as text"):
     """Change text step by step: case, white space, parts, padding, other columns."""
 
     column: Column = Field(description="The column; numbers, dates and the like are written as text first")

@@ -26,7 +26,7 @@ from airloom.nodes.tables._columns import fails_where, is_column, resolved
 from airloom.nodes.tables._keys import key_text
 
 
-class UpdateRows(Table):
+class UpdateRows(Table, without_spark="keys of DOUBLE without an order"):
     """Put updates in the place of rows with the same key; those with a new key are added."""
 
     keys: list[Column] = Field(min_length=1, description="The columns that name a row, in both tables; null names none")

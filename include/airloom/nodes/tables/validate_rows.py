@@ -108,7 +108,9 @@ class Validated(NamedTuple):
     rejects: Query
 
 
-class ValidateRows(Table):
+class ValidateRows(
+    Table, without_spark="functions of SQL that are not in the list; the rule type for casts that are not in the list"
+):
     """Check rows by rules; what breaks one is removed, flagged, or stops the run."""
 
     rules: list[Rule] = Field(

@@ -13,7 +13,7 @@ from airloom.nodes.windows._windows import START, AnyWindow, Grid, Session, in_s
 LAST = "airloom_last"
 
 
-class Window(Table):
+class Window(Table, without_spark="count_distinct_approximate"):
     """Group rows by windows of time and reduce each window to one row."""
 
     time: Column = Field(

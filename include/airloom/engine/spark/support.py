@@ -1,0 +1,147 @@
+"""The functions of users' SQL that Spark answers as DuckDB does, each with the forms in which that was tried.
+
+The forms are over the columns of `COLUMNS`. A function that is not here is refused; `tests/engine/test_spark.py` asks
+both engines for each form, over rows with nulls, edges and odd texts.
+"""
+
+from __future__ import annotations
+
+COLUMNS = {
+    "i": "INTEGER", "b": "BIGINT", "x": "DOUBLE", "m": "DECIMAL(9,2)", "s": "VARCHAR", "p": "VARCHAR", "n": "VARCHAR",
+    "d": "DATE", "t": "TIMESTAMP", "z": "TIMESTAMPTZ", "q": "BOOLEAN", "l": "INTEGER[]",
+}  # fmt: skip
+"""The columns that the forms name: numbers, texts (n: texts of numbers), dates and times, true and false, a list."""
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "abs": ("abs(i)", "abs(x)", "abs(m)"),
+    "ceil": ("ceil(x)", "ceil(m)", "ceil(i)"),
+    "ceiling": ("ceiling(x)",),
+    "floor": ("floor(x)", "floor(m)", "floor(i)"),
+    "round": ("round(x)", "round(x, 2)", "round(x, -1)", "round(m, 1)", "round(i, -1)", "round(m)"),
+    "sign": ("sign(i)", "sign(x)", "sign(m)"),
+    "greatest": ("greatest(i, b)", "greatest(s, p)"),
+    "least": ("least(i, b, 3)", "least(d, DATE '2024-01-01')"),
+    "mod": ("mod(i, 7)", "mod(b, 7)", "mod(m, 3)"),
+    "pow": ("pow(i, 2)",),
+    "power": ("power(m, 2)",),
+    "exp": ("exp(i / 100)",),
+    "sqrt": ("sqrt(abs(x))",),
+    "ln": ("ln(abs(i) + 1)",),
+    "log10": ("log10(abs(i) + 1)",),
+    "log2": ("log2(abs(i) + 1)",),
+    "log": ("log(abs(i) + 1)",),
+    "concat": ("concat(s, i)", "concat(s, p, 'x')", "concat(s, d)"),
+    "concat_ws": ("concat_ws('-', s, p)", "concat_ws(', ', s, i, q)"),
+    "contains": ("contains(s, 'a')", "contains(s, p)"),
+    "starts_with": ("starts_with(s, 'A')",),
+    "ends_with": ("ends_with(s, 'a')",),
+    "left": ("left(s, 2)",),
+    "right": ("right(s, 2)", "right(s, 0)"),
+    "length": ("length(s)",),
+    "len": ("len(s)",),
+    "lower": ("lower(s)",),
+    "upper": ("upper(s)",),
+    "trim": ("trim(s)", "trim(s, 'aA')"),
+    "ltrim": ("ltrim(s)",),
+    "rtrim": ("rtrim(s)",),
+    "replace": ("replace(s, 'a', 'bb')",),
+    "reverse": ("reverse(p)",),
+    "split_part": ("split_part(s, ' ', 1)", "split_part(s, ' ', 2)", "split_part(s, 'a', -1)"),
+    "substring": ("substring(s, 2)", "substring(s, 2, 3)", "substring(s, -2)", "substring(s, -9, 8)"),
+    "substr": ("substr(s, 1, 2)",),
+    "strpos": ("strpos(s, 'a')",),
+    "instr": ("instr(s, 'a')",),
+    "translate": ("translate(s, 'ab', 'xy')",),
+    "md5": ("md5(s)",),
+    "regexp_matches": (
+        r"regexp_matches(s, '^\w+$')", r"regexp_matches(s, '\s')", r"regexp_matches(s, '(?i)\bä')",
+        r"regexp_matches(s, '[[\s-]$')", r"regexp_matches(s, 'a.b')", r"regexp_matches(s, '\$')",
+    ),
+    "regexp_full_match": (r"regexp_full_match(s, '[A-Z].*')",),
+    "regexp_replace": (
+        r"regexp_replace(s, '([a-z])([a-z])', '\2\1', 'g')", "regexp_replace(s, '[aeiou]', '$1', 'g')",
+    ),
+    "regexp_extract": (r"regexp_extract(s, '(\w)(\w)')", r"regexp_extract(s, '(\w)(\w)', 2)"),
+    "year": ("year(d)", "year(t)", "year(z)"),
+    "quarter": ("quarter(d)",),
+    "month": ("month(t)",),
+    "week": ("week(d)",),
+    "day": ("day(d)", "day(z)"),
+    "dayofyear": ("dayofyear(d)",),
+    "dayofweek": ("dayofweek(d)", "dayofweek(t)"),
+    "isodow": ("isodow(d)",),
+    "hour": ("hour(t)", "hour(z)"),
+    "minute": ("minute(t)",),
+    "second": ("second(t)",),
+    "date_part": ("date_part('year', d)", "date_part('isodow', t)", "extract(month FROM t)"),
+    "date_trunc": ("date_trunc('month', d)", "date_trunc('week', t)", "date_trunc('day', z)", "date_trunc('hour', t)"),
+    "date_diff": ("date_diff('day', d, DATE '2024-03-01')", "date_diff('day', t, z)"),
+    "datediff": ("datediff('day', d, DATE '2024-03-01')",),
+    "last_day": ("last_day(d)",),
+    "make_date": ("make_date(2024, 2, abs(i) % 28 + 1)",),
+    "make_timestamp": ("make_timestamp(b * 1000000)",),
+    "epoch": ("epoch(t)", "epoch(z)"),
+    "epoch_us": ("epoch_us(t)", "epoch_us(d)", "epoch_us(z)"),
+    "epoch_ms": ("epoch_ms(t)", "epoch_ms(b)"),
+    "try_strptime": (
+        "try_strptime(p, '%d.%m.%Y')", "try_strptime(p, '%Y-%m-%d %H:%M')", "try_strptime(p, '%d %b %Y')",
+        "try_strptime(p, '%y%m%d')",
+    ),
+    "coalesce": ("coalesce(s, p, 'none')", "coalesce(i, b)"),
+    "if": ("if(q, i, 0)",),
+    "ifnull": ("ifnull(i, -1)",),
+    "nullif": ("nullif(i, 0)",),
+    "array_length": ("array_length(l)",),
+    "list_contains": ("list_contains(l, 2)",),
+    "array_contains": ("array_contains(l, 9)",),
+    "list_sort": ("list_sort(l)",),
+    "list_value": ("list_value(i, 2)",),
+}  # fmt: skip
+
+FIGURES: dict[str, tuple[str, ...]] = {
+    "avg": ("avg(i)", "avg(x)", "avg(m)"),
+    "bool_and": ("bool_and(q)",),
+    "bool_or": ("bool_or(q)",),
+    "count": ("count(*)", "count(i)", "count(DISTINCT i)", "count(*) FILTER (WHERE q)"),
+    "count_if": ("count_if(q)",),
+    "max": ("max(x)", "max(s)", "max(t)"),
+    "median": ("median(x)", "median(i)"),
+    "min": ("min(m)", "min(d)"),
+    "quantile_cont": ("quantile_cont(x, 0.9)",),
+    "stddev": ("stddev(x)",),
+    "stddev_pop": ("stddev_pop(x)",),
+    "stddev_samp": ("stddev_samp(i)",),
+    "sum": ("sum(i)", "sum(x)", "sum(m)"),
+    "var_pop": ("var_pop(x)",),
+    "var_samp": ("var_samp(i)",),
+    "variance": ("variance(x)",),
+}
+"""Of groups, and with OVER: all but count DISTINCT."""
+
+PLACES: dict[str, tuple[str, ...]] = {
+    "cume_dist": ("cume_dist() OVER (ORDER BY i)",),
+    "dense_rank": ("dense_rank() OVER (ORDER BY i)",),
+    "first_value": ("first_value(i) OVER (ORDER BY b, i)",),
+    "lag": ("lag(i) OVER (ORDER BY b)", "lag(i, 2, 0) OVER (ORDER BY b)"),
+    "last_value": ("last_value(i) OVER (ORDER BY b ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",),
+    "lead": ("lead(s) OVER (PARTITION BY q ORDER BY b)",),
+    "nth_value": ("nth_value(b, 2) OVER (ORDER BY b ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",),
+    "ntile": ("ntile(3) OVER (ORDER BY b)",),
+    "percent_rank": ("percent_rank() OVER (ORDER BY i DESC)",),
+    "rank": ("rank() OVER (PARTITION BY q ORDER BY i)",),
+    "row_number": ("row_number() OVER (ORDER BY b)",),
+}
+
+SYNTAX: tuple[str, ...] = (
+    "i + b", "i * x", "m * m", "m + i", "i / 4", "i / i", "m / i", "b // 3", "-7 // 2", "b % 5", "-i", "i ** 2",
+    "i = 3", "s <> p", "x < 1.5", "m >= 1", "d > '2024-01-31'", "t <= '2024-02-29 12:00:00'", "d = t", "z > t",
+    "i BETWEEN 1 AND 5", "s IN ('Ada', 'b')", "i NOT IN (1, 2)", "i IS NULL", "q IS NOT TRUE", "i IS DISTINCT FROM b",
+    "q AND i > 1", "q OR i > 1", "NOT q", "s LIKE 'A%'", "s NOT LIKE '%a_'", "s ILIKE 'a%'", "s || p",
+    "CASE WHEN i > 2 THEN 'many' WHEN i IS NULL THEN NULL ELSE s END", "CASE i WHEN 1 THEN 'one' END",
+    "d + 1", "d - DATE '2024-01-01'", "d + INTERVAL 1 DAY", "t - INTERVAL 90 MINUTE", "d + INTERVAL 1 MONTH",
+    "x::INTEGER", "m::BIGINT", "2.5::INTEGER", "x::DECIMAL(9,2)", "i::DOUBLE", "i::VARCHAR", "m::VARCHAR", "d::VARCHAR",
+    "t::VARCHAR", "z::VARCHAR", "q::VARCHAR", "q::INTEGER", "i::BOOLEAN", "t::DATE", "d::TIMESTAMP", "z::TIMESTAMP",
+    "t::TIMESTAMPTZ", "TRY_CAST(n AS INTEGER)", "TRY_CAST(n AS DOUBLE)", "TRY_CAST(n AS DECIMAL(9,2))",
+    "TRY_CAST(n AS BOOLEAN)", "TRY_CAST(b AS SMALLINT)", "'2024-02-29'::DATE", "t AT TIME ZONE 'UTC'",
+)  # fmt: skip
+"""What stands without a function's name."""
