@@ -57,7 +57,7 @@ def examine_machine(parallelism: int) -> Iterator[Finding]:
     walls = available()
     missing = [f"{wall.name}: {wall.missing}" for wall in walls if wall.missing]
     if not walls:
-        yield advice(MACHINE, "box", "this system can't box Python nodes, so they refuse to run", "see docs/operate.md")
+        yield advice(MACHINE, "box", "this system can't box Python nodes, so they refuse to run", "see docs/python-nodes.md")
     elif missing:
         yield advice(
             MACHINE, "box", f"Python nodes run in a weaker box, without {'; '.join(missing)}", "see docs/operate.md"
