@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-# Airflow reads its settings when it is imported first.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airloom-airflow-"))
 
 from airloom.local.airflow import PLATFORM
 from airloom.local.airflow_examination import OURS, SECRETS, examine_airflow
@@ -74,6 +70,7 @@ class TestAirflow:
             ("dag_processor.print_stats_interval", "30", "advice"),
             ("core.dag_discovery_safe_mode", "True", "advice"),
             ("workers.min_heartbeat_interval", "often", "advice"),
+            ("workers.execution_api_retries", "5", "advice"),
             ("core.auth_manager", "airflow.api_fastapi.auth.managers.simple.SimpleAuthManager", "advice"),
             ("core.executor", "LocalExecutor", "wrong"),
             ("core.executor", "CeleryExecutor,other:airflow.executors.local_executor.LocalExecutor", "wrong"),

@@ -72,6 +72,15 @@ def test_what_the_user_sets_wins(tmp_path: Path) -> None:
     assert environment["AIRFLOW__API__WORKERS"] == "1"
 
 
+def test_connections_and_variables_of_the_users_reach_airflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_OF_ANOTHER", "x")
+    given = {"AIRFLOW_CONN_LAKE": "postgres://me:secret@lake/db", "AIRFLOW_VAR_REGION": "EU"}
+    installation = opened(tmp_path, **given)
+    environment = airflow.environment(installation)
+    assert {name: value for name, value in environment.items() if name.startswith(("AIRFLOW_C", "AIRFLOW_V"))} == given
+    assert "secret" not in repr(installation)
+
+
 def test_nothing_of_another_installation_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", "/another")
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "another")

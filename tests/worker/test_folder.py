@@ -459,6 +459,33 @@ class TestMissingFiles:
         bench.look(1, seconds=60)
         assert bench.live() == {}
 
+    @pytest.mark.parametrize("hours", [-24, 24])
+    def test_a_clock_that_is_set_lets_no_time_pass(self, bench: Bench, hours: int) -> None:
+        file = bench.write("sales.json")
+        bench.look()
+        text = file.read_text()
+        file.unlink()
+        bench.look()
+        bench.time += timedelta(hours=hours)
+        bench.look(59)
+        assert list(bench.live()) == ["sales"]
+        file.write_text(text)
+        bench.look()
+        assert bench.live() == {"sales": ("sales.json", 1)}
+        file.unlink()
+        bench.look(62)
+        assert bench.live() == {}
+
+    def test_a_clock_that_was_set_back_between_two_processes_is_noticed(self, bench: Bench) -> None:
+        bench.write("sales.json")
+        bench.look()
+        (bench.path / "sales.json").unlink()
+        bench.look()
+        bench.time -= timedelta(days=400)
+        bench.folder = bench.another()
+        bench.look(62)
+        assert bench.live() == {}
+
     def test_runs_may_end_first(self, bench: Bench) -> None:
         bench.write("sales.json")
         bench.look()

@@ -118,6 +118,15 @@ class TestEndedRuns:
                     pass
         assert found == [(7, "new")]
 
+    def test_a_clock_that_is_set_back_hides_no_end(self, store: Store, ended: dict[tuple[str, str], datetime]) -> None:
+        now = START + timedelta(days=30)
+        runs = EndedRuns(store, lambda: now)
+        runs.make_up()
+        ended[("sales", "since")] = START
+        now = START + timedelta(minutes=5)
+        runs.make_up()
+        assert [event.payload["run_id"] for event in store.outbox.events()] == ["since"]
+
     def test_one_worker_looks_at_a_time(self, store: Store, ended: dict[tuple[str, str], datetime]) -> None:
         ended[("sales", "r1")] = START
         runs = EndedRuns(store, lambda: START + SETTLED_AFTER)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from airloom.spec.configuration import Configuration
 from airloom.spec.error import DataError
@@ -74,19 +75,28 @@ class TestJobs:
         assert "a fault" in caplog.text
         assert "job works again" in caplog.text
 
-    def test_a_lost_store_is_one_line_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize(
+        ("error", "what"),
+        [
+            (StoreUnavailable("connection refused"), "the store"),
+            (OperationalError("select", {}, Exception("connection refused\nmore")), "Airflow's database"),
+        ],
+    )
+    def test_a_lost_database_is_one_line_in_the_log(
+        self, caplog: pytest.LogCaptureFixture, error: Exception, what: str
+    ) -> None:
         caplog.set_level(logging.INFO)
         turns: list[int] = []
 
         def run() -> None:
             turns.append(1)
             if len(turns) < 3:
-                raise StoreUnavailable("connection refused")
+                raise error
 
         with working(Job("job", 0.01, run)):
             wait_until(lambda: len(turns) > 3)
         lines = [record.getMessage() for record in caplog.records]
-        assert lines.count("job waits for the store, and goes on when it answers: connection refused") == 1
+        assert lines.count(f"job waits for {what}, and goes on when it answers: connection refused") == 1
         assert "job works again" in lines
         assert "Traceback" not in caplog.text
 

@@ -30,6 +30,8 @@ PLATFORM = {
     "dag_processor.min_file_process_interval": "21600",
     "dag_processor.print_stats_interval": "0",
     "workers.min_heartbeat_interval": "1",
+    # The longer pauses between them outlast a minute in which Airflow's database is away; the usual five fail the task.
+    "workers.execution_api_retries": "10",
     "logging.colored_console_log": "False",
 }
 

@@ -56,6 +56,10 @@ RULES = (
     ),
     Rule("workers.min_heartbeat_interval", _at_most(2), "1", "a slot stays taken that many seconds after its task"),
     Rule(
+        "workers.execution_api_retries", lambda value: int(value) >= 8, "10",
+        "a task fails where Airflow's database is away for some seconds",
+    ),
+    Rule(
         "core.auth_manager", lambda value: "Simple" not in value,
         "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager", "roles can't be told apart",
     ),

@@ -17,6 +17,8 @@ from airloom.spec.error import ConfigurationError, SystemFault
 DEFAULT_PORT = 8080
 DEFAULT_HOST = "127.0.0.1"
 USER = "admin"
+OURS = ("AIRLOOM_", "AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_")
+"""What the names of variables begin with that a user sets for an installation: settings, Connections, Variables."""
 
 
 class InstallationMissing(ConfigurationError):
@@ -66,7 +68,7 @@ class State(BaseModel):
 class Installation:
     """Name everything that belongs to one installation; several stand side by side, each in its own home.
 
-    `given` are the AIRLOOM_* and AIRFLOW__* variables that the user set: they win over this installation's own.
+    `given` are the variables that the user set for it: they win over this installation's own.
     """
 
     root: Path
@@ -88,7 +90,7 @@ class Installation:
         written, ConfigurationError for a number that is no port.
         """
         variables = os.environ if variables is None else variables
-        given = {name: value for name, value in variables.items() if name.startswith(("AIRLOOM_", "AIRFLOW__"))}
+        given = {name: value for name, value in variables.items() if name.startswith(OURS)}
         root, home = _root_and_home(given)
         try:
             # PostgreSQL's own account passes through it where root runs this; only that account's folder is open to it.
@@ -116,7 +118,7 @@ class Installation:
     def existing(cls, variables: Mapping[str, str] | None = None) -> Installation:
         """Return the installation that `variables` name. Raises InstallationMissing where there is none."""
         variables = os.environ if variables is None else variables
-        given = {name: value for name, value in variables.items() if name.startswith(("AIRLOOM_", "AIRFLOW__"))}
+        given = {name: value for name, value in variables.items() if name.startswith(OURS)}
         root, home = _root_and_home(given)
         state = _read(home)
         if state is None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import OperationalError
 
 from airloom.spec.error import AirloomError
+from airloom.spec.folder import Content, File, list_files, read_file
 from airloom.spec.problem import Problem, errors, pointer
 from airloom.store.records import StoredFile, StoreUnavailable
 from airloom.store.store import Store
-from airloom.spec.folder import Content, File, list_files, read_file
 
 if TYPE_CHECKING:
     from airloom.dags.publishing import Published
@@ -27,6 +27,8 @@ FOLDER = "drop folder"
 
 ARCHIVE_AFTER = timedelta(seconds=60)
 REPORT_LOSS_AFTER = timedelta(seconds=5)
+LONGEST_GAP = timedelta(minutes=10)
+"""Between two looks, at most: where it is more, or less than none, the clock was set, and no time has passed."""
 REPEAT_BROKEN_AFTER = timedelta(seconds=30)
 
 Publish = Callable[..., "Published"]
@@ -57,6 +59,7 @@ class Folder:
         self._listed: dict[str, File] = {}
         self._hashes: dict[str, tuple[File, str]] = {}
         self._ids_changed = False
+        self._looked: datetime | None = None
 
     def synchronise(self) -> None:
         """Look at the folder once and publish, report and archive what is due.
@@ -179,6 +182,9 @@ class Folder:
         lost = {path: file for path, file in known.items() if path not in listed and file.owns}
         self._store.files.mark_missing([path for path, file in lost.items() if not file.missing_since], now)
         since = {path: file.missing_since or now for path, file in lost.items()}
+        if self._clock_was_set(now) or any(at > now for at in since.values()):
+            since = dict.fromkeys(lost, now)
+            self._store.files.mark_missing(lost, now)
         if len(lost) > 2 and len(lost) * 5 > sum(1 for file in known.values() if file.owns):
             if now - min(since.values()) >= REPORT_LOSS_AFTER:
                 self._report_loss(sorted(lost))
@@ -190,6 +196,10 @@ class Folder:
             for path, file in lost.items():
                 if file.owns and now - since[path] >= ARCHIVE_AFTER:
                     self._archive(path, file.owns)
+
+    def _clock_was_set(self, now: datetime) -> bool:
+        before, self._looked = self._looked, now
+        return before is not None and not timedelta(0) <= now - before <= LONGEST_GAP
 
     def _archive(self, path: str, pipeline: str) -> None:
         log.info("Pipeline %s is archived: its file %s is gone", pipeline, path)

@@ -33,11 +33,13 @@ class EndedRuns:
         self._looked_until: datetime | None = None
 
     def make_up(self) -> None:
-        """Look at the runs that ended since the last look, the first time at those of the last day."""
+        """Look at the runs that ended since the last look; the first time, or after the clock went back, in a day."""
         from airloom.dags import platform
 
         until = self._now() - SETTLED_AFTER
-        since = self._looked_until or until - LOOK_BACK
+        since = self._looked_until
+        if since is None or since > until:  # where the clock was set back, ends of runs lie on both sides of it
+            since = until - LOOK_BACK
         with self._store.lock("ended runs") as held:
             if not held:
                 return

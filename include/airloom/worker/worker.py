@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from airloom.spec.configuration import Configuration
 from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
@@ -83,7 +85,7 @@ def drain(store: Store, handlers: Mapping[str, Handler], stopping: threading.Eve
                 if event is None:
                     return
                 handlers[event.kind](store, event.payload)
-        except StoreUnavailable:
+        except (StoreUnavailable, OperationalError):
             raise
         except Exception:
             log.exception("An event was not handled")
@@ -107,6 +109,12 @@ def _repeat(job: Job, stopping: threading.Event) -> None:
         except StoreUnavailable as error:
             if failures == 0:
                 log.error("%s waits for the store, and goes on when it answers: %s", job.name, error)
+            failures += 1
+        except OperationalError as error:
+            # The store's own are StoreUnavailable.
+            if failures == 0:
+                reason = str(error.orig).partition("\n")[0]
+                log.error("%s waits for Airflow's database, and goes on when it answers: %s", job.name, reason)
             failures += 1
         except Exception:
             failures += 1
