@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import tempfile
@@ -19,8 +20,17 @@ from airloom.store.lookup import plain
 from airloom.store.migrate import migrate
 from airloom.store.store import Store
 
+# Airflow reads its settings, and makes files there, when it is imported first.
+AIRFLOW_HOME = tempfile.mkdtemp(prefix="airloom-airflow-")
+os.environ.setdefault("AIRFLOW_HOME", AIRFLOW_HOME)
+
 # No test outlives its server: what it writes need not reach the disk.
 FAST = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
+
+
+def pytest_unconfigure() -> None:
+    """Remove what Airflow left."""
+    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
 
 
 @dataclass(frozen=True)

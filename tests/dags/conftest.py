@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
-
-# Airflow reads its settings when it is imported first.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airloom-airflow-"))
 
 from airloom.checks.resolved import Resolved, ResolvedNode, Wire
 from airloom.nodes.ports import Port
@@ -19,9 +14,6 @@ from airloom.nodes.sdk import Node, Ports
 from airloom.plan.build import build_plan
 from airloom.spec.configuration import configuration
 from airloom.spec.document import Document, Edge
-
-if TYPE_CHECKING:
-    pass
 
 Json = dict[str, Any]
 
