@@ -57,10 +57,14 @@ def examine_machine(parallelism: int) -> Iterator[Finding]:
     walls = available()
     missing = [f"{wall.name}: {wall.missing}" for wall in walls if wall.missing]
     if not walls:
-        yield advice(MACHINE, "box", "this system can't box Python nodes, so they refuse to run", "see docs/python-nodes.md")
+        text = "this system can't box Python nodes, so they refuse to run"
+        yield advice(MACHINE, "box", text, "see docs/python-nodes.md")
     elif missing:
         yield advice(
-            MACHINE, "box", f"Python nodes run in a weaker box, without {'; '.join(missing)}", "see docs/operate.md"
+            MACHINE,
+            "box",
+            f"Python nodes run in a weaker box, without {'; '.join(missing)}",
+            "see docs/python-nodes.md",
         )
     else:
         yield right(MACHINE, "box", "Python nodes run in a box")
