@@ -154,7 +154,8 @@ class _Columns:
         if isinstance(self.described, AirloomError):
             # The file may come before the run does: what cannot be looked at now is no error yet.
             missing = isinstance(self.described, FileMissing)
-            self._problem(self.described, pointer("path"), severity="warning" if missing else "error")
+            at = "/" + (self.described.field or "path").lstrip("/")
+            self._problem(self.described, at, severity="warning" if missing else "error")
         elif self.described is not None:
             self._keep(self.checked.ports.outputs[0].name, self.described)
             if self.node.method == "scan" and len(self.checked.ports.outputs) > 1:

@@ -109,7 +109,7 @@ def csv_columns(paths: Sequence[str], options: Mapping[str, Any]) -> Columns:
             field=f"columns/{missing[0]}",
             hint=f"its columns are {', '.join(itertools.islice(kinds, 20))}",
         )
-    return {name: given.get(name.lower()) or _kind_of(found) for name, found in kinds.items()}
+    return {name: given.get(name.lower()) or common_type(found) for name, found in kinds.items()}
 
 
 def csv_arguments(options: Mapping[str, Any], layout: Layout, kinds: Columns) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _head(path: str, options: Mapping[str, Any], size: int) -> _Head:
         return _Head(Layout(delimiter, names, found[0][0] - 1), rows)
     _check_width(name, len(_trimmed(rows[0], rows)), rows, found, options)
     first = found[1][0] - 1 if len(found) > 1 else len(lines)
-    names = _unique([value.strip() for value in _trimmed(rows[0], rows)])
+    names = unique_names([value.strip() for value in _trimmed(rows[0], rows)])
     return _Head(Layout(delimiter, names, first), rows[1:])
 
 
@@ -267,13 +267,14 @@ def _is_header(rows: list[list[str]], options: Mapping[str, Any]) -> bool:
     if all(kind <= {"VARCHAR"} for kind in kinds):
         return True
     for at, kind in enumerate(kinds):
-        below = _kind_of(_kinds_of((row[at] for row in rest if at < len(row)), options)) if rest else "VARCHAR"
-        if below != "VARCHAR" and kind and _kind_of(kind | {below}) == "VARCHAR":
+        below = common_type(_kinds_of((row[at] for row in rest if at < len(row)), options)) if rest else "VARCHAR"
+        if below != "VARCHAR" and kind and common_type(kind | {below}) == "VARCHAR":
             return True
     return False
 
 
-def _unique(names: list[str]) -> tuple[str, ...]:
+def unique_names(names: list[str]) -> tuple[str, ...]:
+    """Return the names of columns, `column3` for an empty one, a number behind one that is there twice."""
     seen: set[str] = set()
     found = []
     for at, name in enumerate(names):
@@ -350,7 +351,8 @@ def _by_format(value: str, options: Mapping[str, Any]) -> str:
     return "VARCHAR"
 
 
-def _kind_of(kinds: set[str]) -> str:
+def common_type(kinds: set[str]) -> str:
+    """Return the type that holds values of all these types: VARCHAR where no other does, and where there are none."""
     if len(kinds) == 1:
         return next(iter(kinds))
     return _WIDER.get(frozenset(kinds), "VARCHAR")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 REJECT_COLUMNS: Columns = {
     "file": "VARCHAR", "line": "BIGINT", "column": "VARCHAR", "text": "VARCHAR", "reason": "VARCHAR",
 }  # fmt: skip
+DOCUMENT = "CASE WHEN json_valid(text) THEN CAST(text AS JSON) END"
 _TEXT_LIMIT = 10_000
 _PIECE = 1 << 20
 
@@ -124,7 +125,8 @@ class Sieve:
             if key in told:
                 continue
             told.add(key)
-            plain = column if cast or kind == "INVALID ENCODING" else None
+            # A line of JSON is read as one text.
+            plain = column if (cast or kind == "INVALID ENCODING") and column in self._columns else None
             reason = self._reason(kind, message, plain)
             yield Fault(self._uris[path], lines[path][position], plain, _short(text), reason)
 
@@ -168,16 +170,17 @@ class Sieve:
             " UNION ALL ".join(_numbered_lines(path, more) for path in self._paths)
             for more in ("store_rejects", "ignore_errors")
         )
-        values = {name: f"json_extract(text, {sql_literal(_path(name))})" for name in self._columns}
+        values = {name: f"json_extract(doc, {sql_literal(_path(name))})" for name in self._columns}
         fits = {name: self._fits(values[name], kind) for name, kind in self._columns.items()}
         chosen = ", ".join(f"{_taken(values[name], kind)} AS {quoted(name)}" for name, kind in self._columns.items())
         whole = (
             "CASE WHEN NOT json_valid(text) THEN 'the line is no JSON' "
-            "WHEN json_type(text) <> 'OBJECT' THEN 'the line is no object' "
-            "WHEN len(json_keys(text)) <> len(list_distinct(json_keys(text))) THEN 'a field stands there twice' END"
+            "WHEN json_type(doc) <> 'OBJECT' THEN 'the line is no object' "
+            "WHEN len(json_keys(doc)) <> len(list_distinct(json_keys(doc))) THEN 'a field stands there twice' END"
         )
         checked = [
-            f"(SELECT *, {whole} AS fault FROM ({source}) AS lines WHERE trim(coalesce(text, '')) <> '') AS checked"  # noqa: S608
+            f"(SELECT *, {whole} AS fault FROM (SELECT *, {DOCUMENT} AS doc FROM ({source}) AS lines "  # noqa: S608
+            "WHERE trim(coalesce(text, '')) <> '') AS documents) AS checked"
             for source in (lines, again)
         ]
         all_fit = " AND ".join(["fault IS NULL", *fits.values()])

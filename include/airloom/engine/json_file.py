@@ -71,9 +71,11 @@ def _documents(text: str, name: str) -> Iterator[Any]:
                 hint="mend the file; a document with a fault cannot be read in part",
             ) from None
         except _TwiceError as error:
-            raise DataError(f"{name}: an object has the field {error.args[0]!r} twice") from None
+            raise DataError(
+                f"{name}: an object has the field {error.args[0]!r} twice", hint="give one of them another name"
+            ) from None
         except RecursionError:
-            raise DataError(f"{name}: lists and objects stand too deep in one another") from None
+            raise DataError(f"{name}: lists and objects stand too deep in one another", hint="flatten them") from None
         yield document
         at = _space(text, at)
 
@@ -141,7 +143,10 @@ def _by_columns(value: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
         lengths = {len(column) for column in value.values()}
         if len(lengths) > 1:
             shortest = min(value, key=lambda key: len(value[key]))
-            raise DataError(f"{name}: column {shortest!r} has {min(lengths)} values, others have {max(lengths)}")
+            raise DataError(
+                f"{name}: column {shortest!r} has {min(lengths)} values, others have {max(lengths)}",
+                hint="every column has a value for each row, null included",
+            )
         yield from (dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True))
     elif all(isinstance(column, dict) for column in value.values()):
         for key in dict.fromkeys(key for column in value.values() for key in column):
@@ -155,5 +160,9 @@ def _by_values(value: list[list[Any]], names: list[str] | None, name: str) -> It
     called = names or [f"column{at}" for at in range(width)]
     for number, row in enumerate(value, 1):
         if len(row) != width:
-            raise DataError(f"{name}, row {number}: {len(row)} values where there are {width} columns")
+            found = "1 value" if len(row) == 1 else f"{len(row)} values"
+            raise DataError(
+                f"{name}, row {number}: {found} where there are {width} columns",
+                hint="every list is one row, null included",
+            )
         yield dict(zip(called, row, strict=True))

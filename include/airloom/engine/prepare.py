@@ -42,11 +42,20 @@ def _is_ready(scan: Scan, path: str) -> bool:
         return True
     if scan.made or path.endswith(UNPACKED):
         return False
+    if scan.format == "text":
+        # DuckDB's `read_text` unpacks nothing, and its reader of lines makes two of one where line ends are mixed.
+        return not path.endswith(READ_PACKED) if scan.options.get("rows") == "files" else not _mixes_ends(path)
     if scan.format != "jsonl":
-        # DuckDB's `read_text` unpacks nothing.
-        return scan.options.get("rows") != "files" or not path.endswith(READ_PACKED)
+        return True
     with open_bytes(path) as file:
         return file.read(3) != codecs.BOM_UTF8
+
+
+def _mixes_ends(path: str) -> bool:
+    with open_bytes(path) as file:
+        first = file.readline()
+        windows = first.endswith(b"\r\n")
+        return any(line.endswith(b"\r\n") != windows and line.endswith(b"\n") for line in file)
 
 
 def _made_ready(scan: Scan, file: FileFacts, path: str, place: str) -> str:
@@ -68,7 +77,10 @@ def _made_ready(scan: Scan, file: FileFacts, path: str, place: str) -> str:
     packed = ending in (*UNPACKED, *READ_PACKED)
     target = os.path.join(place, plain if packed else name)
     with open_bytes(path) as source, open(target, "wb") as made:
-        if encoding == "utf-8":
+        if encoding == "utf-8" and scan.format == "text":
+            for line in source:
+                made.write(line[:-2] + b"\n" if line.endswith(b"\r\n") else line)
+        elif encoding == "utf-8":
             if scan.format == "jsonl":
                 start = source.read(3)
                 made.write(b"" if start == codecs.BOM_UTF8 else start)

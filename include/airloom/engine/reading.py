@@ -142,7 +142,7 @@ def _select_text(paths: Sequence[str], options: Mapping[str, Any], uris: Sequenc
 
 LINES: dict[str, Any] = {
     "auto_detect": False, "header": False, "columns": {"text": "VARCHAR"}, "delim": "\x1f\x1e\x1f\x1e", "quote": "",
-    "escape": "", "comment": "",
+    "escape": "", "comment": "", "strict_mode": False,
 }  # fmt: skip
 """The arguments by which `read_csv` gives every line of a text as it is."""
 

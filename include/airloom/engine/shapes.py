@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from airloom.engine.csv_file import csv_columns
-from airloom.engine.reading import quoted, select_cast, select_files
+from airloom.engine.reading import LINES, call, quoted, select_cast, select_files, sql_literal
 from airloom.engine.relation import Columns, Query
 from airloom.engine.scan import Scan
 from airloom.engine.types import casts, clashing_names
@@ -21,6 +21,10 @@ from airloom.spec.error import ConfigurationError
 
 if TYPE_CHECKING:
     import duckdb
+
+
+LOOKED_THROUGH = 256 << 20
+"""Bytes up to which a check looks through files of JSON for their fields; of larger ones it sees the top."""
 
 
 class QueryError(ConfigurationError):
@@ -67,7 +71,7 @@ class Shapes:
         """Return the columns that the files of a scan give; raise ConfigurationError where they cannot be read."""
         key = repr((scan, tuple(paths)))
         if key not in self._scanned:
-            self._scanned[key] = scan_columns(scan, self._connection, paths)
+            self._scanned[key] = scan_columns(scan, self._connection, paths, whole=scan.size <= LOOKED_THROUGH)
         return self._scanned[key]
 
     def describe(self, query: Query) -> tuple[str, Columns]:
@@ -111,9 +115,13 @@ def scan_columns(
     if scan.format == "text":
         return {"text": "VARCHAR", "path": "VARCHAR"}
     options = dict(scan.options)
+    if "sheet" in scan.made:
+        from airloom.engine.sheet_file import sheet_columns
+
+        return sheet_columns(paths, options.get("columns", {}))
     if scan.format == "jsonl":
         # A line that is no object is told of when it is read.
-        options |= {"ignore_errors": True, "records": True}
+        options["ignore_errors"] = True
         if whole and "columns" not in options:
             options["sample_size"] = -1
     try:
@@ -122,8 +130,25 @@ def scan_columns(
         raise ConfigurationError(
             f"{os.path.basename(paths[0])} cannot be read as {scan.format}: {plain_message(error)}", field="path"
         ) from None
-    found = {row[0]: row[1] for row in rows}
+    found: dict[str, str] = {row[0]: row[1] for row in rows}
+    if found == {"json": "JSON"} and "columns" not in options:
+        found = _columns_of_objects(connection, paths) or found
     return {**found, **casts(found)}
+
+
+def _columns_of_objects(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> dict[str, str]:
+    """Return the columns of those lines that are objects: a line that is none keeps DuckDB from finding them."""
+    lines = call("read_csv", paths, {**LINES, "ignore_errors": True})
+    # Invalid lines are left out: DuckDB raises when asked for the type of one.
+    document = "CASE WHEN json_valid(text) THEN CAST(text AS JSON) END"
+    objects = f"SELECT doc FROM (SELECT {document} AS doc FROM {lines}) WHERE json_type(doc) = 'OBJECT'"  # noqa: S608
+    query = f"SELECT json_group_structure(doc) FROM ({objects})"  # noqa: S608
+    structure = connection.execute(query).fetchone()
+    if structure is None or structure[0] is None:
+        return {}
+    text = sql_literal(structure[0].replace('"UBIGINT"', '"BIGINT"'))
+    rows = connection.execute(f"DESCRIBE SELECT unnest(json_transform(CAST(NULL AS JSON), {text}))").fetchall()
+    return {row[0]: row[1] for row in rows}
 
 
 def plain_message(error: Exception) -> str:

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from tests.runtime.conftest import Workshop, node, rows_of, workshop
 
+from airloom.checks.check import check
+from airloom.checks.facts import Facts
+from airloom.engine.storage import Files
 from airloom.runtime.results import NodeResult
 
 __all__ = ["workshop"]
@@ -26,27 +29,30 @@ class Desk:
         place.write_bytes(content if isinstance(content, bytes) else content.encode())
         return name
 
-    def read(self, kind: str, path: str, **config: Any) -> tuple[dict[str, str], list[tuple[Any, ...]]]:
-        """Return columns and rows of a source, the same grouped and not."""
-        found = [self._run(grouping, kind, path, config) for grouping in ("auto", "none")]
-        tables = []
-        for results in found:
-            assert results["all"].state == "success", results["all"].error or results["file"].error
-            reference = results["all"].outputs["rows"]
-            tables.append((dict(reference["columns"]), [tuple(row.values()) for row in rows_of(results["all"])]))
-        assert repr(tables[0]) == repr(tables[1])
-        return tables[0]
+    def read(
+        self, kind: str, path: str, *, grouping: str = "auto", **config: Any
+    ) -> tuple[dict[str, str], list[tuple[Any, ...]]]:
+        """Return columns and rows of a source."""
+        results = self._run(grouping, kind, path, config)
+        assert results["all"].state == "success", results["all"].error or results["file"].error
+        reference = results["all"].outputs["rows"]
+        return dict(reference["columns"]), [tuple(row.values()) for row in rows_of(results["all"])]
 
-    def fault(self, kind: str, path: str, **config: Any) -> str:
-        """Return the error of a source whose file is not as it should be, the same grouped and not."""
-        found = [self._run(grouping, kind, path, config) for grouping in ("auto", "none")]
-        for results in found:
-            assert (results["file"].state, results["all"].state) == ("failed", "not_run")
-        errors = [results["file"].error or {} for results in found]
-        assert errors[0] == errors[1]
-        assert (errors[0]["node"], errors[0]["failure"]) in (("file", "data"), ("file", "configuration"))
-        assert errors[0]["hint"]
-        return str(errors[0]["message"])
+    def fault(self, kind: str, path: str, *, grouping: str = "auto", **config: Any) -> str:
+        """Return the error of a source whose file is not as it should be."""
+        results = self._run(grouping, kind, path, config)
+        assert (results["file"].state, results["all"].state) == ("failed", "not_run")
+        error = results["file"].error or {}
+        assert (error["node"], error["failure"]) == ("file", "data"), error
+        assert error["hint"]
+        return str(error["message"])
+
+    def problem(self, kind: str, path: str, **config: Any) -> tuple[str, str]:
+        """Return the field and the message of what a check says of a source."""
+        document = {"id": "made", "nodes": [node("file", kind, path=path, **config)]}
+        (found,) = check(document, Facts(files=Files.of(self.workshop.settings))).problems
+        assert found.hint
+        return found.pointer.removeprefix("/nodes/0/config/"), found.message
 
     def rejects(self, kind: str, path: str, **config: Any) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
         """Return the rows that fit, and file, line, column, text and reason of the others, the same grouped and not."""

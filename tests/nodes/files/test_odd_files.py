@@ -7,10 +7,13 @@ import gzip
 import io
 import lzma
 import zipfile
+from datetime import date
 from typing import Any
 
 import pytest
+import xlsxwriter
 from tests.nodes.files.conftest import Desk
+from tests.runtime.conftest import node, rows_of
 
 
 def zipped(*names: str, content: bytes = b"a,b\n1,x\n") -> bytes:
@@ -101,3 +104,236 @@ def test_an_odd_csv_file_is_read(
 )
 def test_what_does_not_fit_is_named(desk: Desk, content: bytes, config: dict[str, Any], message: str) -> None:
     assert desk.fault("csv_read", desk.put("odd.csv", content), **config).startswith(f"odd.csv, {message}")
+
+
+def book(*rows: list[Any], sheet: str = "Sheet1", start: tuple[int, int] = (0, 0)) -> bytes:
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"default_date_format": "yyyy-mm-dd"}) as workbook:
+        workbook.add_worksheet("Cover")
+        page = workbook.add_worksheet(sheet)
+        for at, row in enumerate(rows, start[0]):
+            for column, value in enumerate(row, start[1]):
+                if value == "#DIV/0!":
+                    page.write_formula(at, column, "=1/0", None, value)
+                else:
+                    page.write(at, column, value)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "config", "columns", "rows"),
+    [
+        (book(["a", "b"], [1, "x"], [2, "y"]), {}, {"a": "BIGINT", "b": "VARCHAR"}, TABLE),
+        (book(["a", "b"], [1, "x"], [], [2.5]), {}, {"a": "DOUBLE", "b": "VARCHAR"}, [(1.0, "x"), (2.5, None)]),
+        (book(["a", "b"], [1, "x"], start=(4, 0)), {}, {"a": "BIGINT", "b": "VARCHAR"}, [(1, "x")]),
+        (book(["Report"], [], ["a", "b"], [1, "x"]), {"skip_rows": 1}, {"a": "BIGINT", "b": "VARCHAR"}, [(1, "x")]),
+        (book(["a"], ["007"], [8]), {}, {"a": "VARCHAR"}, [("007",), ("8",)]),
+        (book(["a"], ["12"]), {}, {"a": "VARCHAR"}, [("12",)]),
+        (book(["a"], [date(2026, 1, 31)]), {}, {"a": "DATE"}, [(date(2026, 1, 31),)]),
+        (book(["a"], [True], [False]), {}, {"a": "BOOLEAN"}, [(True,), (False,)]),
+        (book([1, "x"]), {"header": False}, {"column0": "BIGINT", "column1": "VARCHAR"}, [(1, "x")]),
+        (
+            book([1, "x"]), {"header": False, "columns": {"a": "DOUBLE", "b": "VARCHAR"}},
+            {"a": "DOUBLE", "b": "VARCHAR"}, [(1.0, "x")],
+        ),
+        (book(["a", "a", None], [1, 2]), {}, {"a": "BIGINT", "a_1": "BIGINT"}, [(1, 2)]),
+        (book(["a", None], [1, 2]), {}, {"a": "BIGINT", "column1": "BIGINT"}, [(1, 2)]),
+        (book(["a"], [1], ["#DIV/0!"]), {"null_values": ["#DIV/0!"]}, {"a": "BIGINT"}, [(1,), (None,)]),
+        (book(["a"], [1], sheet="März 2026"), {"sheet": "März 2026"}, {"a": "BIGINT"}, [(1,)]),
+        (book(["a", "b"]), {}, {"a": "VARCHAR", "b": "VARCHAR"}, []),
+    ],
+)  # fmt: skip
+def test_an_odd_sheet_is_read(
+    desk: Desk, content: bytes, config: dict[str, Any], columns: dict[str, str], rows: list[Any]
+) -> None:
+    assert desk.read("excel_read", desk.put("odd.xlsx", content), **{"sheet": 1, **config}) == (columns, rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "config", "message"),
+    [
+        (book(["a"], [1], ["#DIV/0!"]), {}, 'odd.xlsx, line 3, column a: "#DIV/0!" is no BIGINT'),
+        (book(["a"], [1], [], ["x"]), {"columns": {"a": "BIGINT"}}, 'odd.xlsx, line 4, column a: "x" is no BIGINT'),
+    ],
+)
+def test_what_a_sheet_does_not_hold_is_named(desk: Desk, content: bytes, config: dict[str, Any], message: str) -> None:
+    assert desk.fault("excel_read", desk.put("odd.xlsx", content), **{"sheet": 1, **config}).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "config", "field", "message"),
+    [
+        ("excel_read", b"a,b\n1,2\n", {}, "path", "odd is no workbook: Cannot detect file format"),
+        ("excel_read", book(["a"]), {"sheet": "Q1"}, "sheet", "odd has no sheet 'Q1'"),
+        ("excel_read", book(["a"]), {}, "sheet", "odd: the sheet is empty, so it has no columns"),
+        ("excel_read", book(["a"]), {"sheet": 1, "columns": {"b": "DATE"}}, "columns/b", "the sheet has no column 'b'"),
+        ("csv_read", b"", {}, "path", "odd is empty, so it has no columns"),
+        ("csv_read", b"a\n1\n", {"columns": {"b": "DATE"}}, "columns/b", "odd has no column 'b'"),
+        ("csv_read", b"Report\n\na,b\n1,x\n2,y\n", {}, "path", "odd, line 1: 1 value, but most lines have 2"),
+        ("csv_read", "a,b\n1,ü\n".encode("utf-16"), {}, "encoding", "odd is written in UTF-16"),
+        ("csv_read", "a,b\n1,ü\n".encode("utf-16-le"), {}, "encoding", "odd is no text in UTF-8"),
+        ("json_read", b'{"a": [1', {}, "path", "odd, line 1, character 9: this is no JSON: Expecting ',' delimiter"),
+        ("json_read", b'[{"a": 1},\n{"a": NaN}]', {}, "path", "odd, line 2: NaN is no value of JSON"),
+        ("json_read", b"{}", {"json_path": "$.rows"}, "json_path", "odd has nothing at $.rows: 'rows' is not there"),
+        ("json_read", b'[{"a": 1, "a": 2}]', {}, "path", "odd: an object has the field 'a' twice"),
+        ("json_read", b'[[1, 2], [3]]', {"orient": "values"}, "path", "odd, row 2: 1 value where there are 2 columns"),
+        (
+            "json_read", b"[1]", {"orient": "index"}, "orient",
+            "odd: with orient 'index' there is an object of objects in the file",
+        ),
+    ],
+)  # fmt: skip
+def test_what_can_be_seen_before_the_run_is_a_problem_at_its_field(
+    desk: Desk, kind: str, content: bytes, config: dict[str, Any], field: str, message: str
+) -> None:
+    assert desk.problem(kind, desk.put("odd", content), **config) == (field, message)
+
+
+def test_a_zip_file_with_several_files_is_refused(desk: Desk) -> None:
+    assert desk.problem("csv_read", desk.put("two.zip", zipped("a.csv", "b.csv"))) == (
+        "path", "two.zip holds 2 files: a.csv, b.csv",
+    )  # fmt: skip
+
+
+ROWS = [(1, "x"), (2, None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "config", "rows"),
+    [
+        ("jsonl_read", b'{"a": 1, "b": "x"}\n{"a": 2}\n', {}, ROWS),
+        ("jsonl_read", b'\xef\xbb\xbf{"a": 1, "b": "x"}\r\n\r\n{"a": 2}', {}, ROWS),
+        ("jsonl_read", '{"a": 1, "b": "ü"}\n'.encode("utf-16"), {"encoding": "utf-16"}, [(1, "ü")]),
+        ("jsonl_read", b'{"b": "x", "a": 1, "c": 3}\n', {"columns": {"a": "BIGINT", "b": "VARCHAR"}}, [(1, "x")]),
+        ("jsonl_read", b'{"a": 1}\n{"a": "x"}\n', {"columns": {"a": "VARCHAR"}}, [("1",), ("x",)]),
+        ("jsonl_read", b'{"a": {"b": [1, 2]}}\n', {}, [({"b": [1, 2]},)]),
+        ("json_read", b'[{"a": 1, "b": "x"},\n {"a": 2}]', {}, ROWS),
+        ("json_read", b'{"a": 1, "b": "x"}', {}, [(1, "x")]),
+        ("json_read", b'{\n  "a": 1,\n  "b": "x"\n}\n{\n  "a": 2\n}\n', {}, ROWS),
+        ("json_read", b'{"d": {"items": [{"a": 1, "b": "x"}, {"a": 2}]}}', {"json_path": "$.d.items"}, ROWS),
+        ("json_read", b'{"my key": [0, [{"a": 1}]]}', {"json_path": "$['my key'][1]"}, [(1,)]),
+        ("json_read", b'{"p": [{"r": [{"a": 1}]}, {"r": [{"a": 2}]}]}', {"json_path": "$.p[*].r"}, [(1,), (2,)]),
+        ("json_read", b'{"k1": {"a": 1}, "k2": {"a": 2}}', {"orient": "index"}, [("k1", 1), ("k2", 2)]),
+        ("json_read", b'{"a": [1, 2], "b": ["x", null]}', {"orient": "columns"}, ROWS),
+        ("json_read", b'{"a": {"0": 1, "1": 2}, "b": {"0": "x"}}', {"orient": "columns"}, ROWS),
+        ("json_read", b'[[1, "x"], [2, null]]', {"orient": "values"}, ROWS),
+        ("json_read", b'[[1, "x"]]', {"orient": "values", "columns": {"a": "BIGINT", "b": "VARCHAR"}}, [(1, "x")]),
+        ("json_read", b'[{"a": 9007199254740993}]', {}, [(9007199254740993,)]),
+        ("json_read", gzip.compress('[{"a": "ü"}]'.encode("latin-1")), {"encoding": "latin-1"}, [("ü",)]),
+        ("text_read", b'one\n\n\x1f two,"three\r\nlast', {}, None),
+        ("text_read", b"one\n\ntwo\n", {"rows": "files"}, None),
+    ],
+)
+def test_an_odd_json_or_text_file_is_read(
+    desk: Desk, kind: str, content: bytes, config: dict[str, Any], rows: list[Any] | None
+) -> None:
+    name = desk.put("odd.gz" if content[:2] == b"\x1f\x8b" else "odd", content)
+    columns, found = desk.read(kind, name, **config)
+    if rows is None:
+        place = str(desk.workshop.folder / "odd")
+        texts = ["one\n\ntwo\n"] if config else ["one", "", '\x1f two,"three', "last"]
+        assert (list(columns), found) == (["text", "path"], [(text, place) for text in texts])
+    else:
+        assert found == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "config", "message"),
+    [
+        (b'{"a": 1}\n{"a":\n{"a": 2}\n', {}, "line 2: the line is no JSON"),
+        (b'{"a": 1}\n\n[1]\n', {}, "line 3: the line is no object"),
+        (b'{"a": 1}\n{"a": 1, "a": 2}\n', {}, "line 2: a field stands there twice"),
+        (b'{"a": 1.5}\n{"a": NaN}\n', {}, "line 2, column a: NaN is no DOUBLE"),
+        (b'{"a": 1.5}\n{"a": 1e999}\n', {}, "line 2, column a: Infinity is no DOUBLE"),
+        (b'{"a": 1}\n{"a": "x"}\n', {"columns": {"a": "BIGINT"}}, 'line 2, column a: "x" is no BIGINT'),
+        (b'{"a": "x"}\n{"a": "\xff"}\n', {}, "line 2: bytes that are no letters"),
+    ],
+)
+def test_a_line_that_does_not_fit_is_named(desk: Desk, content: bytes, config: dict[str, Any], message: str) -> None:
+    assert desk.fault("jsonl_read", desk.put("odd.jsonl", content), **config).startswith(f"odd.jsonl, {message}")
+
+
+def test_a_late_field_of_another_line_is_no_field_that_is_lost(desk: Desk) -> None:
+    lines = b'{"a": 1}\n' * 30_000 + b'{"a": 2.5, "late": true}\n'
+    results = desk.workshop.run(
+        node("file", "jsonl_read", path=desk.put("late.jsonl", lines)),
+        node("late", "filter", where="late"),
+        edges="file>late",
+    )
+    assert rows_of(results["late"]) == [{"a": 2.5, "late": True}]
+
+
+def test_grouped_or_not_the_same_rows_and_the_same_fault(desk: Desk) -> None:
+    good, bad = desk.put("good.csv", "a,b\n1,x\n2,y\n"), desk.put("bad.csv", "a,b\n1,x\n2\n")
+    assert desk.read("csv_read", good, grouping="none") == desk.read("csv_read", good)
+    assert desk.fault("csv_read", bad, grouping="none") == desk.fault("csv_read", bad)
+
+
+def test_several_files_meet_by_name_whatever_their_layout(desk: Desk) -> None:
+    desk.put("m1.csv", "id,name\n1,x\n")
+    desk.put("m2.csv", "Name;extra;ID\ny;2026-01-31;2\n")
+    desk.put("m3.csv", "")
+    desk.put("m4.csv.gz", gzip.compress(b'id,name\n2.5,"z\nz"\n'))
+    columns, rows = desk.read("csv_read", "m*.csv*")
+    assert columns == {"id": "DOUBLE", "name": "VARCHAR", "extra": "DATE"}
+    wanted = [(1.0, "x", None), (2.0, "y", date(2026, 1, 31)), (2.5, "z\nz", None)]
+    assert sorted(rows, key=lambda row: row[0]) == wanted
+
+
+def test_five_thousand_columns(desk: Desk) -> None:
+    names = [f"c{at}" for at in range(5000)]
+    text = ",".join(names) + "\n" + ",".join(str(at) for at in range(5000)) + "\n"
+    columns, rows = desk.read("csv_read", desk.put("wide.csv", text))
+    assert (list(columns), rows) == (names, [tuple(range(5000))])
+
+
+# Rejects
+
+
+def test_what_does_not_fit_goes_to_rejects(desk: Desk) -> None:
+    text = (
+        b'id,amount,day,note\n1,2.5,2026-01-31,"a\nb"\n2,2.5\n3,1,2026-01-31,x,y\nfour,1,2026-01-31,x\n'
+        b'5,NaN,2026-01-31,x\n6.5,1,2026-02-30,x\n7,1,2026-01-31,"open" text\n8,1,2026-01-31,\xff\n9,,,\n'
+    )
+    columns = {"id": "BIGINT", "amount": "DOUBLE", "day": "DATE"}
+    rows, rejects = desk.rejects("csv_read", desk.put("odd.csv", text), columns=columns)
+    assert rows == [(1, 2.5, date(2026, 1, 31), "a\nb"), (9, None, None, None)]
+    assert rejects == [
+        ("odd.csv", 4, None, "2,2.5", "2 values where there are 4 columns"),
+        ("odd.csv", 5, None, "3,1,2026-01-31,x,y", "more values where there are 4 columns"),
+        ("odd.csv", 6, "id", "four,1,2026-01-31,x", "'four' is no BIGINT"),
+        ("odd.csv", 7, "amount", "5,NaN,2026-01-31,x", "'NaN' is no number; name it in null_values to read null"),
+        ("odd.csv", 8, "day", "6.5,1,2026-02-30,x", "'2026-02-30' is no DATE"),
+        ("odd.csv", 8, "id", "6.5,1,2026-02-30,x", "'6.5' is no BIGINT"),
+        ("odd.csv", 9, None, '7,1,2026-01-31,"open" text', "a quote is not closed, or text follows it"),
+        ("odd.csv", 10, "note", "8,1,2026-01-31,?", "bytes that are no letters in the encoding of the file"),
+    ]
+
+
+def test_lines_that_do_not_fit_go_to_rejects(desk: Desk) -> None:
+    desk.put("a.jsonl", '{"n": 1, "x": 1.5}\n\n{"n":\n[2]\n')
+    desk.put("b.jsonl", '{"n": "two", "x": NaN}\n{"n": 3, "x": null}\n{"n": null, "other": 1}\n')
+    rows, rejects = desk.rejects("jsonl_read", "*.jsonl", columns={"n": "BIGINT", "x": "DOUBLE"})
+    assert rows == [(1, 1.5), (3, None), (None, None)]
+    assert rejects == [
+        ("a.jsonl", 3, None, '{"n":', "the line is no JSON"),
+        ("a.jsonl", 4, None, "[2]", "the line is no object"),
+        ("b.jsonl", 1, "n", '{"n": "two", "x": NaN}', '"two" is no BIGINT'),
+        ("b.jsonl", 1, "x", '{"n": "two", "x": NaN}', "NaN is no DOUBLE"),
+    ]
+
+
+def test_items_and_cells_that_do_not_fit_go_to_rejects(desk: Desk) -> None:
+    rows, rejects = desk.rejects("json_read", desk.put("a.json", '[{"n": 1}, 2, {"n": "x"}]'), columns={"n": "BIGINT"})
+    assert rows == [(1,)]
+    assert rejects == [
+        ("a.json", 2, None, "2", "the line is no object"), ("a.json", 3, "n", '{"n": "x"}', '"x" is no BIGINT'),
+    ]  # fmt: skip
+    rows, rejects = desk.rejects("excel_read", desk.put("a.xlsx", book(["n"], [1], ["#DIV/0!"], [3])), sheet=1)
+    assert rows == [(1,), (3,)]
+    assert rejects == [("a.xlsx", 3, "n", '{"n": "#DIV/0!"}', '"#DIV/0!" is no BIGINT')]
+
+
+def test_without_a_fault_rejects_is_an_empty_table(desk: Desk) -> None:
+    assert desk.rejects("csv_read", desk.put("a.csv", "a,b\n1,x\n")) == ([(1, "x")], [])
+    assert desk.rejects("csv_read", desk.put("b.csv", "a,b\n")) == ([], [])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import os
+import shutil
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from airloom.engine.storage import part_folder, put_file
 from airloom.nodes.ports import Declared, Port, port
-from airloom.nodes.sdk import FileSource
+from airloom.nodes.sdk import ConfigurationError, Context, FileSource, Written
 
 PACKED = "those that end in .gz, .zst, .bz2, .xz or .zip are unpacked"
 REJECTS: tuple[Declared, ...] = (Port("rows", "table"), port("rejects", "table", when="rejects"))
@@ -47,6 +51,24 @@ def compression_of(path: str) -> dict[str, str]:
     if path.endswith(".zst"):
         return {"compression": "zstd"}
     return {}
+
+
+def write_file(context: Context, path: str, write: Callable[[str], int]) -> Written:
+    """Let `write` make a file at the place that it is given, and put it where it belongs, whole or not at all.
+
+    `write` returns how many rows there are.
+    """
+    target = context.files.resolve(path)
+    if os.path.isdir(target):
+        raise ConfigurationError(f"{path!r} is a folder", field="path", hint="name a file in it")
+    folder = part_folder(target)
+    try:
+        place = os.path.join(folder, os.path.basename(target))
+        rows = write(place)
+        put_file(place, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Written(rows, target)
 
 
 class SortingSource(FileSource):

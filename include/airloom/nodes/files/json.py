@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from airloom.engine.json_file import steps_of
-from airloom.nodes.files._options import PACKED, REJECTS, Encoding, SortingSource, compression_of, given
-from airloom.nodes.sdk import ColumnType, Copy, Example, FilePath, Files, FileSink, Scan
+from airloom.nodes.files._options import PACKED, REJECTS, Encoding, SortingSource, given, write_file
+from airloom.nodes.sdk import Batches, ColumnType, Context, Example, FilePath, Files, Scan, Sink, Written
 
 
 class JsonRead(SortingSource, outputs=REJECTS):
@@ -53,12 +53,20 @@ class JsonRead(SortingSource, outputs=REJECTS):
         return Scan("jsonl", found, given(columns=self.columns, union_by_name=by_name), made)
 
 
-class JsonWrite(FileSink):
-    """Write a table to one JSON document: a list of objects."""
+class JsonWrite(Sink):
+    """Write a table to one JSON document."""
 
     path: FilePath = Field(description="The file to write; it is replaced; one that ends in .gz or .zst is packed")
+    orient: Literal["records", "index", "values"] = Field(
+        "records", description="How rows are told: a list of objects, an object of objects by number, a list of lists"
+    )
+    indent: bool = Field(False, description="Whether objects are spread over lines, for people to read")
 
     examples = (Example("A list of objects", {"path": "output/orders.json"}),)
 
-    def copy_to(self) -> Copy:
-        return Copy(self.path, "jsonl", {"array": True, **compression_of(self.path)})
+    def run(self, rows: Batches, context: Context) -> Written:
+        from airloom.engine.json_write import write_document
+
+        return write_file(
+            context, self.path, lambda place: write_document(rows, place, self.orient, indent=self.indent)
+        )
