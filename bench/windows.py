@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from _harness import Report, Stopwatch, arguments, folder, in_turn, ratio, run_command, spread
+from _harness import Report, Spent, Stopwatch, arguments, folder, in_turn, ratio, run_command, spread
 from _plans import ours
 
 TRADES = """
@@ -136,13 +136,26 @@ def main() -> None:
             }
             runs = in_turn(variants, asked.rounds)
             _compare_results(case, place, list(variants))
-            found = {way: [run.answer["seconds"] for run in times] for way, times in runs.items()}
+            found, processor = (
+                {way: [run.answer[what] for run in times] for way, times in runs.items()}
+                for what in ("seconds", "processor")
+            )
             against = {way: ratio(found["airloom"], found[way]) for way in ("hand", "polars")}
+            work = ratio(processor["airloom"], processor["hand"])
             seconds = [spread(times) for times in found.values()]
-            lines.append((case.name, *seconds, f"{against['hand']:.2f}", f"{against['polars']:.2f}"))
+            lines.append((case.name, *seconds, f"{against['hand']:.2f}", f"{work:.2f}", f"{against['polars']:.2f}"))
             report.goal(f"{case.name}: against SQL by hand", against["hand"], "≤", 1.15)
     report.note(f"{rows:,} rows; the results of all three are equal.")
-    report.table(("", "SQL by hand, s", "Airloom, s", "Polars, s", "Airloom × SQL by hand", "Airloom × Polars"), lines)
+    head = (
+        "",
+        "SQL by hand, s",
+        "Airloom, s",
+        "Polars, s",
+        "Airloom × SQL by hand",
+        "of processor ×",
+        "Airloom × Polars",
+    )
+    report.table(head, lines)
     report.end()
 
 
@@ -192,7 +205,7 @@ def _compare_results(case: Case, place: Path, ways: Sequence[str]) -> None:
 # The rivals, in a process of their own
 
 
-def run_hand(case: Case, place: Path) -> float:
+def run_hand(case: Case, place: Path) -> Spent:
     """Run the case's SQL with the threads and the memory that a step has."""
     import duckdb
 
@@ -201,10 +214,10 @@ def run_hand(case: Case, place: Path) -> float:
     settings = {"threads": 2, "memory_limit": "4000000000B", "temp_directory": f"{place}/spill"}
     with Stopwatch() as watch, duckdb.connect(config=settings) as connection:
         connection.execute(query)
-    return watch.spent.wall
+    return watch.spent
 
 
-def run_polars(case: Case, place: Path) -> float:
+def run_polars(case: Case, place: Path) -> Spent:
     """Run the case as Polars does it lazily."""
     import polars as pl
 
@@ -257,13 +270,14 @@ def run_polars(case: Case, place: Path) -> float:
     }
     with Stopwatch() as watch:
         forms[case.name]().sink_parquet(_result("polars", place))
-    return watch.spent.wall
+    return watch.spent
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--rival"]:
         way, name, place = sys.argv[2:]
         run = {"hand": run_hand, "polars": run_polars}[way]
-        print(json.dumps({"seconds": run(next(case for case in CASES if case.name == name), Path(place))}))
+        spent = run(next(case for case in CASES if case.name == name), Path(place))
+        print(json.dumps({"seconds": spent.wall, "processor": spent.cpu}))
     else:
         main()

@@ -171,6 +171,10 @@ class Clock:
         value = cast(column.value, f"DECIMAL(38,{scale[1]})" if scale else "DOUBLE")
         return cast(function("round", exp.Mul(this=value, expression=literal(MILLION))), "BIGINT")
 
+    def is_exact(self, column: TimeColumn) -> bool:
+        """Tell whether times of a column that differ have numbers that differ."""
+        return self.kind != "DOUBLE" and column.type != "TIMESTAMP_NS"
+
     def time(self, number: exp.Expr) -> exp.Expr:
         """Return the time of a whole number."""
         if self.kind == "BIGINT":
