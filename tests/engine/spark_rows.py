@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ class Twins:
     folder: Path
     columns: dict[str, Columns] = field(default_factory=dict)
     views: dict[str, str] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def add(self, name: str, columns: Columns, values: str | Sequence[Sequence[Any]]) -> None:
         """Put a table into both engines; the values are rows, or a query of DuckDB's."""
@@ -42,10 +44,11 @@ class Twins:
             self.duck.execute(f"INSERT INTO {quoted(name)} {values}")
         elif values:
             self.duck.executemany(f"INSERT INTO {quoted(name)} VALUES ({', '.join('?' * len(columns))})", values)
-        path = self.folder / f"{len(self.views)}.parquet"
+        number = next(self.numbers)
+        path = self.folder / f"{number}.parquet"
         self.duck.execute(f"COPY {quoted(name)} TO '{path}' (FORMAT parquet)")
         self.columns[name] = columns
-        self.views[name] = f"view_{len(self.views)}"
+        self.views[name] = f"view_{number}"
         session.read(self.spark, [str(path)]).createOrReplaceTempView(self.views[name])
 
     def answers(self, query: str, sources: Sequence[str], *, written: bool = False) -> tuple[list[Any], list[Any]]:
@@ -91,7 +94,8 @@ def in_order(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         # Sums of floats depend on the order of rows, in the last digits.
-        return "NaN" if math.isnan(value) else float(f"{value:.11g}")
+        # Zero has no sign to anybody who reads it.
+        return "NaN" if math.isnan(value) else float(f"{value:.11g}") + 0.0
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from itertools import product
@@ -191,9 +192,48 @@ EXAMPLES = [
     for example in node.examples
 ]
 LARGE = {name: kind for name, kind in SAME_COLUMNS.items() if kind != "JSON"}
+AT = {"time": "at", "start": "from", "end": "to"}
+JOINED = {"left_time": "at", "right_time": "at", "on": ["k"]}
+FIGURES_OF_ALL = {
+    name: {"op": name, **({"column": column} if column else {}), **({"by": "id"} if by else {})}
+    for name, column, by in (
+        ("count", None, False), ("sum", "n", False), ("avg", "d", False), ("min", "s", False), ("max", "at", False),
+        ("median", "x", False), ("p95", "n", False), ("stddev", "x", False), ("variance", "n", False),
+        ("count_distinct", "s", False), ("argmin", "s", True), ("last", "x", True), ("mode", "n", False),
+        ("tuple", "n", True), ("sorted_tuple", "s", False), ("any", "b", False),
+    )
+}  # fmt: skip
+MORE: list[tuple[str, dict[str, Any]]] = [
+    ("aggregate", {"by": ["k"], "measures": FIGURES_OF_ALL}),
+    ("aggregate", {"measures": FIGURES_OF_ALL}),
+    ("cast", {"columns": {"x": "INTEGER", "d": "BIGINT", "n": "VARCHAR", "at": "DATE", "b": "INTEGER"}}),
+    ("derive", {"columns": {"y": "x / n", "z": "round(d * x, 1)", "w": "coalesce(s, k) || '!'", "v": "n // 3"}}),
+    ("sql", {"sql": "select id, n / sum(n) over (partition by k) s, lag(n) over (order by id, n, x) b from rows"}),
+    ("split_rows", {"conditions": [{"name": "a", "where": "n > 3"}, {"name": "b", "where": "x > 1 and s like 'a%'"}]}),
+    ("sql", {"sql": "with a as (select k, count(*) c from rows group by k having c > 3) select r.id, a.c from rows r "
+                    "left join a using (k) where r.n is not null order by r.id, r.n limit 50"}),
+    ("sort", {"by": [{"column": "n", "descending": True}, "x"]}),
+    ("concat", {}),
+    ("window", {**AT, "window": {"type": "tumbling", "duration": "7d"}, "measures": FIGURES_OF_ALL}),
+    ("window", {**AT, "window": {"type": "sliding", "hop": "2h", "duration": "5h"}, "instance": ["k"],
+                "measures": {"n": {"op": "count"}}}),
+    ("window", {**AT, "window": {"type": "session", "max_gap": "90m"}, "instance": ["k"],
+                "measures": {"n": {"op": "sum", "column": "n"}}}),
+    ("window", {**AT, "time": "x", "window": {"type": "tumbling", "duration": 0.3},
+                "measures": {"n": {"op": "count"}}}),
+    ("window", {**AT, "time": "n", "window": {"type": "sliding", "hop": 2, "duration": 7, "origin": 1},
+                "measures": {"n": {"op": "count"}}}),
+    ("asof_join", {**JOINED, "direction": "nearest", "tolerance": "3h", "how": "left"}),
+    ("asof_join", {**JOINED, "direction": "forward", "how": "outer"}),
+    ("asof_now_join", JOINED),
+    ("interval_join", {**JOINED, "lower": "-2h", "upper": "2h", "how": "outer"}),
+    ("window_join", {**JOINED, "window": {"type": "session", "max_gap": "2h"}, "how": "left"}),
+]  # fmt: skip
+"""Nodes whose rows the tests of one engine ask elsewhere."""
+
 LARGE_CASES = [
     pytest.param(name, config, id=f"{name}-{at}")
-    for at, (name, config) in enumerate(CONFIGS)
+    for at, (name, config) in enumerate([*CONFIGS, *MORE])
     if config.get("column") != "j"
 ]
 
@@ -235,13 +275,56 @@ def test_each_example_of_a_node_is_the_same_on_both(both: Twins, node: type[Tabl
 @pytest.mark.parametrize(("name", "config"), LARGE_CASES)
 def test_each_node_is_the_same_on_both_over_many_rows(both: Twins, name: str, config: dict[str, Any]) -> None:
     made: Any = catalog().get(name).model_validate(config)
-    relations = {}
-    for port, step in zip((port.name for port in ports_of(type(made), made).inputs), (1, 7), strict=False):
+    relations: dict[str, Any] = {}
+    names = []
+    for port, step in zip(ports_of(type(made), made).inputs, (1, 7), strict=False):
         table = f"many{step}.rows"
         if table not in both.columns:
             both.add(table, LARGE, many_rows(step))
-        relations[port] = Relation(table, LARGE, distinct=lambda *_: [0, 1, 2, 3, 4], engine="spark")
-    compare(both, made, relations, [relation.name for relation in relations.values()])
+        relation = Relation(table, LARGE, distinct=lambda *_: [0, 1, 2, 3, 4], engine="spark")
+        relations[port.name] = [relation, relation] if port.many else relation
+        names.append(table)
+    compare(both, made, relations, names)
+
+
+@pytest.mark.soak
+@needs_spark
+def test_texts_are_read_alike(both: Twins) -> None:
+    """Casts and formats over thousands of texts that look like numbers, words of truth, days and times."""
+    chance = random.Random(7)
+    signs = [
+        "",
+        " ",
+        "+",
+        "-",
+        ".",
+        "0",
+        "1",
+        "12",
+        "999",
+        "e5",
+        "E-2",
+        "5",
+        "\t",
+        "true",
+        "no",
+        "inf",
+        "nan",
+        "f",
+        "d",
+        "\n",
+    ]
+    numbers = ["".join(chance.choices(signs, k=chance.randint(0, 5))) for _ in range(4_000)]
+    parts = ["2024", "24", "1", "02", "29", "31", "12", "00", "-", ".", "/", " ", ":", "jan", "March", "T", "x", "5"]
+    moments = ["".join(chance.choices(parts, k=chance.randint(1, 9))) for _ in range(4_000)]
+    moments += [f"{chance.randint(0, 40)}.{chance.randint(0, 14)}.{chance.randint(1, 10_000)}" for _ in range(1_000)]
+    both.add("texts", {"n": "VARCHAR", "m": "VARCHAR"}, list(zip(numbers, moments, strict=False)))
+    kinds = ("TINYINT", "INTEGER", "BIGINT", "DOUBLE", "DECIMAL(9,2)", "DECIMAL(38,10)", "BOOLEAN")
+    formats = ("%d.%m.%Y", "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y%m%d", "%d %b %Y", "%B %d %y", "%H:%M %d/%m/%Y")
+    chosen = [f"TRY_CAST(n AS {kind}) AS n{at}" for at, kind in enumerate(kinds)]
+    chosen += [f"try_strptime(m, '{form}') AS m{at}" for at, form in enumerate(formats)]
+    duck, spark = both.answers(f"SELECT n, m, {', '.join(chosen)} FROM texts", ["texts"])
+    assert [pair for pair in zip(spark, duck, strict=True) if pair[0] != pair[1]] == []
 
 
 def many_rows(step: int) -> str:
