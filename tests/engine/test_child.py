@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -227,6 +228,22 @@ def test_leaves_no_zombie_and_no_open_file():
         with contextlib.suppress(QueryTimeout):
             run_in_child(time.sleep, 60, timeout=0.05)
     assert (len(os.listdir("/proc/self/fd")), children_of_this_process()) == before
+
+
+def make_files(folder=None):
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        file.write(b"x")
+    subprocess.run([sys.executable, "-c", "import tempfile; tempfile.mkdtemp()"], check=True)
+    if folder is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_temporary_files_go_with_the_child(tmp_path, monkeypatch, killed):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(SystemFault, match="killed") if killed else contextlib.nullcontext():
+        run_in_child(make_files, None if killed else tmp_path, timeout=60)
+    assert list(tmp_path.iterdir()) == []
 
 
 PARENT = textwrap.dedent(

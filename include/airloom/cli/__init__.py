@@ -8,7 +8,7 @@ import typer
 
 from airloom.cli import author, explain, local, migration, node, operations, pipelines, worker
 from airloom.cli.output import print_error
-from airloom.spec.error import AirloomError
+from airloom.spec.error import AirloomError, TransientError
 
 app = typer.Typer(
     name="airloom",
@@ -40,3 +40,12 @@ def main() -> None:
         app()
     except AirloomError as error:
         sys.exit(print_error(error))
+    except Exception as error:
+        from sqlalchemy.exc import OperationalError
+
+        # The store's own are AirloomErrors.
+        if not isinstance(error, OperationalError):
+            raise
+        reason = str(error.orig).strip().partition("\n")[0]
+        hint = "is PostgreSQL running, and does AIRFLOW__DATABASE__SQL_ALCHEMY_CONN name it?"
+        sys.exit(print_error(TransientError(f"Airflow's database does not answer: {reason}", hint=hint)))

@@ -64,6 +64,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
         from airloom.dags.surroundings import TaskSurroundings
         from airloom.runtime.step import run_step
 
+        _end_with_supervisor()
         plan = self.plan
         step = plan.step(self.task_id)
         surroundings = TaskSurroundings(context, self.document, plan, self.log)
@@ -110,3 +111,14 @@ class NodeOperator(BaseOperator, BranchMixIn):
         outputs = {port: {"kind": "any", "value": None} for port in fired}
         handled = last_attempt and handles_failure(node)
         return NodeResult(FAILED, fired=fired, handled=handled, outputs=outputs, error=error.to_json())
+
+
+def _end_with_supervisor() -> None:
+    """Let this process end with the one that watches it: nobody would take its result, and a retry does its work."""
+    from airflow.sdk.execution_time import comms, task_runner
+
+    from airloom.engine.child import die_with_parent
+
+    # `dag.test()` runs tasks in the user's own process.
+    if isinstance(getattr(task_runner, "SUPERVISOR_COMMS", None), comms.CommsDecoder):
+        die_with_parent()

@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -26,6 +27,8 @@ from airloom.spec.error import AirloomError, DataError, SystemFault
 Result = TypeVar("Result")
 _LONGEST_WAIT = 3600.0
 _SET_PARENT_DEATH_SIGNAL = 1
+SCRATCH = "airloom-child-"
+"""What the names of the folders begin with that hold a child's temporary files."""
 
 
 class QueryTimeout(DataError):
@@ -51,7 +54,8 @@ def run_in_child(
 
     `timeout` is in seconds; `memory` in bytes is what the child may allocate beyond what it starts with. The result
     must be picklable. An AirloomError comes back as it was raised, any other exception as SystemFault; log records
-    go to this process's loggers. The child dies with this process, and its own children die with it.
+    go to this process's loggers. The child dies with this process, and its own children die with it; its temporary
+    files go with it, however it ends.
 
     `fork` starts in milliseconds. A process with several threads, such as a server, takes `spawn`: then the function
     must be importable, and its arguments picklable.
@@ -61,17 +65,25 @@ def run_in_child(
     context = multiprocessing.get_context(start)
     receiver, sender = context.Pipe(duplex=False)
     level = logging.getLogger().getEffectiveLevel()
-    process = context.Process(  # type: ignore[attr-defined]
-        target=_work, args=(sender, os.getpid(), level, memory, function, arguments), daemon=True, name="airloom-query"
-    )
-    try:
-        _start(process)
-        sender.close()
-        return _received(receiver, process, time.monotonic() + timeout, timeout)  # type: ignore[no-any-return]
-    finally:
-        _end(process)
-        sender.close()
-        receiver.close()
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, ignore_cleanup_errors=True) as scratch:
+        around = (sender, os.getpid(), level, scratch, memory)
+        process = context.Process(  # type: ignore[attr-defined]
+            target=_work, args=(*around, function, arguments), daemon=True, name="airloom-query"
+        )
+        try:
+            _start(process)
+            sender.close()
+            return _received(receiver, process, time.monotonic() + timeout, timeout)  # type: ignore[no-any-return]
+        finally:
+            _end(process)
+            sender.close()
+            receiver.close()
+
+
+def die_with_parent() -> None:
+    """Let this process be killed when the one that started it dies, where the system offers that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 def _start(process: Any) -> None:
@@ -146,11 +158,14 @@ def _work(
     sender: Connection,
     parent: int,
     level: int,
+    scratch: str,
     memory: int | None,
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:
     _detach(parent)
+    # Set for this process, and for the programs that it starts.
+    tempfile.tempdir = os.environ["TMPDIR"] = scratch
     handler = _LogPipe(sender)  # type: ignore[arg-type]
     root = logging.getLogger()
     root.handlers = [handler]
@@ -196,8 +211,8 @@ def _detach(parent: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.setpgid(0, 0)
+    die_with_parent()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
         # Short of memory, the kernel should take this process rather than its parent.
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("500")

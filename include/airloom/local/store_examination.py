@@ -45,7 +45,9 @@ def examine_server(area: str, url: str) -> Iterator[Finding]:
                 "select current_setting('server_version_num')::int, current_setting('max_connections')::int, now()",
             )
     except AirloomError as error:
-        yield wrong(area, "database", error.message, error.hint or "is PostgreSQL running, and the address right?")
+        # The same server may hold Airflow's database, or the store.
+        text = error.message.removeprefix("the store's database ")
+        yield wrong(area, "database", text, error.hint or "is PostgreSQL running, and the address right?")
         return
     if version // 10_000 < OLDEST_POSTGRES:
         yield wrong(area, "database", f"PostgreSQL {version // 10_000} is too old", f"use {OLDEST_POSTGRES} or later")
