@@ -111,8 +111,9 @@ def machine() -> str:
     """Say on what this runs: processor, memory, system, Python and the packages that matter."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
     return (
-        f"{cpus} × {_processor()}, {_memory() / 2**30:.0f} GiB, {platform.system()} {platform.release()}; "
+        f"{cpus} × {_processor()}, {_memory() / 2**30:.0f} GiB, {system}; "
         f"Python {platform.python_version()}, {versions}"
     )
 
