@@ -76,10 +76,8 @@ class Catalog:
 
     def fingerprint(self) -> str:
         """Return a hash of what plans depend on: the release, and the files of all node types."""
-        digest = hashlib.sha256(__version__.encode())
-        for path in sorted({home.path for homes in self.homes.values() for home in homes}):
-            digest.update(path.name.encode() + path.read_bytes())
-        return digest.hexdigest()
+        own = {home.path for homes in self.homes.values() for home in homes if home.own}
+        return hashlib.sha256((_installed_fingerprint() + _hash_of(own)).encode()).hexdigest()
 
     def _versions(self, name: str) -> dict[int, type[Node]]:
         if name not in self._found:
@@ -177,6 +175,19 @@ def _catalog(own: tuple[tuple[str, str], ...], disabled: frozenset[str]) -> Cata
         # The content is part of the module's name: a changed file is a new module, a pinned class stays as it was.
         _add(made.homes, Home(f"airloom_own_nodes.{Path(path).stem}_{stamp}", Path(path)))
     return made
+
+
+@functools.cache
+def _installed_fingerprint() -> str:
+    # Asked once: what an update puts on the disk beside a process that runs is not what that process does.
+    return __version__ + _hash_of({home.path for homes in _installed().values() for home in homes})
+
+
+def _hash_of(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 @functools.cache
