@@ -35,8 +35,22 @@ class Desk:
         """Return columns and rows of a source."""
         results = self._run(grouping, kind, path, config)
         assert results["all"].state == "success", results["all"].error or results["file"].error
-        reference = results["all"].outputs["rows"]
-        return dict(reference["columns"]), [tuple(row.values()) for row in rows_of(results["all"])]
+        return table_of(results["all"])
+
+    def read_each(self, *sources: tuple[str, str, Mapping[str, Any]]) -> list[Any]:
+        """Return columns and rows, or the error's message, of each source (type, path, config) of one document."""
+        entries = [node(f"n{at}", kind, path=path, **config) for at, (kind, path, config) in enumerate(sources)]
+        results = self.workshop.run(*entries)
+        found: list[Any] = []
+        for result in results.values():
+            if result.state == "success":
+                found.append(table_of(result))
+                continue
+            error = result.error or {}
+            assert error["failure"] == "data", error
+            assert error["hint"], error
+            found.append(error["message"])
+        return found
 
     def fault(self, kind: str, path: str, *, grouping: str = "auto", **config: Any) -> str:
         """Return the error of a source whose file is not as it should be."""
@@ -73,6 +87,11 @@ class Desk:
         return self.workshop.run(
             source, node("all", "filter", where="TRUE"), edges="file.rows>all", grouping=grouping
         )  # fmt: skip
+
+
+def table_of(result: NodeResult) -> tuple[dict[str, str], list[tuple[Any, ...]]]:
+    """Return columns and rows that left a node."""
+    return dict(result.outputs["rows"]["columns"]), [tuple(row.values()) for row in rows_of(result)]
 
 
 @pytest.fixture
