@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -176,17 +177,23 @@ class TestLostDatabase:
         assert "Traceback" not in caplog.text
 
 
-def test_clean_up_is_done_by_one(store: Store, tmp_path: Path) -> None:
+def test_clean_up_is_done_by_one(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "data" / "sales" / "run" / "node" / "rows.parquet"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"x")
     os.utime(file, (1, 1))
     settings = Configuration(data=str(tmp_path / "data"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("airloom-box-old", "airloom-child-old", "airloom-child-new", "another"):
+        (tmp_path / name).mkdir()
+        if "new" not in name:
+            os.utime(tmp_path / name, (1, 1))
     with store.lock("clean-up"):
         clean_up(store, settings)
         assert file.exists()
     clean_up(store, settings)
     assert not file.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["airloom-child-new", "another", "data"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -51,6 +51,8 @@ from airloom.spec.error import ConfigurationError, DataError, SystemFault
 Library = Literal["pandas", "polars", "arrow"]
 LARGEST_VALUE = 50_000_000
 """Bytes of JSON that code may return."""
+SCRATCH = "airloom-box-"
+"""What the names of the folders begin with that boxes stand in."""
 
 _START = "import sys; sys.path.insert(0, {root!r}); from airloom.engine.boxed import main; main()"
 _LIBRARIES = (
@@ -199,7 +201,7 @@ class _Box:
         self.tail: deque[str] = deque(maxlen=20)
 
     def __enter__(self) -> _Box:
-        self.folder = tempfile.mkdtemp(prefix="airloom-box-")
+        self.folder = tempfile.mkdtemp(prefix=SCRATCH)
         os.mkdir(self.place("root"))
         Path(self.place("input")).touch()
         return self

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -18,13 +20,41 @@ from typing import Any
 
 from airloom.engine.scan import FileFacts
 from airloom.spec.configuration import Configuration
-from airloom.spec.error import ConfigurationError, DataError
+from airloom.spec.error import ConfigurationError, DataError, SystemFault
+
+PART = ".part-"
+ABANDONED_AFTER = 86400.0
+"""Seconds; a step is at work for less, but for an AIRLOOM_QUERY_TIMEOUT beyond it."""
 
 
 class FileMissing(ConfigurationError):
     """Raise when there is no file where one is to be read; it may still come."""
 
     code = "path.missing"
+
+
+class DiskFault(SystemFault):
+    """Raise when a disk is full, or may not be written."""
+
+    code = "disk"
+
+
+def disk_fault(error: Exception) -> DiskFault | None:
+    """Return what an error of Python or DuckDB says of the disk, or None where it is about something else."""
+    number, file = getattr(error, "errno", None), getattr(error, "filename", None)
+    if number is None:
+        # DuckDB tells it in its text alone.
+        found = re.search(r'"errno":"(\d+)"', str(error))
+        named = re.search(r'file \\*"([^"\\]+)', str(error))
+        number, file = int(found[1]) if found else None, named[1] if named else None
+    at = f" for {file}" if file else ""
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        hint = "make room there, and the step works; airloom doctor tells how much is free"
+        return DiskFault(f"no room is left on the disk{at}", hint=hint)
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        hint = "let the user who runs tasks write there; airloom doctor names the folders"
+        return DiskFault(f"there is no right to write{at}: {os.strerror(number).lower()}", hint=hint)
+    return None
 
 
 def is_url(path: str) -> bool:
@@ -172,12 +202,32 @@ def put_file(local: str, uri: str) -> None:
 
 
 def part_folder(uri: str) -> str:
-    """Return a local folder to write a file in before `put_file` puts it at `uri`; on its disk where that is local."""
+    """Return a local folder to write a file in before `put_file` puts it at `uri`; on its disk where that is local.
+
+    Raises DiskFault where it can't be made. What killed tries left beside it goes, a day later.
+    """
     if is_url(uri):
         return tempfile.mkdtemp(prefix="airloom-")
     folder = os.path.dirname(uri)
-    os.makedirs(folder, exist_ok=True)
-    return tempfile.mkdtemp(prefix=".part-", dir=folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        remove_abandoned(folder, PART)
+        return tempfile.mkdtemp(prefix=PART, dir=folder)
+    except OSError as error:
+        raise disk_fault(error) or error from None
+
+
+def remove_abandoned(folder: str, *prefixes: str) -> int:
+    """Remove what lies in a folder under names that begin so, and was left a day ago; return how many went."""
+    removed = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(prefixes) and entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_AFTER:
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                        removed += 1
+    return removed
 
 
 @dataclass(frozen=True)

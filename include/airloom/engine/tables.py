@@ -20,7 +20,16 @@ from airloom.engine.reading import copy_to, select_all, select_cast, select_file
 from airloom.engine.reference import TableReference, kind_of_value
 from airloom.engine.relation import Columns
 from airloom.engine.shapes import plain_message
-from airloom.engine.storage import existing, is_url, local_file, part_folder, parts, put_file, unchanged
+from airloom.engine.storage import (
+    disk_fault,
+    existing,
+    is_url,
+    local_file,
+    part_folder,
+    parts,
+    put_file,
+    unchanged,
+)
 from airloom.engine.types import casts
 from airloom.spec.error import DataError
 
@@ -123,7 +132,9 @@ def write_batches(batches: Batches, uri: str) -> TableReference:
                 row = connection.execute(copy_to(query, local, "parquet", {"compression": "snappy"})).fetchone()
             except duckdb.Error as error:
                 # An error of the stream reaches DuckDB as text; what was raised is told as it was.
-                raise stream.error or DataError(f"the rows cannot be kept: {plain_message(error)}") from None
+                raise (
+                    stream.error or disk_fault(error) or DataError(f"the rows cannot be kept: {plain_message(error)}")
+                ) from None
         size = os.path.getsize(local)
         put_file(local, uri)
     finally:

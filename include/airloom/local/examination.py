@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from airloom.local.finding import Finding, advice, right, wrong
-from airloom.spec.configuration import configuration
+from airloom.spec.configuration import Configuration, configuration
 
 MACHINE, FOLDERS = "machine", "folders"
 GIGABYTE = 1_000_000_000
@@ -47,13 +48,7 @@ def examine_machine(parallelism: int) -> Iterator[Finding]:
         yield advice(MACHINE, "memory", f"{text}, and {parallelism} may run at once", f"{lower}, or core.parallelism")
     else:
         yield right(MACHINE, "memory", text)
-    free = shutil.disk_usage(_existing(settings.home_folder)).free
-    text = f"{free / GIGABYTE:.1f} GB are free at {settings.home_folder}"
-    if free < LITTLE_DISK:
-        kind = wrong if free < LEAST_DISK else advice
-        yield kind(MACHINE, "disk", text, "make room, or set AIRLOOM_DATA to another place")
-    else:
-        yield right(MACHINE, "disk", text)
+    yield from _disks(settings)
     walls = available()
     missing = [f"{wall.name}: {wall.missing}" for wall in walls if wall.missing]
     if not walls:
@@ -85,6 +80,29 @@ def examine_folders(*, shared: bool) -> Iterator[Finding]:
             yield _readable("AIRLOOM_PATHS", Path(path))
     for name, folder in (("AIRLOOM_PIPELINES", settings.pipelines_folder), ("AIRLOOM_NODES", settings.nodes_folder)):
         yield _readable(name, folder)
+
+
+def _disks(settings: Configuration) -> Iterator[Finding]:
+    """Examine the disks of the home, of the tables between steps, and of what a step spills, each disk once."""
+    data = settings.home_folder if "://" in settings.data_url else Path(settings.data_url)
+    uses = (
+        ("disk", settings.home_folder, "make room, or set AIRLOOM_HOME to another place"),
+        ("disk of tables", data, "make room, or set AIRLOOM_DATA to another place"),
+        ("disk of temporary files", Path(tempfile.gettempdir()), "make room, or set TMPDIR to another place"),
+    )
+    seen = set()
+    for name, folder, hint in uses:
+        place = _existing(folder)
+        disk = place.stat().st_dev
+        if disk in seen:
+            continue
+        seen.add(disk)
+        free = shutil.disk_usage(place).free
+        text = f"{free / GIGABYTE:.1f} GB are free at {folder}"
+        if free < LITTLE_DISK:
+            yield (wrong if free < LEAST_DISK else advice)(MACHINE, name, text, hint)
+        else:
+            yield right(MACHINE, name, text)
 
 
 def _readable(name: str, folder: Path) -> Finding:

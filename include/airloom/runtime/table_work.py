@@ -28,7 +28,7 @@ from airloom.engine.reference import TableReference
 from airloom.engine.relation import Columns, Relation
 from airloom.engine.scan import Copy, Scan
 from airloom.engine.shapes import Shapes, plain_message, scan_columns
-from airloom.engine.storage import Files, part_folder, put_file
+from airloom.engine.storage import Files, disk_fault, part_folder, put_file
 from airloom.engine.tables import local_paths, select_reference, write_rejects
 from airloom.nodes.calling import queries_of
 from airloom.nodes.catalog import catalog
@@ -340,7 +340,7 @@ def _plain_errors(fault: Callable[[], AirloomError | None] = lambda: None) -> It
             hint="raise AIRLOOM_MEMORY_LIMIT, or use settings.engine: spark",
         ) from None
     except duckdb.Error as error:
-        raise fault() or DataError(plain_message(error)) from None
+        raise disk_fault(error) or fault() or DataError(plain_message(error)) from None
 
 
 @contextlib.contextmanager

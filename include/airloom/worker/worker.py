@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -92,9 +93,13 @@ def drain(store: Store, handlers: Mapping[str, Handler], stopping: threading.Eve
 
 
 def clean_up(store: Store, configuration: Configuration) -> None:
-    """Remove the tables between steps that are older than the configuration allows."""
-    from airloom.engine.storage import remove_older_than
+    """Remove the tables between steps that are older than the configuration allows, and what killed tasks left."""
+    from airloom.engine import box, child
+    from airloom.engine.storage import remove_abandoned, remove_older_than
 
+    # Not shared between machines, as the tables are.
+    if left := remove_abandoned(tempfile.gettempdir(), child.SCRATCH, box.SCRATCH):
+        log.info("%d temporary folders of killed tasks are removed", left)
     with store.lock("clean-up") as held:
         if held:
             removed = remove_older_than(configuration.data_url, configuration.keep_data_days)
