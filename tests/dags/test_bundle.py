@@ -146,13 +146,24 @@ def test_a_restart_leaves_right_files_alone_and_removes_wrong_ones(
     assert (after.path / "damaged.py").read_text() == right
 
 
-def test_a_written_file_is_touched_after_3_and_after_70_seconds(
-    publish: Callable[..., int], make: Callable[..., PipelineBundle], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", ["an older version", "an archived pipeline", "nothing"])
+def test_a_file_that_may_be_parsed_while_it_is_written_is_touched_after_3_and_after_70_seconds(
+    before: str,
+    store: Store,
+    publish: Callable[..., int],
+    make: Callable[..., PipelineBundle],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 1000.0
     monkeypatch.setattr("airloom.dags.bundle.time.monotonic", lambda: now)
     bundle = make()
     bundle.initialize()
+    if before != "nothing":
+        publish("first", "older")
+        bundle.refresh()
+    if before == "an archived pipeline":
+        store.archive("first", "ann")
+        bundle.refresh()
     publish("first")
     bundle.refresh()
     file = bundle.path / "first.py"
@@ -163,7 +174,7 @@ def test_a_written_file_is_touched_after_3_and_after_70_seconds(
         bundle.refresh()
         if file.stat().st_mtime > 0:
             touched.append(seconds)
-    assert touched == [3, 70]
+    assert touched == ([] if before == "nothing" else [3, 70])
 
 
 def test_a_store_put_back_to_an_earlier_state_is_followed(

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Airflow compares the time of a change with the end of the last parse, so a file that is rewritten while it is parsed
-# keeps its old graph. Each file is therefore touched again: after a usual parse, and after the longest that is allowed.
+# keeps its old graph. Such a file is therefore touched again: after a usual parse, and after the longest that is
+# allowed. A new one is not: each touch is a parse, and a first load would parse every file three times.
 TOUCH_AFTER = (3.0, 70.0)
 STORE_RETRY = timedelta(seconds=30)
 
@@ -47,6 +48,7 @@ class PipelineBundle(BaseDagBundle):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._revision: int | None = None
+        self._written: set[Path] = set()
         self._touches: dict[Path, list[float]] = {}
         self._store_answers = True
 
@@ -152,9 +154,12 @@ class PipelineBundle(BaseDagBundle):
         return self.path / "problems" / name
 
     def _write(self, file: Path, text: str) -> None:
+        may_be_parsed = file in self._written or file.exists()
         write(file, text)
-        now = time.monotonic()
-        self._touches[file] = [now + seconds for seconds in TOUCH_AFTER]
+        self._written.add(file)
+        if may_be_parsed:
+            now = time.monotonic()
+            self._touches[file] = [now + seconds for seconds in TOUCH_AFTER]
 
     def _remove(self, file: Path) -> None:
         file.unlink(missing_ok=True)
