@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import duckdb
 import pytest
 from tests.runtime.conftest import node, rows_of
 
+from airloom.nodes.control.merge import Merge
 from airloom.nodes.control.switch import Switch
 from airloom.nodes.sdk import Fired
 from airloom.runtime.results import NodeResult, error_json
@@ -436,3 +438,16 @@ def test_results_are_json(workshop: Workshop) -> None:
     for result in found.values():
         for part in (result.outputs, result.error, result.statistics, result.rendered):
             assert json.loads(json.dumps(part)) == part
+
+
+def test_a_package_that_only_this_machine_lacks_is_named_and_asked_for_again(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = workshop.begin(node("one", "set", value=1), node("two", "merge"), edges="one>two", grouping="none")
+    monkeypatch.setattr(Merge, "missing_extra", classmethod(lambda cls: "paint"))
+    run.attempt(1, last=False)
+    error = run.all()["two"].error
+    assert error is not None
+    assert error["failure"] == "system"
+    assert error["message"] == f"merge needs a package that is not installed on {socket.gethostname()}"
+    assert error["hint"] == "run there: pip install 'airloom[paint]'"

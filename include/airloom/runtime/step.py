@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -28,7 +29,7 @@ from airloom.runtime.table_work import TableDone, TableNode, TableWork, run_tabl
 from airloom.runtime.values import TableValue, converted, value_of
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import EngineName
-from airloom.spec.error import AirloomError, ConfigurationError, DataError
+from airloom.spec.error import AirloomError, ConfigurationError, DataError, SystemFault
 from airloom.spec.expression import View
 
 BESIDE_TABLES = 512 << 20
@@ -156,6 +157,13 @@ class _Step:
 
     def _render(self, node: PlanNode) -> dict[str, Any]:
         node_class = catalog().get(node.type, node.version)
+        if extra := node_class.missing_extra():
+            # Whoever published it had the package; another worker may have it, too.
+            raise SystemFault(
+                f"{node.type} needs a package that is not installed on {socket.gethostname()}",
+                node=node.id,
+                hint=f"run there: pip install 'airloom[{extra}]'",
+            )
         try:
             return render_config(node_class, self.configs[node.id], self.names)
         except AirloomError as error:
