@@ -91,7 +91,7 @@ class Shapes:
             # DESCRIBE gives the column's own name where an alias differs from it in case alone.
             bound = self._connection.sql(text)
         except duckdb.Error as error:
-            raise QueryError(plain_message(error)) from None
+            raise _query_error(error) from None
         clashes = clashing_names(bound.columns)
         if clashes:
             raise QueryError(
@@ -149,6 +149,32 @@ def _columns_of_objects(connection: duckdb.DuckDBPyConnection, paths: Sequence[s
     text = sql_literal(structure[0].replace('"UBIGINT"', '"BIGINT"'))
     rows = connection.execute(f"DESCRIBE SELECT unnest(json_transform(CAST(NULL AS JSON), {text}))").fetchall()
     return {row[0]: row[1] for row in rows}
+
+
+_NO_FUNCTION = re.compile(r"No function matches the given name and argument types '(.+?)\((.*)\)'\.")
+_NO_COMPARISON = re.compile(r"Cannot compare values of type (.+?) and type (.+?) - an explicit cast")
+_NO_MIXTURE = re.compile(
+    r"Cannot mix values of type (.+?) and (.+?) in (.+?) (?:expression|operator|clause)? ?- an explicit"
+)
+_LITERALS = {"INTEGER_LITERAL": "a whole number", "STRING_LITERAL": "a text"}
+
+
+def _query_error(error: Exception) -> QueryError:
+    """Return what DuckDB says of a query, with what to do about types that do not go together."""
+    text = plain_message(error)
+    hint = "cast one of them first: cast(name AS DOUBLE)"
+    if found := _NO_COMPARISON.search(text):
+        left, right = (_LITERALS.get(kind, kind) for kind in found.groups())
+        return QueryError(f"{left} cannot be compared with {right}", hint=hint)
+    if found := _NO_MIXTURE.search(text):
+        left, right, place = (_LITERALS.get(kind, kind) for kind in found.groups())
+        return QueryError(f"{left} and {right} cannot stand together in {place}", hint=hint)
+    if found := _NO_FUNCTION.search(text):
+        kinds = [_LITERALS.get(kind, kind) for kind in re.split(r", (?![^(]*\))", found[2])]
+        if len(kinds) == 1:
+            hint = "cast it first: cast(name AS DOUBLE)"
+        return QueryError(f"{found[1]} does not take {' and '.join(kinds) or 'nothing'}", hint=hint)
+    return QueryError(text)
 
 
 def plain_message(error: Exception) -> str:
