@@ -83,16 +83,21 @@ class SparkSession(Session):
         reference = self.work.sources.get(name)
         if reference is not None and reference.uri is not None:
             return self.paths[name]
-        if reference is None or reference.scan is None or not self._as_spark_reads(name, reference.scan):
-            self.files[name] = [self._copied(name, self.tables)]
-            return self.files[name]
-        return self.paths[name]
+        scan: Scan | None
+        if reference is None:
+            scan, paths = self.scans[name.partition(".")[0]]
+        else:
+            scan, paths = reference.scan, self.paths[name]
+        if scan is not None and self._as_spark_reads(name, scan, paths):
+            return paths
+        self.files[name] = [self._copied(name, self.tables)]
+        return self.files[name]
 
-    def _as_spark_reads(self, name: str, scan: Scan) -> bool:
+    def _as_spark_reads(self, name: str, scan: Scan, paths: list[str]) -> bool:
         """Tell whether Spark can read files in place: plain Parquet, of types that DuckDB takes as they are."""
         if scan.format != "parquet" or scan.options or any(is_url(file.uri) for file in scan.files):
             return False
-        bound = self.connection.sql(select_files("parquet", self.paths[name], {}))
+        bound = self.connection.sql(select_files("parquet", paths, {}))
         return list(map(str, bound.types)) == list(self._known(name).values())
 
     def _copied(self, name: str, tables: dict[str, str]) -> str:

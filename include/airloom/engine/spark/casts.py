@@ -9,7 +9,11 @@ from sqlglot import exp
 from airloom.engine.spark.types import Family, SparkUnsupported, is_kind, name_of, spark_type_of
 from airloom.engine.spark.words import call, number, number_of, refused, text
 
-NUMBER = r"^[ \t\n\r\x0B\f]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t\n\r\x0B\f]*$"
+SPACE = r"[ \t\n\r\x0B\f]"
+NUMBER = rf"^{SPACE}*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+\.?)?{SPACE}*\z"
+DOUBLE = rf"^(?i){SPACE}*\+?-?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity|nan){SPACE}*\z"
+"""What DuckDB reads as an exact number, and as a DOUBLE; a point may end the one, two signs begin the other."""
+
 DAY = r"^\s*\d{4}-\d{1,2}-\d{1,2}\s*\z"
 TIME = r"^\s*\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,6})?)?)?\s*\z"
 TIME_WITH_ZONE = r"^\s*\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?\s*\z"
@@ -70,13 +74,14 @@ def _to_whole(node: exp.Expr) -> exp.Expr:
         return _safe(node, call("rint", node.this))
     if is_kind(given, "text"):
         # 19 digits before the point and as many behind it: what does not fit a BIGINT is found by the outer cast.
-        read = exp.TryCast(this=_trimmed(node.this), to=exp.DataType.build("DECIMAL(38,18)"), safe=True)
+        read = exp.TryCast(this=_bare(node.this), to=exp.DataType.build("DECIMAL(38,18)"), safe=True)
         return _read(node, NUMBER, _safe(node, call("round", read, number(0))))
     raise _no_cast(node)
 
 
-def _trimmed(value: exp.Expr) -> exp.Expr:
-    return call("regexp_replace", value.copy(), text(r"[ \t\n\r\x0B\f]+"), text(""))
+def _bare(value: exp.Expr) -> exp.Expr:
+    """Return the text of a number without the space around it and the point at its end."""
+    return call("regexp_replace", value.copy(), text(rf"{SPACE}+|\.{SPACE}*\z"), text(""))
 
 
 def _read(node: exp.Expr, pattern: str, made: exp.Expr) -> exp.Expr:
@@ -104,7 +109,8 @@ def _to_float(node: exp.Expr) -> exp.Expr:
             raise _no_cast(node, "leave it DOUBLE")
         return node
     if is_kind(given, "text") and name_of(node.args["to"]) == "DOUBLE":
-        return _read(node, NUMBER + r"|^(?i)([+-]?(inf|infinity)|nan)\z", node)
+        bare = call("regexp_replace", node.this.copy(), text(rf"^{SPACE}*\+?(-(?=(?i)nan))?|{SPACE}+\z"), text(""))
+        return _read(node, DOUBLE, _safe(node, bare))
     raise _no_cast(node)
 
 
@@ -113,7 +119,7 @@ def _to_decimal(node: exp.Expr) -> exp.Expr:
     if isinstance(node.this, exp.Literal) or is_kind(given, "whole", "decimal", "truth"):
         return node
     if is_kind(given, "text"):
-        return _read(node, NUMBER, node)
+        return _read(node, NUMBER, _safe(node, _bare(node.this)))
     width, scale = (int(part.name) for part in to.expressions) if len(to.expressions) == 2 else (18, 3)
     if not is_kind(given, "float") or name_of(given) == "FLOAT" or width + scale > 37:
         raise _no_cast(node, "cast it to DOUBLE, or to fewer digits")

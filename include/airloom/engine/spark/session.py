@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,8 @@ def session(master: str | None, *, memory: int, threads: int, folder: str) -> It
 def _started(settings: dict[str, str]) -> SparkSession:
     # It would write each error with its whole trace; what the error says is raised.
     logging.getLogger("SQLQueryContextLogger").disabled = True
+    # Of pandas we use nothing here.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     with _quiet() as said:
         try:
             from pyspark.conf import SparkConf
