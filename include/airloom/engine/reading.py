@@ -102,8 +102,7 @@ def fitting(name: str, kind: str, options: Mapping[str, Any]) -> str:
     if kind in FLOATING:
         return f"CASE WHEN isfinite({column}) IS NOT FALSE THEN {column} ELSE error('not finite') END"
     if whole_limit(kind):
-        plain = _plain_number(column, options)
-        return f"CASE WHEN {_not_whole(column, options)} THEN error('not whole') ELSE CAST({plain} AS {kind}) END"
+        return f"CAST({_whole_text(column, options)} AS {kind})"
     return column
 
 
@@ -113,20 +112,17 @@ def try_fitting(name: str, kind: str, options: Mapping[str, Any]) -> tuple[str, 
     if kind in FLOATING:
         return column, f"isfinite({column}) IS NOT FALSE"
     if whole_limit(kind):
-        value = f"TRY_CAST({_plain_number(column, options)} AS {kind})"
-        fits = f"({column} IS NULL OR (NOT ({_not_whole(column, options)}) AND {value} IS NOT NULL))"
-        return value, fits
+        value = f"TRY_CAST({_whole_text(column, options)} AS {kind})"
+        return value, f"({column} IS NULL OR {value} IS NOT NULL)"
     return None
 
 
-def _not_whole(column: str, options: Mapping[str, Any]) -> str:
-    marks = [*NOT_WHOLE, options.get("decimal_separator", ".")]
-    return " OR ".join(f"contains({column}, {sql_literal(mark)})" for mark in marks)
-
-
-def _plain_number(column: str, options: Mapping[str, Any]) -> str:
+def _whole_text(column: str, options: Mapping[str, Any]) -> str:
+    # What no whole number holds becomes a letter, which no cast takes. One call, for a file may have 5,000 columns.
+    marks = NOT_WHOLE + options.get("decimal_separator", ".")
     thousands = options.get("thousands")
-    return f"replace({column}, {sql_literal(thousands)}, '')" if thousands else column
+    plain = f"replace({column}, {sql_literal(thousands)}, '')" if thousands else column
+    return f"translate({plain}, {sql_literal(marks)}, {sql_literal('x' * len(marks))})"
 
 
 def _select_text(paths: Sequence[str], options: Mapping[str, Any], uris: Sequence[str]) -> str:

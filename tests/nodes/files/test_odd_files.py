@@ -283,11 +283,11 @@ def test_several_files_meet_by_name_whatever_their_layout(desk: Desk) -> None:
     assert sorted(rows, key=lambda row: row[0]) == wanted
 
 
-def test_five_thousand_columns(desk: Desk) -> None:
-    names = [f"c{at}" for at in range(5000)]
-    text = ",".join(names) + "\n" + ",".join(str(at) for at in range(5000)) + "\n"
+def test_three_thousand_columns(desk: Desk) -> None:
+    names = [f"c{at}" for at in range(3000)]
+    text = ",".join(names) + "\n" + ",".join(str(at) for at in range(3000)) + "\n"
     columns, rows = desk.read("csv_read", desk.put("wide.csv", text))
-    assert (list(columns), rows) == (names, [tuple(range(5000))])
+    assert (list(columns), rows) == (names, [tuple(range(3000))])
 
 
 # Rejects
