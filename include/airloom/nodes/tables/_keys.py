@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from airloom.engine.relation import family
-from airloom.nodes.sdk import Column, ConfigurationError, Relation, cast, exp, function
+from airloom.engine.types import clashing_names
+from airloom.nodes.sdk import Column, ConfigurationError, Relation, cast, exp, function, name_as
 
 Key = tuple[Column, Column]
 Pair = tuple[str, str]
@@ -46,3 +47,38 @@ def key_text(rows: Relation, keys: Sequence[str]) -> list[str | exp.Expr]:
     for at, name in enumerate(keys):
         parts += [f"{', ' if at else ''}{name} = ", function("coalesce", cast(rows[name], "VARCHAR"), "null")]
     return parts
+
+
+def columns_of_both(
+    left: Relation, right: Relation, keys: Sequence[Pair], suffixes: tuple[str, str], how: str
+) -> list[exp.Alias]:
+    """Return the columns of two joined tables: those of equal names with their suffixes, a key of both names once.
+
+    Raises ConfigurationError where two columns would be called the same.
+    """
+    shared = {ours: theirs for ours, theirs in keys if ours.lower() == theirs.lower()}
+    others = [name for name in right.columns if name not in shared.values()]
+    clashes = {name.lower() for name in clashing_names([*left.columns, *others])}
+
+    def named(side: Relation, name: str, suffix: str) -> exp.Alias:
+        return name_as(side[name], name + suffix if name.lower() in clashes else name)
+
+    chosen = [
+        name_as(_key_value(left[name], right[shared[name]], how), name)
+        if name in shared
+        else named(left, name, suffixes[0])
+        for name in left.columns
+    ]
+    chosen += [named(right, name, suffixes[1]) for name in others]
+    still = clashing_names([item.alias for item in chosen])
+    if still:
+        raise ConfigurationError(
+            f"two columns would be called {still[0]!r}", field="suffixes", hint="choose other suffixes"
+        )
+    return chosen
+
+
+def _key_value(ours: exp.Column, theirs: exp.Column, how: str) -> exp.Expr:
+    if how == "outer":
+        return function("coalesce", ours, theirs)
+    return theirs if how == "right" else ours

@@ -7,10 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from airloom.engine.relation import column, identifier
-from airloom.engine.types import clashing_names
 from airloom.nodes.sdk import (
     Column,
-    ConfigurationError,
     Example,
     Query,
     Relation,
@@ -18,11 +16,10 @@ from airloom.nodes.sdk import (
     exp,
     function,
     literal,
-    name_as,
     over,
 )
 from airloom.nodes.tables._columns import fails_where
-from airloom.nodes.tables._keys import Key, Pair, key_text, pair_of, pairs
+from airloom.nodes.tables._keys import Key, columns_of_both, key_text, pair_of, pairs
 
 How = Literal["inner", "left", "right", "outer", "semi", "anti", "cross"]
 
@@ -94,7 +91,7 @@ class Join(Table, without_spark="many_to_many fail with keys of DOUBLE"):
             everything = exp.Column(this=exp.Star(), table=identifier("left"))
             return left.select(everything).join(right.table(), on=matches, join_type=self.how, copy=False)
         how = "full outer" if self.how == "outer" else self.how
-        chosen = self._columns(left, right, keys)
+        chosen = columns_of_both(left, right, keys, self.suffixes, self.how)
         if self.many_to_many == "allow":
             return left.select(chosen).join(right.table(), on=matches, join_type=how, copy=False)
         counted = exp.Select(expressions=chosen).from_(_counted(left, [ours for ours, _ in keys]), copy=False)
@@ -103,34 +100,6 @@ class Join(Table, without_spark="many_to_many fail with keys of DOUBLE"):
         told = key_text(left, [ours for ours, _ in keys])
         guard = fails_where(exp.and_(*several), "several rows of both tables have ", *told)
         return counted.where(guard, copy=False)
-
-    def _columns(self, left: Relation, right: Relation, pairs: list[Pair]) -> list[exp.Alias]:
-        shared = {ours: theirs for ours, theirs in pairs if ours.lower() == theirs.lower()}
-        ours = [name for name in left.columns if name not in shared]
-        theirs = [name for name in right.columns if name not in shared.values()]
-        clashes = {name.lower() for name in clashing_names([*shared, *ours, *theirs])}
-
-        def named(side: Relation, name: str, suffix: str) -> exp.Alias:
-            return name_as(side[name], name + suffix if name.lower() in clashes else name)
-
-        chosen = [
-            *(
-                name_as(self._key_value(left[name], right[shared[name]]), name)
-                if name in shared
-                else named(left, name, self.suffixes[0])
-                for name in left.columns
-            ),
-            *(named(right, name, self.suffixes[1]) for name in theirs),
-        ]
-        still = clashing_names([item.alias for item in chosen])
-        if still:
-            raise ConfigurationError(
-                f"two columns would be called {still[0]!r}", field="suffixes", hint="choose other suffixes"
-            )
-        return chosen
-
-    def _key_value(self, ours: exp.Column, theirs: exp.Column) -> exp.Expr:
-        return function("coalesce", ours, theirs) if self.how in ("right", "outer") else ours
 
 
 COUNT = "airloom_count"

@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from airloom.engine.relation import identifier
-from airloom.engine.types import clashing_names
-from airloom.nodes.sdk import Column, ConfigurationError, Relation, Table, column, exp, function, name_as
-from airloom.nodes.tables._keys import Key, Pair, pair_of, pairs
+from airloom.nodes.sdk import Column, Relation, Table, column, exp
+from airloom.nodes.tables._keys import Key, Pair, columns_of_both, pair_of, pairs
 from airloom.nodes.windows._time import Clock, TimeColumn
 
 How = Literal["inner", "left", "right", "outer"]
@@ -40,36 +39,8 @@ class TimeJoin(Table):
         )
 
     def columns_of_both(self, left: Relation, right: Relation, keys: Sequence[Pair], how: How) -> list[exp.Alias]:
-        """Return the columns of both tables, those of equal names with their suffixes, a key of both names once.
-
-        Raises ConfigurationError where two columns would be called the same.
-        """
-        shared = {ours: theirs for ours, theirs in keys if ours.lower() == theirs.lower()}
-        others = [name for name in right.columns if name not in shared.values()]
-        clashes = {name.lower() for name in clashing_names([*left.columns, *others])}
-
-        def named(side: Relation, name: str, suffix: str) -> exp.Alias:
-            return name_as(side[name], name + suffix if name.lower() in clashes else name)
-
-        chosen = [
-            name_as(_key_value(left[name], right[shared[name]], how), name)
-            if name in shared
-            else named(left, name, self.suffixes[0])
-            for name in left.columns
-        ]
-        chosen += [named(right, name, self.suffixes[1]) for name in others]
-        still = clashing_names([item.alias for item in chosen])
-        if still:
-            raise ConfigurationError(
-                f"two columns would be called {still[0]!r}", field="suffixes", hint="choose other suffixes"
-            )
-        return chosen
-
-
-def _key_value(ours: exp.Column, theirs: exp.Column, how: How) -> exp.Expr:
-    if how == "outer":
-        return function("coalesce", ours, theirs)
-    return theirs if how == "right" else ours
+        """Return the columns of both tables, as `airloom.nodes.tables._keys.columns_of_both` does."""
+        return columns_of_both(left, right, keys, self.suffixes, how)
 
 
 @dataclass(frozen=True)
