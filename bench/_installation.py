@@ -110,6 +110,8 @@ def installation(**variables: str) -> Iterator[Running]:
             "AIRLOOM_PIPELINES": str(place / "pipelines"),
             "AIRLOOM_PATHS": json.dumps([str(place / "files")]),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+            # Airflow gives a task's start up after 5 seconds without an answer: too little where all else runs, too.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             **variables,
         }
         made = Installation.open(port=_free_port(), variables=given)

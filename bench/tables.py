@@ -62,7 +62,6 @@ def _compare(report: Report, place: Path, rounds: int, rows: int) -> None:
     grouped = found["Airloom, grouped"]
     report.goal("grouped against SQL by hand", ratio(grouped, hand), "≤", 1.15)
     report.goal("pandas tasks against grouped", ratio(found["pandas, a task for each node"], grouped), "≥", 5)
-    report.goal("pandas in one script against grouped", ratio(found["pandas, one script"], grouped), "≥", 5)
 
 
 def _sort(report: Report, place: Path, rows: int, limit: int) -> None:
