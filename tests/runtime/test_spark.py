@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 from tests.engine.spark_rows import ABSENT
 from tests.runtime.conftest import node, rows_of
@@ -24,6 +25,8 @@ from airloom.engine.storage import Files, parts, put_file
 if TYPE_CHECKING:
     from tests.runtime.conftest import Workshop
 
+# Each step waits for a Java of its own, which a busy machine lets start in a minute.
+pytestmark = pytest.mark.timeout(900)
 needs_spark = pytest.mark.skipif(ABSENT is not None, reason=str(ABSENT))
 SPARK = {"engine": "spark", "grouping": "auto"}
 SALES = "id,region,amount,day\n" + "".join(
@@ -63,14 +66,42 @@ def test_a_pipeline_gives_what_it_gives_on_duckdb(workshop: Workshop) -> None:
 @needs_spark
 def test_steps_pass_tables_and_their_order_through_files(workshop: Workshop) -> None:
     workshop.file("sales.csv", SALES)
-    wanted = workshop.begin(*PIPELINE, edges=EDGES, grouping="none").all()
-    found = workshop.begin(*PIPELINE, edges=EDGES, settings={**SPARK, "grouping": "none"}).all()
-    for name in ("large", "week", "by_week", "sorted", "top"):
+    nodes = (
+        PIPELINE[0],
+        node("sorted", "sort", by=["region", "amount"]),
+        PIPELINE[1],
+        node("top", "limit", rows=7, offset=2),
+    )
+    edges = "sales>sorted sorted>large large>top"
+    wanted = workshop.begin(*nodes, edges=edges, grouping="none").all()
+    found = workshop.begin(*nodes, edges=edges, settings={**SPARK, "grouping": "none"}).all()
+    for name in ("sorted", "large", "top"):
         one, other = found[name].outputs["rows"], wanted[name].outputs["rows"]
         assert one["columns"] == other["columns"]
         assert one["rows"] == other["rows"]
-        if name in ("sorted", "top"):
-            assert rows_of(found[name]) == rows_of(wanted[name])
+        assert rows_of(found[name]) == rows_of(wanted[name])
+
+
+@pytest.mark.soak
+@needs_spark
+def test_a_table_of_several_parts_keeps_the_order_of_its_rows(workshop: Workshop) -> None:
+    """The second file is the larger one, which Spark by itself would read first."""
+    for number, size in ((1, 10), (2, 50_000), (3, 5)):
+        path = workshop.folder / f"part{number}.parquet"
+        duckdb.execute(f"COPY (SELECT {number}::BIGINT AS part, range AS n FROM range({size})) TO '{path}'")
+    nodes = (
+        node("read", "parquet_read", path="part*.parquet"),
+        node("even", "filter", where="n % 2 = 0"),
+        node("again", "filter", where="n >= 4"),
+        node("first", "limit", rows=6),
+    )
+    edges = "read>even even>again again>first"
+    found = workshop.begin(*nodes, edges=edges, settings={**SPARK, "grouping": "none"}).all()
+    assert {name: result.state for name, result in found.items()} == dict.fromkeys(found, "success")
+    assert os.path.isdir(found["even"].outputs["rows"]["uri"])
+    assert found["even"].outputs["rows"]["rows"] == 25_008
+    firsts = [(row["part"], row["n"]) for row in rows_of(found["first"])]
+    assert firsts == [(1, 4), (1, 6), (1, 8), (2, 4), (2, 6), (2, 8)]
 
 
 @pytest.mark.soak

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from airloom.engine.reading import copy_to, select_all, select_files, with_tables
+from airloom.engine.reading import copy_to, select_all, select_cast, select_files, with_tables
 from airloom.engine.reference import TableReference
 from airloom.engine.scan import Copy, Scan
 from airloom.engine.spark import session
@@ -95,14 +95,18 @@ class SparkSession(Session):
 
     def _as_spark_reads(self, name: str, scan: Scan, paths: list[str]) -> bool:
         """Tell whether Spark can read files in place: plain Parquet, of types that DuckDB takes as they are."""
-        if scan.format != "parquet" or scan.options or any(is_url(file.uri) for file in scan.files):
+        plain = scan.format == "parquet" and set(scan.options) <= {"union_by_name"}
+        if not plain or any(is_url(file.uri) for file in scan.files):
             return False
-        bound = self.connection.sql(select_files("parquet", paths, {}))
+        bound = self.connection.sql(select_files("parquet", paths, scan.options))
         return list(map(str, bound.types)) == list(self._known(name).values())
 
     def _copied(self, name: str, tables: dict[str, str]) -> str:
         path = os.path.join(self.folder, f"{next(self.numbers)}.parquet")
-        self._execute(copy_to(with_tables(tables, select_all(name)), path, "parquet", {"compression": "snappy"}))
+        columns = self._known(name)
+        # Types that DuckDB takes for others, such as times in nanoseconds, would be in the file as they were.
+        query = with_tables(tables, select_cast(select_all(name), columns, columns))
+        self._execute(copy_to(query, path, "parquet", {"compression": "snappy"}))
         return path
 
     def _add(self, name: str, text: str, node: TableNode) -> None:

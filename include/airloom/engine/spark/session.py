@@ -168,9 +168,7 @@ def plain_errors() -> Iterator[None]:
 
     try:
         yield
-    except PySparkException as error:
-        raise DataError(plain_message(error)) from None
-    except Py4JError as error:
+    except (PySparkException, Py4JError) as error:
         if "OutOfMemoryError" in str(error):
             raise DataError("the step needs more memory than Spark has", hint="raise AIRLOOM_MEMORY_LIMIT") from None
         raise DataError(plain_message(error)) from None
