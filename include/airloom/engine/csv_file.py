@@ -34,8 +34,8 @@ _WHOLE = {
 """The types of whole numbers with the first number that is too large."""
 
 FLOATING = ("DOUBLE", "FLOAT")
-NOT_WHOLE = "eE_"
-"""What no whole number holds, beside the decimal separator; DuckDB would round `2.7`, and take `1_000`."""
+NOT_WHOLE = "[^0-9 +-]"
+"""A pattern of what no whole number holds; DuckDB would round `2.7`, and take `1_000` and `0x10`."""
 
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _DAY = r"\d{4}-\d{2}-\d{2}"

@@ -23,6 +23,10 @@ REJECT_COLUMNS: Columns = {
     "file": "VARCHAR", "line": "BIGINT", "column": "VARCHAR", "text": "VARCHAR", "reason": "VARCHAR",
 }  # fmt: skip
 DOCUMENT = "CASE WHEN json_valid(text) THEN CAST(text AS JSON) END"
+NO_LETTERS = "bytes that are no letters in the encoding of the file"
+LONGEST = 2_000_000
+"""Bytes that DuckDB takes for a line at most."""
+
 _TEXT_LIMIT = 10_000
 _PIECE = 1 << 20
 
@@ -144,7 +148,7 @@ class Sieve:
             return f"{found} where there are {counts[1]} columns"
         return {
             "UNQUOTED VALUE": "a quote is not closed, or text follows it",
-            "INVALID ENCODING": "bytes that are no letters in the encoding of the file",
+            "INVALID ENCODING": NO_LETTERS,
             "LINE SIZE OVER MAXIMUM": "the row is longer than 2 MB",
         }.get(kind, message.split("\n")[0])
 
@@ -215,8 +219,13 @@ def first_fault(connection: DuckDBPyConnection, scan: Scan, paths: Sequence[str]
     """Return the first fault of a scan's text files, or None where every row fits."""
     import duckdb
 
-    if scan.format not in ("csv", "jsonl"):
+    if scan.format == "parquet":
         return None
+    if scan.format == "text":
+        return next(
+            (fault for path, file in zip(paths, scan.files, strict=True) for fault in _text_faults(path, file.uri)),
+            None,
+        )
     try:
         sieve = Sieve(connection, scan, paths, columns)
         counted = ", ".join(f"count({quoted(name)})" for name in columns)
@@ -225,6 +234,17 @@ def first_fault(connection: DuckDBPyConnection, scan: Scan, paths: Sequence[str]
         uris = [file.uri for file in scan.files]
         return next((fault for path, uri in zip(paths, uris, strict=True) if (fault := _mixed_ends(path, uri))), None)
     return next(sieve.faults(), None)
+
+
+def _text_faults(path: str, uri: str) -> Iterator[Fault]:
+    with open_bytes(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                yield Fault(uri, number, None, _short(line.decode(errors="replace")), NO_LETTERS)
+            if len(line) > LONGEST:
+                yield Fault(uri, number, None, None, "the line is longer than 2 MB; read files: rows: files")
 
 
 def _mixed_ends(path: str, uri: str) -> Fault | None:
@@ -256,7 +276,7 @@ def _misfit(value: str, kind: str, options: Mapping[str, Any]) -> str | None:
     if limit is None:
         return None
     plain = value.replace(options["thousands"], "") if options.get("thousands") else value
-    if any(mark in plain for mark in (*NOT_WHOLE, options.get("decimal_separator", "."))):
+    if re.search(NOT_WHOLE, plain):
         return f"{value!r} is no {kind}"
     try:
         number = int(plain)

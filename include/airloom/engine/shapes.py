@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from airloom.engine.csv_file import csv_columns
+from airloom.engine.packed import open_bytes
 from airloom.engine.reading import LINES, call, quoted, select_cast, select_files, sql_literal
 from airloom.engine.relation import Columns, Query
 from airloom.engine.scan import Scan
@@ -131,9 +132,32 @@ def scan_columns(
             f"{os.path.basename(paths[0])} cannot be read as {scan.format}: {plain_message(error)}", field="path"
         ) from None
     found: dict[str, str] = {row[0]: row[1] for row in rows}
+    if scan.format == "jsonl":
+        _check_fields(found, paths)
     if found == {"json": "JSON"} and "columns" not in options:
         found = _columns_of_objects(connection, paths) or found
     return {**found, **casts(found)}
+
+
+def _check_fields(found: Mapping[str, str], paths: Sequence[str]) -> None:
+    """Refuse fields that differ in case alone: DuckDB calls the second `A_1`, and then reads nothing from it."""
+    names = {name.lower() for name in found}
+    for name in found:
+        base, _, number = name.rpartition("_")
+        if number.isdigit() and base.lower() in names and not _holds(paths, f'"{name}"'):
+            raise ConfigurationError(
+                f"{os.path.basename(paths[0])} has two fields called {base!r} but for case; SQL cannot tell them apart",
+                field="columns",
+                hint="name those to read, with their types",
+            )
+
+
+def _holds(paths: Sequence[str], text: str) -> bool:
+    for path in paths:
+        with open_bytes(path) as file:
+            if any(text.encode() in line for line in file):
+                return True
+    return False
 
 
 def _columns_of_objects(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> dict[str, str]:

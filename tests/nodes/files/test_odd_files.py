@@ -83,6 +83,7 @@ FAULTY_CSV: list[Any] = [
     (b"a,b\n1,2\nx,4\n", {"columns": {"a": "BIGINT"}}, "line 3, column a: 'x' is no BIGINT"),
     (b'a,b\n1,"x\ny"\nz,2\n', {"columns": {"a": "BIGINT"}}, "line 4, column a: 'z' is no BIGINT"),
     (b"a,b\n1,2\n2.5,4\n", {"columns": {"a": "BIGINT"}}, "line 3, column a: '2.5' is no BIGINT"),
+    (b"a,b\n1,2\n0x10,4\n", {"columns": {"a": "BIGINT"}}, "line 3, column a: '0x10' is no BIGINT"),
     (b"a,b\n1,2\n300,4\n", {"columns": {"a": "TINYINT"}}, "line 3, column a: '300' does not fit a TINYINT"),
     (b"a,b\n1,2026-02-28\n1,2026-02-30\n", {"columns": {"b": "DATE"}}, "line 3, column b: '2026-02-30' is no DATE"),
     (b"a,b\n1,2.5\n3,NaN\n", {}, "line 3, column b: 'NaN' is no number; name it in null_values to read null"),
@@ -179,6 +180,10 @@ def test_what_a_sheet_does_not_hold_is_named(desk: Desk, content: bytes, config:
         ("csv_read", "a,b\n1,ü\n".encode("utf-16-le"), {}, "encoding", "odd is no text in UTF-8"),
         ("json_read", b'{"a": [1', {}, "path", "odd, line 1, character 9: this is no JSON: Expecting ',' delimiter"),
         ("json_read", b'[{"a": 1},\n{"a": NaN}]', {}, "path", "odd, line 2: NaN is no value of JSON"),
+        (
+            "jsonl_read", b'{"a": 1, "A": 2}\n', {}, "columns",
+            "odd has two fields called 'A' but for case; SQL cannot tell them apart",
+        ),
         ("json_read", b"{}", {"json_path": "$.rows"}, "json_path", "odd has nothing at $.rows: 'rows' is not there"),
         ("json_read", b'[{"a": 1, "a": 2}]', {}, "path", "odd: an object has the field 'a' twice"),
         ("json_read", b'[[1, 2], [3]]', {"orient": "values"}, "path", "odd, row 2: 1 value where there are 2 columns"),
@@ -335,6 +340,12 @@ def test_items_and_cells_that_do_not_fit_go_to_rejects(desk: Desk) -> None:
     rows, rejects = desk.rejects("excel_read", desk.put("a.xlsx", book(["n"], [1], ["#DIV/0!"], [3])), sheet=1)
     assert rows == [(1,), (3,)]
     assert rejects == [("a.xlsx", 3, "n", '{"n": "#DIV/0!"}', '"#DIV/0!" is no BIGINT')]
+
+
+def test_bytes_that_are_no_letters_in_a_text_are_named(desk: Desk) -> None:
+    for rows in ("lines", "files"):
+        message = desk.fault("text_read", desk.put("odd.log", b"one\ntw\xff\n"), rows=rows)
+        assert message == "odd.log, line 2: bytes that are no letters in the encoding of the file"
 
 
 def test_without_a_fault_rejects_is_an_empty_table(desk: Desk) -> None:
