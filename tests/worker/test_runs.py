@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from airloom.dags import platform
 from airloom.dags.platform import NodeState, RunState
 from airloom.store.records import NotFound
 from airloom.store.store import Store
+from airloom.worker import runs
 from airloom.worker.runs import LOOK_BACK, SETTLED_AFTER, EndedRuns, keep_node_runs
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,6 +73,26 @@ def test_a_run_that_was_cleared_and_ended_again_replaces_what_was_kept(store: St
 
 def test_a_run_that_was_deleted_leaves_nothing(store: Store, airflow: dict[str, Any]) -> None:
     airflow["run"] = None
+    keep_node_runs(store, {"dag_id": "sales", "run_id": "r1"})
+    assert store.node_runs("sales", "r1") == []
+
+
+def test_an_end_that_is_not_committed_yet_is_waited_for(
+    store: Store, airflow: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = airflow["run"]
+    states = iter([replace(ended, state="running"), replace(ended, state="running"), ended])
+    monkeypatch.setattr(platform, "run_state", lambda pipeline, run_id: next(states))
+    keep_node_runs(store, {"dag_id": "sales", "run_id": "r1"})
+    assert [run.node for run in store.node_runs("sales", "r1")] == ["a", "b", "c"]
+    assert list(states) == []
+
+
+def test_nothing_is_kept_of_a_run_that_was_cleared_since(
+    store: Store, airflow: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "COMMITTED_WITHIN", 0.3)
+    airflow["run"] = replace(airflow["run"], state="running")
     keep_node_runs(store, {"dag_id": "sales", "run_id": "r1"})
     assert store.node_runs("sales", "r1") == []
 

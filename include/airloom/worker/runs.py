@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,15 @@ from airloom.store.records import NodeRun, StoredVersion
 from airloom.store.store import Store
 
 if TYPE_CHECKING:
-    from airloom.dags.platform import NodeState
+    from airloom.dags.platform import NodeState, RunState
 
 log = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(days=1)
 SETTLED_AFTER = timedelta(minutes=2)
 """The end of a run is noted and handled sooner than that, where nothing is in the way."""
+COMMITTED_WITHIN = 10.0
+"""Seconds from the scheduler's word that a run ended to the end of its transaction, at most."""
 
 
 def _utc_now() -> datetime:
@@ -57,14 +60,29 @@ def keep_node_runs(store: Store, payload: dict[str, Any]) -> None:
     from airloom.dags import platform
 
     pipeline, run_id = payload["dag_id"], payload["run_id"]
-    run = platform.run_state(pipeline, run_id)
+    run = _over(pipeline, run_id)
     if run is None or run.revision is None:
         log.info("Nothing is kept of run %s of pipeline %s: Airflow no longer knows it", run_id, pipeline)
+        return
+    if not run.ended:
+        log.info("Run %s of pipeline %s goes on, and is kept when it ends again", run_id, pipeline)
         return
     version = store.version_at(pipeline, run.revision)
     states = platform.node_results(pipeline, run_id, version.plan)
     store.record_node_runs(pipeline, run_id, [_node_run(version, run_id, state) for state in states])
     log.info("Run %s of pipeline %s ended with %s: %d nodes kept", run_id, pipeline, run.state, len(states))
+
+
+def _over(pipeline: str, run_id: str) -> RunState | None:
+    """Return a run once it is over, or as it is after a while: the scheduler tells of an end before it commits it."""
+    from airloom.dags import platform
+
+    limit = time.monotonic() + COMMITTED_WITHIN
+    while True:
+        run = platform.run_state(pipeline, run_id)
+        if run is None or run.ended or time.monotonic() > limit:
+            return run
+        time.sleep(0.1)
 
 
 def _node_run(version: StoredVersion, run_id: str, state: NodeState) -> NodeRun:
