@@ -189,10 +189,10 @@ def write_shown(columns: Columns, rows: Sequence[Mapping[str, Any]], uri: str) -
     with contextlib.closing(duck.connect()) as connection:
         connection.register("shown", pyarrow.table(texts))
         try:
-            reader = connection.sql(shown.sql("duckdb")).to_arrow_reader(BATCH_ROWS)
-            return write_batches(Batches(reader.schema, reader), uri)
+            table = connection.sql(shown.sql("duckdb")).to_arrow_table()
         except duckdb.Error as error:
             raise DataError(f"the rows are no table of these columns: {plain_message(error)}") from None
+    return write_batches(Batches(table.schema, table.to_batches()), uri)
 
 
 def _shown_text(value: Any) -> str | None:
