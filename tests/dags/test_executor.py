@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -67,6 +68,34 @@ def test_the_start_of_a_callback_is_no_end(executor: LocalExecutor) -> None:
     _dispatch(executor, "callback")
     assert _report(executor, "callback", "running") == {"callback": ("running", None)}
     assert _report(executor, "callback", "success") == {"callback": ("success", None)}
+
+
+def test_a_process_that_is_killed_as_it_waits_for_work_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "IMPORTED_BY_TASKS", ())
+    executor = LocalExecutor(parallelism=2)  # type: ignore[no-untyped-call]
+    executor.start()
+    try:
+        for _ in range(2):
+            # One of them waits for work, the other for its turn to wait.
+            time.sleep(0.5)
+            for process in executor.workers.values():
+                process.kill()
+            for process in executor.workers.values():
+                process.join()
+            work = {"running_state": None, "success_state": "success", "failure_state": "failed", "display_name": ""}
+            executor.queued_tasks["key"] = workload = SimpleNamespace(key="key", **work)  # type: ignore[index,assignment]
+            executor._process_workloads([workload])
+            end = time.monotonic() + 60
+            while not executor.event_buffer:
+                assert time.monotonic() < end, "nobody took the work"
+                executor.sync()
+                time.sleep(0.05)
+            # It is no task, so that whoever takes it fails.
+            assert dict(executor.event_buffer) == {"key": ("failed", None)}
+            executor.event_buffer.clear()
+    finally:
+        for process in executor.workers.values():
+            process.kill()
 
 
 def test_what_worker_processes_inherit_starts_no_thread() -> None:

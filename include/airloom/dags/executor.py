@@ -1,13 +1,18 @@
-"""The LocalExecutor, with a fault mended that fails tasks which wait.
+"""The LocalExecutor, with two faults mended.
 
 A task that defers or waits for input ends its process, and is dispatched again under the same key when it goes on. If
 it goes on before the end of the first process was reported, the scheduler of Airflow 3.3 takes that late report for the
 end of the second and fails the task ("state mismatch").
+
+Its processes wait for work in turn, by a semaphore. One that is killed as it waits keeps that for ever, and nothing
+runs again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import importlib
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -39,6 +44,13 @@ class LocalExecutor(AirflowLocalExecutor):
         self._dispatched: Counter[Any] = Counter()
         super().start()
 
+    def _spawn_worker(self) -> None:
+        for queue, lock in ((self.activity_queue, "_rlock"), (self.result_queue, "_wlock")):
+            # Only a fork inherits an open file.
+            if self.is_mp_using_fork and not isinstance(getattr(queue, lock), _Lock):
+                setattr(queue, lock, _Lock())
+        super()._spawn_worker()  # type: ignore[no-untyped-call]
+
     def _process_workloads(self, workload_list: Sequence[Any]) -> None:
         self._dispatched.update(workload.key for workload in workload_list)
         super()._process_workloads(workload_list)  # type: ignore[no-untyped-call]
@@ -53,3 +65,16 @@ class LocalExecutor(AirflowLocalExecutor):
                     continue
                 del self._dispatched[key]
             self.change_state(key, state)
+
+
+class _Lock:
+    """Lock between processes that the kernel takes from one that dies."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 held as long as the lock
+
+    def __enter__(self) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN)
