@@ -84,7 +84,11 @@ def _load(running: Running, bundle: str, count: int) -> tuple[float, float]:
     """Start Airflow; return the seconds from the DAG processor's start to the last DAG, and those of its processors."""
     running.start()
     supervisor = Supervisor(running.installation.home, running.installation.state.identity)
-    processor = next(p for p in supervisor.processes() if p.cmdline()[-1:] == ["dag-processor"])
+    manager = supervisor.process()
+    # Its children for each parse have the same name.
+    processor = next(part for part in manager.children() if part.cmdline()[-1:] == ["dag-processor"]) if manager else None
+    if processor is None:
+        raise SystemExit("the DAG processor does not run")
     wait_for(lambda: _listed(running, bundle) >= count, 1800, f"the last of {count} DAGs", every=0.2)
     wall = time.time() - processor.create_time()
     used = processor.cpu_times()
