@@ -86,7 +86,9 @@ def _load(running: Running, bundle: str, count: int) -> tuple[float, float]:
     supervisor = Supervisor(running.installation.home, running.installation.state.identity)
     manager = supervisor.process()
     # Its children for each parse have the same name.
-    processor = next(part for part in manager.children() if part.cmdline()[-1:] == ["dag-processor"]) if manager else None
+    processor = (
+        next(part for part in manager.children() if part.cmdline()[-1:] == ["dag-processor"]) if manager else None
+    )
     if processor is None:
         raise SystemExit("the DAG processor does not run")
     wait_for(lambda: _listed(running, bundle) >= count, 1800, f"the last of {count} DAGs", every=0.2)
