@@ -182,8 +182,9 @@ class Killer:
         """Return the longest time, in seconds, that a task without its supervisor was seen to go on."""
         now = time.monotonic()
         for since, task in self.orphans:
-            if task.is_running() and task.status() != psutil.STATUS_ZOMBIE:
-                self.longest = max(self.longest, now - since)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if task.is_running() and task.status() != psutil.STATUS_ZOMBIE:
+                    self.longest = max(self.longest, now - since)
         return self.longest
 
 
