@@ -431,7 +431,7 @@ def late_again() -> list[Row]:
             (row, follower)
             for row in rows
             for follower in rows
-            if 3 * HOUR <= follower["time_hour"] - row["time_hour"] <= 6 * HOUR
+            if 3 * HOUR <= follower["time_hour"] - row["time_hour"] <= 8 * HOUR
         ]
     pairs.sort(key=lambda pair: (-pair[0]["arr_delay"], pair[0]["tailnum"]))
     # No two pairs may tie at the end of the list: the sort of the page does not say which one is first.
