@@ -130,7 +130,7 @@ def _publish_to_visible(
     store = Store(running.store_url)
     report.note(f"Publish to visible with {count:,} pipelines:")
     lines = []
-    for name, backlog in (("quiet", 0), (f"while {BACKLOG} others are read", min(BACKLOG, count))):
+    for name, backlog in (("quiet", 0), (f"while {min(BACKLOG, count)} others are read", min(BACKLOG, count))):
         measured = [
             _one(running, store, made, f"target_{count}_{at}", backlog)
             for at in range(max(rounds // 3, 2) if backlog else rounds)
