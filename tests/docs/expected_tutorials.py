@@ -129,8 +129,7 @@ def late_flights() -> list[Row]:
 
 
 def penguins_by_sex() -> list[Row]:
-    measures = ("bill_length_mm", "flipper_length_mm", "body_mass_g")
-    measured = [row for row in penguins() if any(row[name] is not None for name in measures)]
+    measured = [row for row in penguins() if row["sex"] is not None or row["body_mass_g"] is not None]
     told = [{**row, "sex": row["sex"] or "unknown"} for row in measured]
     return [
         {"species": species, "sex": sex, "birds": len(rows), "median_mass": median(rows, "body_mass_g")}
@@ -163,7 +162,7 @@ def last_pressure() -> list[Row]:
 def departure_board() -> list[Row]:
     found = []
     for row in airports():
-        if not 1100 <= row["alt"] <= 5000:
+        if not 960 <= row["alt"] <= 1300:
             continue
         continent, clock = row["tzone"].split("/")
         name = re.sub(r" (Intl|International|Regional|Rgnl).*$", "", row["name"])
