@@ -222,6 +222,22 @@ def test_a_fault_in_a_config_stands_at_its_field(
     ]
 
 
+@pytest.mark.parametrize(
+    ("entry", "at", "hint"),
+    [
+        (node("x", "sort", by=[{"column": "id", "desc": True}]), "/by/0/desc", "known fields: column, descending"),
+        (
+            node("x", "aggregate", measures={"n": {"op": "sum", "column": "id", "distint": 1}}), "/measures/n/distint",
+            "known fields: op, column",
+        ),
+    ],
+)  # fmt: skip
+def test_a_field_deep_in_a_config_that_is_not_there_names_those_that_are(entry: Json, at: str, hint: str) -> None:
+    [problem] = report(ORDERS, entry, edges="orders>x").problems
+    assert (problem.code, problem.pointer) == ("config.unknown_field", "/nodes/1/config" + at)
+    assert (problem.hint or "").startswith(hint)
+
+
 def test_a_fault_deep_in_a_config_stands_at_its_field() -> None:
     measures = {"a/b": {"op": "summ", "column": "amount"}, "n": {"op": "sum"}}
     found = report(ORDERS, node("total", "aggregate", by=["day"], measures=measures), edges="orders>total")

@@ -26,7 +26,7 @@ from airloom.nodes.fields import marks_of
 from airloom.nodes.sdk import FileSource, Node
 from airloom.spec.document import EngineName
 from airloom.spec.error import AirloomError, ConfigurationError
-from airloom.spec.problem import Problem, Severity, pointer
+from airloom.spec.problem import Problem, Severity
 
 
 @dataclass

@@ -133,6 +133,12 @@ def scan_columns(
         ) from None
     found: dict[str, str] = {row[0]: row[1] for row in rows}
     if scan.format == "jsonl":
+        if found == {"json": "JSON"} and "columns" not in options and not any(map(os.path.getsize, paths)):
+            raise ConfigurationError(
+                f"{os.path.basename(paths[0])} is empty, so it has no columns",
+                field="path",
+                hint="name them with their types: columns",
+            )
         _check_fields(found, paths)
     if found == {"json": "JSON"} and "columns" not in options:
         found = _columns_of_objects(connection, paths) or found

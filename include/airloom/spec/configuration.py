@@ -44,8 +44,8 @@ class Configuration(BaseSettings):
     keep_data_days: float = Field(30, gt=0, description="Age in days at which tables between steps are removed")
     spark_master: str | None = Field(
         None,
-        description="Of pipelines with the engine spark: the URL of a Spark cluster, such as spark://host:7077; default "
-        "AIRLOOM_THREADS threads of the task's own machine",
+        description="Of pipelines with the engine spark: the URL of a Spark cluster, such as spark://host:7077; "
+        "default AIRLOOM_THREADS threads of the task's own machine",
     )
     trust_code: bool = Field(
         False,

@@ -6,7 +6,7 @@ import re
 import zoneinfo
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -249,7 +249,7 @@ def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code:
         path = [*_path_in(given, fault["loc"][:-1]), fault["loc"][-1]]
     where = at + pointer(*path)
     if kind == "extra_forbidden":
-        return _unknown_field(str(path[-1]), model if len(path) == 1 else None, where, code)
+        return _unknown_field(str(path[-1]), _model_at(model, path[:-1]), where, code)
     if kind == "missing":
         return Problem(f"{code}.missing", f"{path[-1]} is needed here", pointer=where)
     if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == IDENTIFIER:
@@ -277,6 +277,25 @@ def _path_in(given: object, location: Iterable[str | int]) -> list[str | int]:
             given = given[part]  # type: ignore[index] # asked the line before
             path.append(part)
     return path
+
+
+def _model_at(model: type[BaseModel], path: Iterable[str | int]) -> type[BaseModel] | None:
+    """Return the model that a path leads to, or None where it may be one of several, or none."""
+    for part in path:
+        field = next((info for name, info in model.model_fields.items() if part in (name, info.alias)), None)
+        if field is None:
+            continue  # a place in a list, or a name that the document gives
+        models = _models_in(field.annotation)
+        if len(models) != 1:
+            return None
+        model = models.pop()
+    return model
+
+
+def _models_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {model for part in get_args(annotation) for model in _models_in(part)}
 
 
 def _unknown_field(field: str, model: type[BaseModel] | None, where: str, code: str = "document") -> Problem:

@@ -174,6 +174,7 @@ def test_what_a_sheet_does_not_hold_is_named(desk: Desk, content: bytes, config:
         ("excel_read", book(["a"]), {}, "sheet", "odd: the sheet is empty, so it has no columns"),
         ("excel_read", book(["a"]), {"sheet": 1, "columns": {"b": "DATE"}}, "columns/b", "the sheet has no column 'b'"),
         ("csv_read", b"", {}, "path", "odd is empty, so it has no columns"),
+        ("jsonl_read", b"", {}, "path", "odd is empty, so it has no columns"),
         ("csv_read", b"a\n1\n", {"columns": {"b": "DATE"}}, "columns/b", "odd has no column 'b'"),
         ("csv_read", b"Report\n\na,b\n1,x\n2,y\n", {}, "path", "odd, line 1: 1 value, but most lines have 2"),
         ("csv_read", "a,b\n1,ü\n".encode("utf-16"), {}, "encoding", "odd is written in UTF-16"),
