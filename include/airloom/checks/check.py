@@ -17,10 +17,11 @@ from airloom.engine.child import run_in_child
 from airloom.engine.relation import Columns
 from airloom.spec.document import Document, Edge, NodeEntry, read_document
 from airloom.spec.error import AirloomError
-from airloom.spec.params import check_schemas
+from airloom.spec.params import Schemas, check_schemas
 from airloom.spec.problem import Problem, errors, pointer
 
 CHECK_SECONDS = 30.0
+PATTERN_SECONDS = 3.0
 CHECK_MEMORY = 4 << 30
 """Bytes; the check's process is killed above them."""
 
@@ -46,7 +47,7 @@ def check(data: object, facts: Facts | None = None) -> Report:
     document, problems = read_document(data)
     if document is None:
         return Report(None, problems)
-    faulty = check_schemas(document.params)
+    faulty = _check_params(document.params)
     problems.extend(faulty)
     _check_settings(document, facts, problems)
     checker = ConfigCheck(_with_open_params(document, faulty), facts)
@@ -67,6 +68,23 @@ def check(data: object, facts: Facts | None = None) -> Report:
             document, resolved_nodes(nodes), wires, found.sql, found.columns, frozenset(referenced)
         )
     return report
+
+
+def _check_params(params: Schemas) -> list[Problem]:
+    problems: list[Problem] = []
+    for name, schema in params.items():
+        if "pattern" not in str(schema):
+            problems += check_schemas({name: schema})
+            continue
+        try:
+            # Some patterns take longer than anybody lives, and only the end of the process stops them.
+            problems += run_in_child(check_schemas, {name: schema}, timeout=PATTERN_SECONDS)
+        except AirloomError as error:
+            message = f"the default of {name!r} could not be checked: {error.message}"
+            hint = "write a simpler pattern: repeat nothing that repeats itself, as in (a+)+"
+            problems.append(Problem("params.pattern", message, pointer=pointer("params", name), hint=hint))
+            break
+    return problems
 
 
 def _with_open_params(document: Document, faulty: list[Problem]) -> Document:

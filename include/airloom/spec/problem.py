@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
+LONGEST = 1_000
+"""Characters of a message and of a hint; they may quote names of any length."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class Problem:
     node: str | None = None
     pointer: str = ""
     hint: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", _shortened(self.message))
+        object.__setattr__(self, "hint", self.hint and _shortened(self.hint))
 
     def at(self, pointer: str, node: str | None = None) -> Problem:
         """Return this problem with `pointer` put in front of its own, and the node named where it is not yet."""
@@ -42,6 +48,10 @@ class Problem:
         where = f"node {self.node!r} " if self.node else ""
         place = f"{where}at {self.pointer or '/'}"
         return f"{place}: {self.message} [{self.code}]" + (f" Hint: {self.hint}" if self.hint else "")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def pointer(*parts: str | int) -> str:

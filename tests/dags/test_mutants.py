@@ -1,0 +1,29 @@
+"""Documents with faults through the drop folder: none raises, hangs, or becomes a pipeline that Airflow cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.dags.judging import drop, use_examples
+
+from airloom.spec.configuration import configuration
+from airloom.store.store import Store
+
+pytestmark = pytest.mark.usefixtures("airflow_database")
+
+
+@pytest.fixture(autouse=True)
+def _examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    use_examples(monkeypatch)
+    yield
+    configuration.cache_clear()
+
+
+def test_no_dropped_file_whatever_does_harm(store: Store, tmp_path: Path) -> None:
+    found = drop(range(300), store, tmp_path, validated=30)
+    assert not found.faults, "\n\n".join(found.faults)
+    assert found.accepted + found.refused == 300
+    assert found.accepted > 50, "too few are right for the DAGs to be tried"
+    assert len(found.codes) > 25, "too few sorts of faults"
