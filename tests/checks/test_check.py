@@ -413,6 +413,35 @@ def test_a_secret_is_refused_with_advice_and_never_repeated(value: Any) -> None:
     assert "word" not in str(problem).replace("password", "")
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        node("rows", "postgres_read", connection="postgres://ann:geheim@host/db", sql="SELECT 1"),
+        node("rows", "csv_read", path="https://ann:geheim@host/rows.csv"),
+        node("rows", "set", value={"password": "a secret"}),
+    ],
+)
+def test_nothing_else_repeats_a_secret(entry: Json) -> None:
+    found = report(entry).problems
+    assert [problem.code for problem in found] == ["secret.literal"]
+    assert "geheim" not in str(found)
+
+
+def test_a_run_by_schedule_needs_all_defaults() -> None:
+    params = {"least": {"type": "integer"}, "most": {"type": "integer", "default": 1}}
+    problem = only(report(node("one", "set", value=1), params=params, schedule={"every": "1h"}))
+    assert (problem.code, problem.pointer) == ("params.default", "/params/least")
+    assert report(node("one", "set", value=1), params=params).problems == []
+
+
+def test_a_node_of_an_unknown_type_is_the_only_thing_that_is_wrong() -> None:
+    found = report(
+        node("one", "sett", value=1), node("two", "set", value="{{ nodes.one.value }}"),
+        node("three", "set", value="{{ nodes.one.value + nodes.two.value }}"), edges="one>two two>three",
+    )  # fmt: skip
+    assert only(found).code == "node.unknown_type"
+
+
 def test_what_is_no_secret_is_not_taken_for_one() -> None:
     found = report(
         ORDERS,

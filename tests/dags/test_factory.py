@@ -143,3 +143,11 @@ def test_any_text_of_a_document_comes_through_its_file(sales: Json, plan_of: Pla
     exec(pipeline_text(document, plan_of(document)), namespace)
     assert namespace["document"] == document
     assert namespace["dag"].dag_display_name == awkward
+
+
+def test_a_closing_pipeline_is_a_dag_whatever_its_schedule_and_params(plan_of: Any, sales: Json) -> None:
+    sales["settings"]["catchup"] = True
+    sales["params"]["day"] = {"type": "string"}
+    dag = pipeline(sales, plan_of(sales), closing=True)
+    dag.validate()
+    assert (dag.catchup, dag.allowed_run_types) == (False, {"scheduled"})

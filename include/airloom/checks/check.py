@@ -58,7 +58,7 @@ def check(data: object, facts: Facts | None = None) -> Report:
     if order:
         check_order(nodes, wires, problems)
         found = _columns(document, nodes, wires, order, facts, problems)
-    problems = _sorted(problems)
+    problems = _sorted(_without_secrets(problems, checker.secrets))
     report = Report(document, problems, found.columns)
     if report.correct:
         referenced = {
@@ -148,6 +148,13 @@ def _check_settings(document: Document, facts: Facts, problems: list[Problem]) -
                 hint="add it with: pip install 'airloom[spark]', or leave settings.engine out",
             )
         )
+    if document.schedule is not None:
+        for name, schema in document.params.items():
+            if "default" not in schema:
+                problems.append(
+                    Problem("params.default", f"a run by schedule needs a default of the param {name!r}",
+                            pointer=pointer("params", name), hint="give it one, or leave the schedule out")
+                )  # fmt: skip
     pool = document.settings.pool
     if pool and facts.pools is not None and pool not in facts.pools:
         problems.append(
@@ -179,6 +186,15 @@ def _columns(
     known = {(problem.node, problem.pointer) for problem in problems}
     problems.extend(problem for problem in found.problems if (problem.node, problem.pointer) not in known)
     return found
+
+
+def _without_secrets(problems: list[Problem], secrets: set[str]) -> list[Problem]:
+    """Leave out what would repeat a secret that stands in the document; that it does is a problem of its own."""
+    return [
+        problem
+        for problem in problems
+        if problem.code == "secret.literal" or not any(text in f"{problem.message}{problem.hint}" for text in secrets)
+    ]
 
 
 def _sorted(problems: list[Problem]) -> list[Problem]:

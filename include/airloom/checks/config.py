@@ -57,6 +57,7 @@ class ConfigCheck:
         defaults, _ = read_params(document.params, {})
         self.samples = {"params": as_expression_values(document.params, defaults)}
         self.problems: list[Problem] = []
+        self.secrets: set[str] = set()
 
     def check(self, entry: NodeEntry, at: str) -> CheckedNode | None:
         """Return the node as far as it can be read, or None; what is wrong is added to `problems`."""
@@ -183,6 +184,7 @@ class ConfigCheck:
             literal = meaning is None and at not in columns and not has_expression(text)
             named = meaning == "secret" or (literal and SECRET_NAME.search(key))
             if text and (named or SECRET_URL.search(text)):
+                self.secrets.add(text)
                 self._add("secret.literal", "a secret must not stand in a document", inside + at, entry.id, ADVICE)
 
     def _check_paths(self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from graphlib import CycleError
 
 from airloom.checks.config import CheckedNode
@@ -41,7 +42,7 @@ def check_graph(
     order = _order(document, [wire for wire, _ in wires], problems)
     _check_arity(nodes, wires, broken, problems)
     if order:
-        _check_references(nodes, [wire for wire, _ in wires], order, problems)
+        _check_references(document, declared, nodes, problems)
     return tuple(wire for wire, _ in wires), order
 
 
@@ -187,30 +188,40 @@ def _exclusive(wires: list[Wire], nodes: Mapping[str, CheckedNode]) -> bool:
 
 
 def _check_references(
-    nodes: Mapping[str, CheckedNode], wires: list[Wire], order: list[str], problems: list[Problem]
+    document: Document, declared: Collection[str], nodes: Mapping[str, CheckedNode], problems: list[Problem]
 ) -> None:
-    above: dict[str, set[str]] = {name: set() for name in order}
-    feeding: dict[str, set[str]] = {name: set() for name in order}
-    for wire in wires:
-        feeding[wire.target].add(wire.source)
-    for name in order:
-        for source in feeding[name]:
-            above[name] |= above[source] | {source}
+    # Edges that are wrong in another way say all the same what comes before what.
+    feeding: dict[str, set[str]] = {}
+    for edge in document.edges:
+        feeding.setdefault(Edge.split(edge.target)[0], set()).add(Edge.split(edge.source)[0])
+
+    @functools.cache
+    def above(name: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            new = feeding.get(waiting.pop(), set()) - found
+            found |= new
+            waiting += new
+        return found
+
     for name, node in nodes.items():
         for reference, at in sorted(node.references.items()):
             if reference[0] != "nodes" or len(reference) < 2:
                 continue
+            if reference[1] in declared and reference[1] not in nodes:
+                continue  # what is wrong with that node is told there
             problem = _reference_problem(reference, name, nodes, above)
             if problem:
                 problems.append(problem.at(at, name))
 
 
 def _reference_problem(
-    reference: tuple[str, ...], name: str, nodes: Mapping[str, CheckedNode], above: Mapping[str, set[str]]
+    reference: tuple[str, ...], name: str, nodes: Mapping[str, CheckedNode], above: Callable[[str], set[str]]
 ) -> Problem | None:
     other = reference[1]
     if other not in nodes:
-        earlier = [known for known in nodes if known in above.get(name, set())]
+        earlier = [known for known in nodes if known in above(name)]
         return Problem(
             "expression.unknown_node", f"an expression names node {other!r}, which is not there",
             hint=suggestion(other, nodes) or (f"nodes before this one: {', '.join(earlier[:20])}" if earlier else None),
@@ -220,12 +231,12 @@ def _reference_problem(
             "expression.not_upstream", f"an expression reads {other!r}, the node that it stands in",
             hint="only what nodes before it gave can be read",
         )  # fmt: skip
-    if name in above.get(other, set()):
+    if name in above(other):
         return Problem(
             "expression.not_upstream", f"an expression reads {other!r}, which comes after {name!r}",
             hint="only what nodes before it gave can be read",
         )  # fmt: skip
-    if other not in above.get(name, set()):
+    if other not in above(name):
         return Problem(
             "expression.not_upstream", f"an expression reads {other!r}, which does not come before {name!r}",
             hint=f"add edges from {other!r} to {name!r}",

@@ -32,10 +32,8 @@ def pipeline(document: dict[str, Any], plan: dict[str, Any], *, closing: bool = 
         dag_display_name=document.get("name") or document["id"],
         description=_first_line(document.get("description", "")),
         doc_md=documentation(document.get("description", ""), plan["version"]),
-        **(_no_new_runs() if closing else _runs(schedule)),
-        catchup=settings.get("catchup", False),
+        **(_no_new_runs() if closing else _runs(schedule, document)),
         max_active_runs=settings.get("max_active_runs", 1),
-        params={name: _param(schema) for name, schema in document.get("params", {}).items()},
         tags=document.get("tags", []),
         is_paused_upon_creation=not settings.get("enabled", True),
     )
@@ -102,8 +100,10 @@ def _join(tasks: dict[str, Any], plan: Plan) -> None:
             tasks[task].set_upstream(tasks[other], edge_modifier=labels.get((other, task)))
 
 
-def _runs(schedule: dict[str, Any] | None) -> dict[str, Any]:
+def _runs(schedule: dict[str, Any] | None, document: dict[str, Any]) -> dict[str, Any]:
     return {
+        "catchup": document.get("settings", {}).get("catchup", False),
+        "params": {name: _param(schema) for name, schema in document.get("params", {}).items()},
         "schedule": _timetable(schedule),
         "start_date": _moment(schedule, "start"),
         "end_date": _moment(schedule, "end"),
@@ -112,6 +112,7 @@ def _runs(schedule: dict[str, Any] | None) -> dict[str, Any]:
 
 def _no_new_runs() -> dict[str, Any]:
     # Airflow has no word for "no runs". Without a schedule it insists on manual ones: so there is one, which is over.
+    # With a schedule it insists on defaults of all params: so there are none, and runs have those of their own version.
     return {"schedule": "@once", "end_date": datetime(2000, 1, 1, tzinfo=UTC), "allowed_run_types": ["scheduled"]}
 
 

@@ -257,6 +257,8 @@ def _instead_of(shown: str, names: set[str], functions: frozenset[str]) -> str:
         return "use hash(key), so that a repeated run gives the same rows"
     if shown.startswith(("read_", "parquet_", "sniff_")) or shown in ("glob", "copy"):
         return "read files with a node, such as csv_read"
+    if shown in ("date", "time", "timestamp"):
+        return f"write cast(… AS {shown.upper()})"
     return suggestion(shown, functions) or "the documentation lists the functions that are"
 
 
