@@ -1,0 +1,496 @@
+"""The mistakes that people make in a pipeline that was right: each gives one problem, at its place, that helps."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.checks.test_check import FACTS, Json, edges_of, node
+
+from airloom.checks.check import check
+
+Change = Callable[[Json], object]
+DATA = "tests/conformance/data"
+PIPELINE: Json = {
+    "id": "daily",
+    "params": {
+        "least": {"type": "integer", "default": 3},
+        "since": {"type": "string", "format": "date", "default": "2026-01-01"},
+        "label": {"type": "string", "default": "x"},
+    },
+    "schedule": {"cron": "0 2 * * *", "timezone": "Europe/Berlin"},
+    "settings": {"retries": 1, "retry_delay": "10s"},
+    "nodes": [
+        node("orders", "csv_read", path=f"{DATA}/orders.csv"),
+        node("customers", "csv_read", path=f"{DATA}/customers.csv"),
+        node("kept", "filter", where="amount > {{ params.least }} and day >= {{ params.since }}"),
+        node("typed", "cast", columns={"customer": "BIGINT"}),
+        node("named", "join", on=[["customer", "id"]], how="left", suffixes=["", "_customer"]),
+        node("made", "derive", columns={"gross": "amount * 1.19", "month": "month(day)"}),
+        node("total", "aggregate", by=["name", "month"], measures={"sum": {"op": "sum", "column": "gross"}}),
+        node("ranked", "sort", by=["name", {"column": "sum", "descending": True}]),
+        node("save", "csv_write", path="output/total.csv"),
+        node("noted", "set", value={"rows": "{{ nodes.total.rows.rows }}", "label": "{{ params.label }}"}),
+        node("weeks", "window", time="day", window={"type": "tumbling", "duration": "7d"}, measures={
+            "n": {"op": "count"},
+        }),
+        node("route", "switch", fallback=True, rules=[{"id": "some", "field": "rows", "operator": "gt", "value": 0}]),
+        node("store", "postgres_write", connection="warehouse", table="weeks"),
+        node("asked", "sql", inputs=["orders", "customers"], sql=(
+            "SELECT c.name, count(*) AS n FROM orders o JOIN customers c ON o.customer = c.id GROUP BY c.name"
+        )),
+        node("keep", "json_write", path="output/asked.json"),
+    ],
+    "edges": edges_of(
+        "orders>kept kept>typed typed>named.left customers>named.right named>made made>total total>ranked ranked>save "
+        "total>noted kept>weeks weeks>route route.some>store orders>asked.orders customers>asked.customers asked>keep"
+    ),
+}  # fmt: skip
+
+
+def entry(identifier: str, **fields: Any) -> Change:
+    """Set fields of a node."""
+    return lambda document: _node(document, identifier).update(fields)
+
+
+def config(identifier: str, **fields: Any) -> Change:
+    """Set fields of a node's config."""
+    return lambda document: _node(document, identifier)["config"].update(fields)
+
+
+def query(sql: str) -> Change:
+    return config("asked", sql=sql)
+
+
+def where(condition: str) -> Change:
+    return config("kept", where=condition)
+
+
+def formula(text: str) -> Change:
+    """Put another formula into a node that makes columns."""
+    return config("made", columns={"gross": text, "month": "month(day)"})
+
+
+def measure(**fields: Any) -> Change:
+    return config("total", measures={"sum": fields})
+
+
+def param(name: str, **schema: Any) -> Change:
+    return lambda document: document["params"].update({name: schema})
+
+
+def part(name: str, **fields: Any) -> Change:
+    """Set fields of the document's schedule or settings."""
+    return lambda document: document[name].update(fields)
+
+
+def added(new: Json, edges: str = "") -> Change:
+    def change(document: Json) -> None:
+        document["nodes"].append(new)
+        document["edges"] += edges_of(edges)
+
+    return change
+
+
+def edge(old: str, new: str) -> Change:
+    """Replace an edge by others, or by none."""
+
+    def change(document: Json) -> None:
+        place = document["edges"].index(edges_of(old)[0])
+        document["edges"][place : place + 1] = edges_of(new)
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    def change(document: Json) -> None:
+        for one in changes:
+            one(document)
+
+    return change
+
+
+def without(identifier: str, field: str) -> Change:
+    return lambda document: _node(document, identifier)["config"].pop(field)
+
+
+def _node(document: Json, identifier: str) -> Json:
+    found: Json = next(one for one in document["nodes"] if one["id"] == identifier)
+    return found
+
+
+# A place that starts with / is one in the document, any other one in the node.
+MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
+    # Columns
+    "a column of a condition": (
+        where("amout > 3"), "sql", "kept", "config/where", "no column 'amout'", "'amount'",
+    ),
+    "a column of a measure": (
+        measure(op="sum", column="grosss"), "column.unknown", "total", "config/measures/sum/column",
+        "no column 'grosss'", "'gross'",
+    ),
+    "a column of a group": (
+        config("total", by=["nmae"]), "column.unknown", "total", "config/by/0", "no column 'nmae'", "'name'",
+    ),
+    "a column of a cast": (
+        config("typed", columns={"custmer": "BIGINT"}), "column.unknown", "typed", "config/columns/custmer",
+        "no column 'custmer'", "'customer'",
+    ),
+    "a column of a sort": (
+        config("ranked", by=["nam"]), "column.unknown", "ranked", "config/by/0", "no column 'nam'", "'name'",
+    ),
+    "a column of an order": (
+        added(node("once", "deduplicate", keys=["id"], keep="first", order=["dai"]), "orders>once"),
+        "column.unknown", "once", "config/order/0", "no column 'dai'", "'day'",
+    ),
+    "a key of the left table": (
+        config("named", on=[["custom", "id"]]), "column.unknown", "named", "config/on/0",
+        "the left table has no column 'custom'", "'customer'",
+    ),
+    "a key of the right table": (
+        config("named", on=[["customer", "idd"]]), "column.unknown", "named", "config/on/0",
+        "the right table has no column 'idd'", "'id'",
+    ),
+    "two columns of one name": (
+        entry("typed", type="rename", config={"mapping": {"note": "day"}}), "configuration", "typed",
+        "config/mapping/note", "two columns would be called 'day'", "another name",
+    ),
+    "a column twice": (
+        entry("typed", type="select", config={"columns": ["customer", "day", "amount", "customer"]}),
+        "config.invalid", "typed", "config/columns", "'customer' stands here twice", "",
+    ),
+    "the same names on both sides of a join": (
+        config("named", suffixes=["", ""]), "configuration", "named", "config/suffixes",
+        "two columns would be called 'id'", "other suffixes",
+    ),
+    # Types
+    "the sum of a text": (
+        measure(op="sum", column="note"), "configuration", "total", "config/measures/sum/column",
+        "sum needs numbers; 'note' is VARCHAR", "cast the column to a number",
+    ),
+    "the average of a text": (
+        measure(op="avg", column="name"), "configuration", "total", "config/measures/sum/column",
+        "avg needs numbers; 'name' is VARCHAR", "cast the column to a number",
+    ),
+    "the median of a text": (
+        measure(op="median", column="name"), "configuration", "total", "config/measures/sum/column",
+        "median needs numbers; 'name' is VARCHAR", "cast the column to a number",
+    ),
+    "a join of a number with a text": (
+        config("named", on=[["customer", "name"]]), "configuration", "named", "config/on/0",
+        "'customer' on the left is BIGINT, 'name' on the right VARCHAR", "cast one of them",
+    ),
+    "a join of a day with a number": (
+        added(node("near", "asof_join", left_time="day", right_time="id"), "orders>near.left customers>near.right"),
+        "configuration", "near", "config/right_time", "'day' on the left is DATE, 'id' on the right BIGINT",
+        "cast one of them",
+    ),
+    "tables of different types as one": (
+        both(added(node("other", "derive", columns={"day": "amount"}), "orders>other"),
+             added(node("all", "concat"), "orders>all other>all")),
+        "configuration", "all", "config", "the column 'day' is DATE in one table and DOUBLE in another",
+        "cast one of them",
+    ),
+    "a text and a number": (
+        where("status > 3"), "query.invalid", "kept", "config/where", "VARCHAR cannot be compared with", "cast",
+    ),
+    "a text parameter and a number": (
+        where("amount > {{ params.label }}"), "query.invalid", "kept", "config/where",
+        "DOUBLE cannot be compared with VARCHAR", "cast",
+    ),
+    "arithmetic with a text": (
+        formula("amount * note"), "query.invalid", "made", "config/columns/gross",
+        "* does not take DOUBLE and VARCHAR", "cast",
+    ),
+    "a type that is none": (
+        config("typed", columns={"customer": "NUMBER"}), "config.invalid", "typed", "config/columns/customer",
+        "'NUMBER' is no column type; types are INTEGER", "",
+    ),
+    "windows over a text": (
+        config("weeks", time="status"), "configuration", "weeks", "config/time",
+        "times are dates, timestamps or numbers; 'status' is VARCHAR", "cast the column",
+    ),
+    "windows of days over numbers": (
+        config("weeks", time="id"), "configuration", "weeks", "config/window/duration", "the times are numbers",
+        "write 300 rather than 5m",
+    ),
+    "a list that is none": (
+        added(node("items", "flatten", column="amount"), "orders>items"), "configuration", "items", "config/column",
+        "'amount' is DOUBLE: neither a list nor a struct", "",
+    ),
+    # SQL
+    "a name of two tables": (
+        query("SELECT id FROM orders o JOIN customers c ON o.customer = c.id"), "query.invalid", "asked", "config/sql",
+        "Ambiguous reference to column name \"id\" (use: 'o.id' or 'c.id')", "",
+    ),
+    "a table from elsewhere": (
+        query("SELECT * FROM orders WHERE customer IN (SELECT id FROM clients)"), "sql", "asked", "config/sql",
+        "no table 'clients'", "orders, customers",
+    ),
+    "a column beside a count": (
+        query("SELECT name, count(*) FROM customers"), "query.invalid", "asked", "config/sql",
+        'column "name" must appear in the GROUP BY clause', "",
+    ),
+    "two statements": (
+        query("SELECT * FROM orders; SELECT * FROM customers"), "sql", "asked", "config/sql",
+        "one statement is needed", "leave out the semicolon",
+    ),
+    "a statement that is no query": (
+        query("DELETE FROM orders"), "sql", "asked", "config/sql", "a query starts with SELECT or WITH", "",
+    ),
+    "a file as a table": (
+        query("SELECT * FROM 'x.csv'"), "sql", "asked", "config/sql", "no table 'x.csv'", "orders, customers",
+    ),
+    "a file read by a query": (
+        query("SELECT * FROM read_csv('x.csv')"), "sql", "asked", "config/sql", "read_csv(…) is not allowed",
+        "csv_read",
+    ),
+    "the clock": (
+        where("day >= now()"), "sql", "kept", "config/where", "now(…) is not allowed", "{{ run.started_at }}",
+    ),
+    "an aggregate in a condition": (
+        where("amount > avg(amount)"), "sql", "kept", "config/where", "avg(…) is an aggregate", "aggregate node",
+    ),
+    "a query in a condition": (
+        where("amount > (select avg(amount) from orders)"), "sql", "kept", "config/where", "a query is not possible",
+        "sql node",
+    ),
+    "a quote that is not closed": (
+        where("status = 'paid"), "sql", "kept", "config/where", "a quote or a comment is not closed", "",
+    ),
+    "one value as a list": (
+        where("status in {{ params.label }}"), "sql", "kept", "config/where", "IN needs a list", "with =",
+    ),
+    "a function that is none": (
+        formula("rnd(amount)"), "sql", "made", "config/columns/gross", "rnd(…) is not allowed", "'round'",
+    ),
+    "a name within a formula": (
+        formula("amount AS x"), "sql", "made", "config/columns/gross", "a name (AS …) is not possible",
+        "the field beside",
+    ),
+    # Expressions
+    "a parameter that is none": (
+        where("amount > {{ params.leats }}"), "expression.unknown_param", "kept", "config/where",
+        "no parameter 'leats'", "'least'",
+    ),
+    "a name that is none": (
+        config("noted", value="{{ parms.label }}"), "expression.unknown_name", "noted", "config/value",
+        "no name 'parms'", "'params'",
+    ),
+    "a filter that is none": (
+        config("noted", value="{{ params.label | uper }}"), "expression.unknown_filter", "noted", "config/value",
+        "no filter 'uper'", "'upper'",
+    ),
+    "braces that are not closed": (
+        config("noted", value="{{ params.label "), "expression.syntax", "noted", "config/value",
+        "this expression cannot be read", "raw",
+    ),
+    "a node in an expression that is none": (
+        config("save", path="output/{{ nodes.customer.rows.rows }}.csv"), "expression.unknown_node", "save",
+        "config/path", "names node 'customer'", "'customers'",
+    ),
+    "a node that comes later": (
+        formula("amount * {{ nodes.total.rows.rows }}"), "expression.not_upstream", "made", "config/columns/gross",
+        "reads 'total', which comes after 'made'", "nodes before it",
+    ),
+    "a Jinja statement in SQL": (
+        where("{% if params.least %} amount > 3 {% endif %}"), "expression.statement", "kept", "config/where",
+        "only {{ … }} is possible in SQL", "CASE WHEN",
+    ),
+    "an expression within quotes": (
+        where("status = '{{ params.label }}'"), "sql", "kept", "config/where", "stands within quotes",
+        "without quotes",
+    ),
+    # Nodes and their fields
+    "a node type that is none": (
+        entry("typed", type="casts"), "node.unknown_type", "typed", "type", "no node type 'casts'", "'cast'",
+    ),
+    "a version that is none": (
+        entry("save", version=7), "node.unknown_type", "save", "version", "no version 7", "1",
+    ),
+    "a field that is none": (
+        config("orders", seperator=";"), "config.unknown_field", "orders", "config/seperator",
+        "no field 'seperator'", "delimiter",
+    ),
+    "a field left out": (
+        without("orders", "path"), "config.missing", "orders", "config/path", "path is needed", "",
+    ),
+    "a word for yes or no": (
+        config("orders", header="maybe"), "config.invalid", "orders", "config/header", "true or false is needed", "",
+    ),
+    "less than no rows": (
+        added(node("few", "limit", rows=-1), "kept>few"), "config.invalid", "few", "config/rows",
+        "a number of at least 0", "",
+    ),
+    "less than no lines": (
+        config("orders", skip_rows=-1), "config.invalid", "orders", "config/skip_rows", "a number of at least 0", "",
+    ),
+    "less than no retries": (
+        entry("save", retries=-2), "document.invalid", "save", "retries", "a number of at least 0", "",
+    ),
+    "a reducer that is none": (
+        measure(op="total", column="gross"), "config.invalid", "total", "config/measures/sum/op",
+        "one of count, count_distinct", "",
+    ),
+    "a reducer without a column": (
+        measure(op="sum"), "config.invalid", "total", "config/measures/sum", "sum needs a column", "",
+    ),
+    "rows to replace, without keys": (
+        config("store", mode="upsert"), "config.invalid", "store", "config", "keys are needed for upsert", "",
+    ),
+    "the length of a window in words": (
+        config("weeks", window={"type": "tumbling", "duration": "1 week"}), "config.invalid", "weeks",
+        "config/window/duration", "a duration such as 30s, 5m, 2h or 1d", "",
+    ),
+    "a window of no length": (
+        config("weeks", window={"type": "tumbling", "duration": "0s"}), "config.invalid", "weeks",
+        "config/window/duration", "longer than nothing", "",
+    ),
+    "the same id twice": (
+        added(node("orders", "set", value=1)), "node.duplicate_id", "orders", "/nodes/15/id",
+        "two nodes are called 'orders'", "another id",
+    ),
+    "an id with a blank": (
+        added(node("Note 1", "set", value=1)), "document.identifier", "Note 1", "/nodes/15/id",
+        "an id starts with a small letter", "",
+    ),
+    # Edges
+    "an edge from nowhere": (
+        edge("orders>kept", "order>kept"), "edge.unknown_node", None, "/edges/0/from", "no node 'order'", "'orders'",
+    ),
+    "an output that is none": (
+        edge("kept>typed", "kept.row>typed"), "edge.unknown_port", "kept", "/edges/1/from", "no output 'row'",
+        "'rows'",
+    ),
+    "an input that is none": (
+        edge("typed>named.left", "typed>named.lft"), "edge.unknown_port", "named", "/edges/2/to", "no input 'lft'",
+        "'left'",
+    ),
+    "rows of a node that gives none": (
+        added(node("few", "limit", rows=1), "save.rows>few"), "edge.unknown_port", "save", "/edges/15/from",
+        "no output 'rows'", "done, error",
+    ),
+    "a switch without its port": (
+        edge("route.some>store", "route>store"), "edge.port", "route", "/edges/11/from", "several ports",
+        "some, fallback",
+    ),
+    "a rule that is none": (
+        edge("route.some>store", "route.sme>store"), "edge.unknown_port", "route", "/edges/11/from",
+        "no output 'sme'", "'some'",
+    ),
+    "an edge twice": (
+        edge("weeks>route", "weeks>route weeks>route"), "edge.duplicate", None, "/edges/11", "there twice", "remove",
+    ),
+    "two edges into one input": (
+        edge("orders>kept", "orders>kept customers>kept"), "edge.several", "kept", "/edges/1",
+        "takes one edge, not 2", "concat",
+    ),
+    "half a join": (
+        edge("customers>named.right", ""), "edge.missing", "named", "/nodes/4", "the input 'right' of 'named'",
+        '"named.right"',
+    ),
+    "a node that nothing reaches": (
+        edge("total>ranked", ""), "edge.missing", "ranked", "/nodes/7", "the input 'rows' of 'ranked'",
+        '"ranked.rows"',
+    ),
+    "a circle": (
+        edge("customers>named.right", "total>named.right"), "graph.cycle", "named", "/edges",
+        "named → made → total → named", "a loop is a node with a body",
+    ),
+    "an edge to itself": (
+        edge("orders>kept", "kept>kept"), "graph.cycle", "kept", "/edges", "kept → kept", "a loop is a node",
+    ),
+    "an edge as a text": (
+        lambda document: document["edges"].append("orders>kept"), "document.invalid", None, "/edges/15",
+        "an object is needed", "",
+    ),
+    "an order that nothing keeps": (
+        both(added(node("again", "aggregate", by=["name"], measures={"n": {"op": "count"}}), "ranked>again"),
+             edge("ranked>save", "again>save")),
+        "order.lost", "again", "/nodes/15", "the order that 'ranked' gives is lost in 'again'",
+        "sort after 'again'",
+    ),
+    # The document around them
+    "a schedule in words": (
+        part("schedule", cron="every day"), "document.invalid", None, "/schedule/cron", "such as 0 2 * * *", "",
+    ),
+    "two schedules": (
+        part("schedule", every="1d"), "document.invalid", None, "/schedule", "either cron or every", "",
+    ),
+    "a time zone that is none": (
+        part("schedule", timezone="Europe/Berln"), "document.invalid", None, "/schedule/timezone",
+        "such as Europe/Berlin", "",
+    ),
+    "a time limit in words": (
+        entry("save", timeout="5 minutes"), "document.invalid", "save", "timeout", "30s, 5m, 2h or 1d", "",
+    ),
+    "a setting that is none": (
+        part("settings", retry=2), "document.unknown_field", None, "/settings/retry", "no field 'retry'",
+        "'retries'",
+    ),
+    "a part that is none": (
+        lambda document: document.update(node=[]), "document.unknown_field", None, "/node", "no field 'node'",
+        "'nodes'",
+    ),
+    "a default of another type": (
+        param("least", type="integer", default="three"), "params.default", None, "/params/least/default",
+        "'three' is not of type 'integer'", "",
+    ),
+    "a default that is no date": (
+        param("since", type="string", format="date", default="01.02.2026"), "params.default", None,
+        "/params/since/default", "no date such as 2024-12-31", "",
+    ),
+    # What is elsewhere
+    "a Connection that is none": (
+        config("store", connection="warehose"), "connection.unknown", "store", "config/connection",
+        "no Connection 'warehose'", "'warehouse'",
+    ),
+    "a Connection of another type": (
+        config("store", connection="web"), "connection.type", "store", "config/connection",
+        "'web' is of type 'http', not 'postgres'", "warehouse",
+    ),
+    "a pool that is none": (
+        entry("save", pool="smal_pool"), "pool.unknown", "save", "pool", "no pool 'smal_pool'", "'small_pool'",
+    ),
+    "a key in the document": (
+        config("noted", value={"api_key": "abc123"}), "secret.literal", "noted", "config/value/api_key",
+        "a secret must not stand in a document", "Airflow Connection",
+    ),
+    "a file that is not there": (
+        config("orders", path=f"{DATA}/order.csv"), "path.missing", "orders", "config/path",
+        f"no file '{DATA}/order.csv'", "looked at",
+    ),
+    "a file of another format": (
+        entry("orders", type="parquet_read"), "configuration", "orders", "config/path",
+        "orders.csv cannot be read as parquet", "",
+    ),
+    "a folder that is not allowed": (
+        config("save", path="/etc/x.csv"), "path.outside", "save", "config/path",
+        "outside the folders that pipelines may use", "AIRLOOM_PATHS",
+    ),
+    "a way out of the folder": (
+        config("save", path="../x.csv"), "path.outside", "save", "config/path",
+        "outside the folders that pipelines may use", "AIRLOOM_PATHS",
+    ),
+}  # fmt: skip
+
+
+def test_without_a_mistake_nothing_is_told() -> None:
+    assert check(copy.deepcopy(PIPELINE), FACTS).problems == []
+
+
+@pytest.mark.parametrize(("change", "code", "of", "at", "message", "hint"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_gives_one_problem_that_helps(
+    change: Change, code: str, of: str | None, at: str, message: str, hint: str
+) -> None:
+    document = copy.deepcopy(PIPELINE)
+    change(document)
+    problems = check(document, FACTS).problems
+    assert len(problems) == 1, [str(problem) for problem in problems]
+    problem = problems[0]
+    place = at if at.startswith("/") else f"/nodes/{document['nodes'].index(_node(document, of or ''))}/{at}"
+    assert (problem.code, problem.node, problem.pointer) == (code, of, place)
+    assert message in problem.message
+    assert hint in (problem.hint or "")
