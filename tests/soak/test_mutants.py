@@ -1,0 +1,41 @@
+"""Ten thousand documents with faults: through the drop folder and `airloom validate`, published, made into DAGs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.dags.judging import Judgement, drop, use_examples
+
+from airloom.spec.configuration import configuration
+from airloom.store.store import Store
+
+# A store lists its pipelines by the hundred: fewer of a batch are ever right.
+BATCH = 250
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600), pytest.mark.usefixtures("airflow_database")]
+
+
+@pytest.fixture(autouse=True)
+def _examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    use_examples(monkeypatch)
+    yield
+    configuration.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def total() -> Judgement:
+    """Return what was seen so far."""
+    return Judgement()
+
+
+@pytest.mark.parametrize("start", range(0, 10_000, BATCH))
+def test_no_dropped_file_whatever_does_harm(
+    start: int, store: Store, tmp_path: Path, total: Judgement, report: Callable[[str], None]
+) -> None:
+    found = drop(range(start, start + BATCH), store, tmp_path, validated=BATCH)
+    total.add(found)
+    seconds, name = total.slowest
+    report(f"{total.accepted} published, {total.refused} refused; the slowest took {seconds:.1f} s ({name})")
+    assert not found.faults, "\n\n".join(found.faults)
+    assert found.accepted + found.refused == BATCH
