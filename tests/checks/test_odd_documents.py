@@ -267,7 +267,642 @@ TABLES = [
     ),
 ]
 
-CASES = [*NAMES, *TABLES]
+SALES = {
+    "t": [
+        {"id": 1, "shop": "a", "day": "2026-01-30", "amount": 5},
+        {"id": 2, "shop": "a", "day": "2026-01-31", "amount": 7},
+        {"id": 3, "shop": "b", "day": "2026-02-02", "amount": 9},
+    ]
+}
+DATED = {"t": {"id": "INTEGER", "shop": "VARCHAR", "day": "DATE", "amount": "DECIMAL(12,2)"}}
+
+QUERIES = [
+    Case(
+        "sql_with_ctes",
+        [
+            sql(
+                "with a as (select n from rows where n > 1), b as (select n * 10 as m from a)"
+                " select * from b order by m"
+            )
+        ],
+        "t>s",
+        "s",
+        [{"m": 20}, {"m": 30}],
+        NUMBERS,
+    ),
+    Case(
+        "sql_with_nested_selects",
+        [sql("select n, (select count(*) from (select * from u where u.n <= t.n)) as c from t order by n", "t", "u")],
+        "t>s.t u>s.u",
+        "s",
+        [{"n": 1, "c": 0}, {"n": 2, "c": 1}, {"n": 3, "c": 1}],
+        {**NUMBERS, "u": [{"n": 2}]},
+    ),
+    Case(
+        "sql_with_exists_and_not_in",
+        [
+            sql(
+                "select n from t where exists (from u where u.n = t.n) or n not in (select n + 1 from u) order by n",
+                "t",
+                "u",
+            )
+        ],
+        "t>s.t u>s.u",
+        "s",
+        [{"n": 1}, {"n": 2}],
+        {**NUMBERS, "u": [{"n": 2}]},
+    ),
+    Case(
+        "sql_with_window_functions",
+        [
+            sql(
+                "select id, sum(amount) over (partition by shop order by day) as total,"
+                " lag(id) over (order by day) as before, row_number() over w as place"
+                " from rows window w as (order by amount desc) order by id"
+            )
+        ],
+        "t>s",
+        "s",
+        [
+            {"id": 1, "total": 5, "before": None, "place": 3},
+            {"id": 2, "total": 12, "before": 1, "place": 2},
+            {"id": 3, "total": 9, "before": 2, "place": 1},
+        ],
+        SALES,
+        DATED,
+    ),
+    Case(
+        "sql_with_a_set_operation_and_a_comment",
+        [sql("/* both */ select n from rows -- here\nunion all by name select n from rows where n = 3 order by all")],
+        "t>s",
+        "s",
+        [{"n": 1}, {"n": 2}, {"n": 3}, {"n": 3}],
+        NUMBERS,
+    ),
+    Case(
+        "sql_with_qualify_and_a_star_without_a_column",
+        [
+            sql(
+                "select * exclude (day) from rows"
+                " qualify row_number() over (partition by shop order by day desc) = 1 order by id"
+            )
+        ],
+        "t>s",
+        "s",
+        [{"id": 2, "shop": "a", "amount": 7}, {"id": 3, "shop": "b", "amount": 9}],
+        SALES,
+        DATED,
+    ),
+    Case(
+        "sql_that_joins_its_input_with_itself",
+        [sql("select a.n, b.n as next from rows a left join rows b on b.n = a.n + 1 order by a.n")],
+        "t>s",
+        "s",
+        [{"n": 1, "next": 2}, {"n": 2, "next": 3}, {"n": 3, "next": None}],
+        NUMBERS,
+    ),
+    Case(
+        "sql_over_values_beside_its_input",
+        [sql("select n, word from rows join (values (1, 'one'), (3, 'three')) as v(k, word) on k = n order by n;")],
+        "t>s",
+        "s",
+        [{"n": 1, "word": "one"}, {"n": 3, "word": "three"}],
+        NUMBERS,
+    ),
+    Case(
+        "sql_with_a_cte_of_the_name_of_a_column",
+        [sql("with n as (select max(n) as n from rows) select rows.n from rows, n where rows.n = n.n")],
+        "t>s",
+        "s",
+        [{"n": 3}],
+        NUMBERS,
+    ),
+    Case(
+        "a_filter_by_a_date_literal",
+        [
+            node("f", "filter", where="day >= date '2026-01-31' and day < '2026-02-01'"),
+            node("k", "select", columns=["id"]),
+        ],
+        "t>f f>k",
+        "k",
+        [{"id": 2}],
+        SALES,
+        DATED,
+    ),
+    Case(
+        "a_condition_over_lines_with_case_when",
+        [
+            node("f", "filter", where="case\n  when shop = 'a' then amount > 6\n  else amount between 8 and 10\nend"),
+            node("k", "select", columns=["id"]),
+        ],
+        "t>f f>k",
+        "k",
+        [{"id": 2}, {"id": 3}],
+        SALES,
+        DATED,
+    ),
+]
+
+PARAMS = {
+    "text": {"type": "string", "default": 'it\'s; drop table "rows" --'},
+    "whole": {"type": "integer", "default": 2},
+    "number": {"type": "number", "default": 1.5},
+    "flag": {"type": "boolean", "default": True},
+    "day": {"type": "string", "format": "date", "default": "2026-01-31"},
+    "time": {"type": "string", "format": "date-time", "default": "2026-01-31T10:00:00Z"},
+    "list": {"type": "array", "items": {"type": "integer"}, "default": [1, 3]},
+    "none": {"type": ["integer", "null"], "default": None},
+    "object": {"type": "object", "default": {"a": {"b": [7, 8]}}},
+    "empty": {"type": "array", "items": {"type": "string"}, "default": []},
+    "items": {"type": "string", "default": "an item"},
+}
+
+
+def formula(text: str, expected: Any, name: str, **more: Any) -> Case:
+    return Case(
+        name,
+        [node("d", "derive", columns={"x": text})],
+        "t>d",
+        "d",
+        [{"n": 1, "x": expected}],
+        {"t": [{"n": 1}]},
+        more={"params": PARAMS},
+        **more,
+    )
+
+
+def condition(text: str, expected: list[int], name: str) -> Case:
+    return Case(
+        name,
+        [node("f", "filter", where=text)],
+        "t>f",
+        "f",
+        [{"n": n} for n in expected],
+        NUMBERS,
+        more={"params": PARAMS},
+    )
+
+
+EXPRESSIONS = [
+    formula("{{ params.text }} || '!'", 'it\'s; drop table "rows" --!', "a_text_with_quotes_in_sql"),
+    formula("n + {{ params.number }}", 2.5, "a_number_in_sql"),
+    formula("{{ params.flag }} and n = 1", True, "a_truth_in_sql"),
+    formula(
+        "{{ params.day }} - interval {{ params.whole }} day", "2026-01-29T00:00:00", "a_date_and_an_interval_in_sql"
+    ),
+    formula("hour({{ params.time }})", 10, "a_time_in_sql"),
+    formula("coalesce({{ params.none }}, -1)", -1, "a_null_in_sql"),
+    formula("{{ params.object.a.b[1] }} + n", 9, "a_part_of_an_object_in_sql"),
+    formula("{{ params.items }} || '!'", "an item!", "a_param_named_as_a_method"),
+    formula("{{ params.whole }} * 2", 82, "a_given_param", given={"whole": "41"}),
+    condition("n in {{ params.list }}", [1, 3], "a_list_in_sql"),
+    condition("cast(n as varchar) in {{ params.empty }}", [], "an_empty_list_in_sql"),
+    condition("{{ params.none }} is null or n > {{ params.none }}", [1, 2, 3], "a_null_that_switches_a_condition_off"),
+    Case(
+        "expressions_of_each_type_in_a_config",
+        [
+            node(
+                "v",
+                "set",
+                value={
+                    "{{ params.day }}": "{{ params.day.strftime('%d.%m.%Y') }}",
+                    "whole": "{{ params.whole }}",
+                    "text": "{{ params.whole }} of {{ params.list }}",
+                    "flag": "{{ params.flag }}",
+                    "none": "{{ params.none }}",
+                    "list": ["{{ params.list }}", {"deep": "{{ params.object.a }}"}],
+                    "chosen": "{{ 'yes' if params.flag else 'no' }}",
+                    "raw": "{% raw %}{{ name }}{% endraw %}",
+                },
+            ),
+        ],
+        "",
+        "v",
+        {
+            "{{ params.day }}": "31.01.2026",
+            "whole": 2,
+            "text": "2 of [1, 3]",
+            "flag": True,
+            "none": None,
+            "list": [[1, 3], {"deep": {"b": [7, 8]}}],
+            "chosen": "yes",
+            "raw": "{{ name }}",
+        },
+        more={"params": PARAMS},
+    ),
+    Case(
+        "an_expression_in_a_limit",
+        [node("l", "limit", rows="{{ params.whole }}", offset="{{ params.list[0] }}")],
+        "t>l",
+        "l",
+        [{"n": 2}, {"n": 3}],
+        NUMBERS,
+        more={"params": PARAMS},
+    ),
+    Case(
+        "a_condition_on_an_earlier_count",
+        [node("f", "filter", where="n = {{ nodes.t.rows.rows }}")],
+        "t>f",
+        "f",
+        [{"n": 3}],
+        NUMBERS,
+    ),
+]
+
+JOINS = [
+    Case(
+        "all_columns_of_the_same_names",
+        [node("j", "join", on=["id"], suffixes=["", "_new"])],
+        "t>j.left u>j.right",
+        "j",
+        [{"id": 1, "a": "x", "b": 1, "a_new": "y", "b_new": 2}],
+        {"t": [{"id": 1, "a": "x", "b": 1}], "u": [{"id": 1, "a": "y", "b": 2}]},
+    ),
+    Case(
+        "keys_with_different_names_and_one_shared",
+        [node("j", "join", on=["day", ["customer", "ID"]])],
+        "t>j.left u>j.right",
+        "j",
+        [{"day": 1, "customer": 7, "ID": 7, "name": "Ada"}],
+        {
+            "t": [{"day": 1, "customer": 7}],
+            "u": [{"day": 1, "ID": 7, "name": "Ada"}, {"day": 2, "ID": 7, "name": "Bob"}],
+        },
+    ),
+    Case(
+        "a_semi_join",
+        [node("j", "join", on=[["n", "m"]], how="semi")],
+        "t>j.left u>j.right",
+        "j",
+        [{"n": 2}],
+        {**NUMBERS, "u": [{"m": 2}, {"m": 2}]},
+    ),
+    Case(
+        "an_anti_join",
+        [node("j", "join", on=[["n", "m"]], how="anti")],
+        "t>j.left u>j.right",
+        "j",
+        [{"n": 1}, {"n": 3}],
+        {**NUMBERS, "u": [{"m": 2}]},
+    ),
+    Case(
+        "a_table_joined_with_itself",
+        [node("j", "join", on=["n"]), node("o", "sort", by=["n"])],
+        "t>j.left t>j.right j>o",
+        "o",
+        NUMBERS["t"],
+        NUMBERS,
+    ),
+    Case(
+        "a_diamond",
+        [
+            node("low", "filter", where="n < 3"),
+            node("high", "filter", where="n > 1"),
+            node("j", "join", on=["n"], how="outer"),
+            node("o", "sort", by=["n"]),
+        ],
+        "t>low t>high low>j.left high>j.right j>o",
+        "o",
+        NUMBERS["t"],
+        NUMBERS,
+    ),
+    Case(
+        "two_readers_of_one_node_meet_again_in_one_port",
+        [
+            node("d", "derive", columns={"m": "n * 2"}),
+            node("a", "filter", where="n = 1"),
+            node("b", "filter", where="n = 3"),
+            node("c", "concat"),
+            node("o", "sort", by=["n", "m"]),
+        ],
+        "t>d d>a d>b a>c b>c c>o",
+        "o",
+        [{"n": 1, "m": 2}, {"n": 3, "m": 6}],
+        NUMBERS,
+    ),
+    Case(
+        "update_rows_with_keys_in_another_order",
+        [node("w", "update_rows", keys=["b", "a"]), node("o", "sort", by=["a"])],
+        "t>w.rows u>w.updates w>o",
+        "o",
+        [{"a": 1, "b": 1, "v": "new"}, {"a": 2, "b": 1, "v": "old"}, {"a": 3, "b": 3, "v": "new"}],
+        {
+            "t": [{"a": 1, "b": 1, "v": "old"}, {"a": 2, "b": 1, "v": "old"}],
+            "u": [{"v": "new", "b": 1, "a": 1}, {"v": "new", "b": 3, "a": 3}],
+        },
+    ),
+    Case(
+        "a_switch_chain_that_merges",
+        [
+            node("v", "set", value={"topic": "b", "priority": 9}),
+            node(
+                "first",
+                "switch",
+                rules=[{"id": "a", "field": "topic", "operator": "equals", "value": "a"}],
+                fallback=True,
+            ),
+            node(
+                "second",
+                "switch",
+                rules=[{"id": "urgent", "field": "priority", "operator": "gte", "value": 8}],
+                fallback=True,
+            ),
+            node("x", "set", value="of a"),
+            node("y", "set", value="urgent {{ nodes.v.value.topic }}"),
+            node("z", "set", value="other"),
+            node("m", "merge"),
+        ],
+        "v>first first.a>x first.fallback>second second.urgent>y second.fallback>z x>m y>m z>m",
+        "m",
+        ["urgent b"],
+    ),
+    Case(
+        "a_split_whose_ports_meet_again",
+        [
+            node(
+                "w",
+                "split_rows",
+                conditions=[{"name": "large", "where": "n > 2"}, {"name": "medium", "where": "n > 1"}],
+            ),
+            node("c", "concat"),
+            node("o", "sort", by=["n"]),
+        ],
+        "t>w w.large>c w.other>c c>o",
+        "o",
+        [{"n": 1}, {"n": 3}],
+        NUMBERS,
+    ),
+]
+
+VALUES = [
+    Case(
+        "windows_of_a_week_over_dates",
+        [
+            node(
+                "w",
+                "window",
+                time="day",
+                window={"type": "tumbling", "duration": "7d"},
+                measures={"n": {"op": "count"}, "sum": {"op": "sum", "column": "amount"}},
+            ),
+            node("o", "sort", by=["window_start"]),
+            node("k", "select", columns=["n", "sum"]),
+        ],
+        "t>w w>o o>k",
+        "k",
+        [{"n": 2, "sum": 12}, {"n": 1, "sum": 9}],
+        SALES,
+        DATED,
+    ),
+    Case(
+        "decimals",
+        [node("d", "derive", columns={"gross": "cast(net * 1.19 as decimal(12,2))", "half": "net / 2"})],
+        "t>d",
+        "d",
+        [{"net": 10.1, "gross": 12.02, "half": 5.05}],
+        {"t": [{"net": 10.10}]},
+        {"t": {"net": "DECIMAL(12,2)"}},
+    ),
+    Case(
+        "times_with_a_zone",
+        [
+            node("f", "filter", where="at >= timestamptz '2026-01-31 09:00:00+00'"),
+            node("p", "date_parts", column="at", parts=["hour", "date"]),
+        ],
+        "t>f f>p",
+        "p",
+        [{"at": "2026-01-31T09:30:00+00:00", "at_hour": 9, "at_date": "2026-01-31"}],
+        {"t": [{"at": "2026-01-31T10:30:00+01:00"}, {"at": "2026-01-31T10:30:00+02:00"}]},
+        {"t": {"at": "TIMESTAMPTZ"}},
+    ),
+    Case(
+        "a_chain_of_casts",
+        [
+            node("a", "cast", columns={"x": "DOUBLE"}),
+            node("b", "cast", columns={"x": "INTEGER"}),
+            node("c", "cast", columns={"X": "VARCHAR"}),
+            node("d", "derive", columns={"y": "x || '!'"}),
+        ],
+        "t>a a>b b>c c>d",
+        "d",
+        [{"x": "7", "y": "7!"}],
+        {"t": [{"x": "7.0"}]},
+    ),
+    Case(
+        "a_column_that_is_made_anew_at_each_step",
+        [
+            node("a", "derive", columns={"n": "n + 1"}),
+            node("b", "derive", columns={"n": "cast(n as varchar)"}),
+            node("c", "filter", where="n like '3%'"),
+        ],
+        "t>a a>b b>c",
+        "c",
+        [{"n": "3"}],
+        NUMBERS,
+    ),
+    Case(
+        "nested_structs_and_lists",
+        [
+            node("d", "derive", columns={"city": "who['address']['city']", "first": "tags[1]", "many": "len(tags)"}),
+            node("k", "select", columns=["city", "first", "many"]),
+        ],
+        "t>d d>k",
+        "k",
+        [{"city": "Rome", "first": "a", "many": 2}],
+        {"t": [{"who": {"address": {"city": "Rome"}}, "tags": ["a", "b"]}]},
+    ),
+    Case(
+        "flatten_a_list_of_structs_twice",
+        [
+            node("a", "flatten", column="items"),
+            node("b", "flatten", column="items", prefix=""),
+            node("f", "filter", where="price > 1"),
+        ],
+        "t>a a>b b>f",
+        "f",
+        [{"id": 1, "sku": "y", "price": 2.5}],
+        {"t": [{"id": 1, "items": [{"sku": "x", "price": 0.5}, {"sku": "y", "price": 2.5}]}]},
+    ),
+    Case(
+        "json_select_beneath_a_key_with_a_space",
+        [
+            node("j", "json_select", column="body", path='order.items[0]."unit price"', type="DOUBLE", name="price"),
+            node("k", "select", drop=["body"]),
+        ],
+        "t>j j>k",
+        "k",
+        [{"price": 2.5}],
+        {"t": [{"body": '{"order": {"items": [{"unit price": 2.5}]}}'}]},
+        {"t": {"body": "VARCHAR"}},
+    ),
+    Case(
+        "validate_rows_that_all_keep_the_rules",
+        [
+            node(
+                "v",
+                "validate_rows",
+                rules=[
+                    {"columns": "n", "must": "unique"},
+                    {"columns": ["n"], "must": "between", "value": [1, 3]},
+                    {"where": "n > 0"},
+                ],
+                action="fail",
+            ),
+            node("g", "aggregate", measures={"bad": {"op": "count"}}),
+        ],
+        "t>v v.rejects>g",
+        "g",
+        [{"bad": 0}],
+        NUMBERS,
+    ),
+    Case(
+        "pivot_with_declared_values_that_are_used_later",
+        [
+            node("p", "pivot", index=["shop"], column="year", value="n", values=[2025, 2026], prefix="y"),
+            node("d", "derive", columns={"more": "y2026 - y2025"}),
+        ],
+        "t>p p>d",
+        "d",
+        [{"shop": "a", "y2025": 1, "y2026": 4, "more": 3}],
+        {
+            "t": [
+                {"shop": "a", "year": 2025, "n": 1},
+                {"shop": "a", "year": 2026, "n": 4},
+                {"shop": "a", "year": 2024, "n": 9},
+            ]
+        },
+    ),
+    Case(
+        "unpivot_what_was_pivoted",
+        [
+            node("p", "pivot", index=["shop"], column="kind", value="n", values=["a b", "c"]),
+            node("u", "unpivot", keys=["shop"], drop_nulls=True),
+        ],
+        "t>p p>u",
+        "u",
+        [{"shop": "x", "variable": "a b", "value": 1}],
+        {"t": [{"shop": "x", "kind": "a b", "n": 1}]},
+    ),
+    Case(
+        "an_asof_join_of_dates",
+        [
+            node("j", "asof_join", left_time="day", right_time="since", tolerance="1d"),
+            node("k", "select", columns=["id", "price"]),
+            node("o", "sort", by=["id"]),
+        ],
+        "t>j.left u>j.right j>k k>o",
+        "o",
+        [{"id": 1, "price": 3}, {"id": 2, "price": 3}, {"id": 3, "price": None}],
+        {**SALES, "u": [{"since": "2026-01-30", "price": 3}]},
+        {**DATED, "u": {"since": "DATE", "price": "INTEGER"}},
+    ),
+]
+
+FILES = [
+    Case(
+        "csv_with_a_mark_of_its_order_of_bytes",
+        [node("t", "csv_read", path="t.csv"), node("f", "filter", where="id > 1")],
+        "t>f",
+        "f",
+        [{"id": 2, "name": "Zoë"}],
+        files={"t.csv": "\ufeffid,name\n1,Ada\n2,Zoë\n".encode()},
+    ),
+    Case(
+        "csv_with_semicolons_and_commas_in_numbers",
+        [
+            node("t", "csv_read", path="t.csv", delimiter=";", decimal=",", columns={"x": "DOUBLE"}),
+            node("f", "filter", where="x > 1"),
+        ],
+        "t>f",
+        "f",
+        [{"id": 1, "x": 1.5}],
+        files={"t.csv": "id;x\n1;1,5\n2;0,5\n"},
+    ),
+    Case(
+        "csv_without_a_header",
+        [
+            node("t", "csv_read", path="t.csv", header=False, columns={"id": "INTEGER", "day": "DATE"}),
+            node("f", "filter", where="day > '2026-01-30'"),
+        ],
+        "t>f",
+        "f",
+        [{"id": 2, "day": "2026-01-31"}],
+        files={"t.csv": "1,2026-01-30\n2,2026-01-31\n"},
+    ),
+    Case(
+        "csv_of_one_line_that_names_columns",
+        [
+            node("t", "csv_read", path="t.csv", header=True, columns={"id": "INTEGER", "name": "VARCHAR"}),
+            node("f", "filter", where="id > 1"),
+        ],
+        "t>f",
+        "f",
+        [],
+        files={"t.csv": "id,name\n"},
+    ),
+    Case(
+        "a_glob_over_files_whose_columns_differ",
+        [node("t", "csv_read", path="part-*.csv"), node("o", "sort", by=["id"])],
+        "t>o",
+        "o",
+        [{"id": 1, "a": "x", "b": None}, {"id": 2, "a": None, "b": "y"}],
+        files={"part-1.csv": "id,a\n1,x\n", "part-2.csv": "b,id\ny,2\n"},
+    ),
+    Case(
+        "a_path_with_a_space_and_an_expression",
+        [node("t", "text_read", path="my {{ params.what }}.txt"), node("k", "select", columns=["text"])],
+        "t>k",
+        "k",
+        [{"text": "one"}, {"text": "two"}],
+        files={"my notes.txt": "one\ntwo\n"},
+        more={"params": {"what": {"type": "string", "default": "notes"}}},
+    ),
+    Case(
+        "all_that_is_said_beside_the_nodes",
+        [
+            {
+                **node("f", "filter", where="n = 2"),
+                "name": "Ünï",
+                "description": "# A *title*\n\n| a |\n|---|\n",
+                "ui": {"x": -1.5, "y": 1e3},
+            }
+        ],
+        "t>f",
+        "f",
+        [{"n": 2}],
+        NUMBERS,
+        more={
+            "name": "Größe & Maß <b>",
+            "description": "## What\n\n```sql\nselect '{{ x }}'\n```\n",
+            "tags": ["ä b", "daily"],
+            "schedule": {"cron": "@daily", "timezone": "America/Argentina/Buenos_Aires"},
+            "settings": {"retries": 2, "retry_delay": "1d", "grouping": "none"},
+        },
+    ),
+    Case(
+        "an_edge_that_names_every_port",
+        [node("f", "filter", where="n = 2")],
+        "t.rows>f.rows",
+        "f.rows",
+        [{"n": 2}],
+        NUMBERS,
+    ),
+    Case("a_node_alone_without_edges", [node("v", "set", value=[])], "", "v", []),
+    Case(
+        "a_failure_that_would_be_handled",
+        [
+            node("f", "filter", where="n = 2"),
+            node("a", "set", value="{{ nodes.f.error.message }}"),
+            node("l", "limit", rows=1),
+        ],
+        "t>f f.error>a f>l",
+        "l",
+        [{"n": 2}],
+        NUMBERS,
+    ),
+]
+
+CASES = [*NAMES, *TABLES, *QUERIES, *EXPRESSIONS, *JOINS, *VALUES, *FILES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
