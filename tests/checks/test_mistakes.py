@@ -165,6 +165,32 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         config("named", suffixes=["", ""]), "configuration", "named", "config/suffixes",
         "two columns would be called 'id'", "other suffixes",
     ),
+    "a column and its direction in one text": (
+        config("ranked", by=["name desc"]), "column.unknown", "ranked", "config/by/0", "no column 'name desc'",
+        "'name'",
+    ),
+    "a column of a selection": (
+        entry("typed", type="select", config={"columns": ["customer", "day", "amount", "stat"]}), "column.unknown",
+        "typed", "config/columns/3", "no column 'stat'", "'status'",
+    ),
+    "a column of a window": (
+        config("weeks", time="dy"), "column.unknown", "weeks", "config/time", "no column 'dy'", "'day'",
+    ),
+    "a column to fill": (
+        added(node("full", "fill_nulls", strategy="constant", columns=["amout"], value=0), "orders>full"),
+        "column.unknown", "full", "config/columns/0", "no column 'amout'", "'amount'",
+    ),
+    "a key that only the left table has": (
+        config("named", on=["customer"]), "column.unknown", "named", "config/on/0",
+        "the right table has no column 'customer'", "id, name, country",
+    ),
+    "a key of three columns": (
+        config("named", on=[["customer", "id", "id"]]), "config.invalid", "named", "config/on/0",
+        "a key is a name that both tables have, or [left, right]", "",
+    ),
+    "a join without a key": (
+        config("named", on=[]), "config.invalid", "named", "config", "a join of sort left needs `on`", "",
+    ),
     # Types
     "the sum of a text": (
         measure(op="sum", column="note"), "configuration", "total", "config/measures/sum/column",
@@ -220,6 +246,30 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         added(node("items", "flatten", column="amount"), "orders>items"), "configuration", "items", "config/column",
         "'amount' is DOUBLE: neither a list nor a struct", "",
     ),
+    "a type of another system": (
+        config("typed", columns={"customer": "STRING"}), "config.invalid", "typed", "config/columns/customer",
+        "'STRING' is no column type; write VARCHAR", "",
+    ),
+    "a number of too many digits": (
+        config("typed", columns={"customer": "DECIMAL(50,2)"}), "config.invalid", "typed", "config/columns/customer",
+        "a DECIMAL has 1 to 38 digits, not 50", "",
+    ),
+    "days between a day and a text": (
+        added(node("age", "date_difference", start="day", end="note", unit="days", name="age"), "orders>age"),
+        "configuration", "age", "config/end", "a date or a time is needed here; 'note' is VARCHAR", "parse_dates",
+    ),
+    "a number tidied as text": (
+        added(node("tidy", "normalize_text", columns=["amount"], operations=["trim"]), "orders>tidy"),
+        "configuration", "tidy", "config/columns/0", "text is needed here; 'amount' is DOUBLE", "VARCHAR",
+    ),
+    "a word for missing numbers": (
+        added(node("full", "fill_nulls", strategy="constant", columns=["amount"], value="none"), "orders>full"),
+        "configuration", "full", "config/value", "the column is DOUBLE, and 'none' is no number", "cast",
+    ),
+    "the mean for missing texts": (
+        added(node("full", "fill_nulls", strategy="mean", columns=["note"]), "orders>full"),
+        "configuration", "full", "config/columns/0", "a number is needed here; 'note' is VARCHAR", "cast",
+    ),
     # SQL
     "a name of two tables": (
         query("SELECT id FROM orders o JOIN customers c ON o.customer = c.id"), "query.invalid", "asked", "config/sql",
@@ -270,6 +320,33 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         formula("amount AS x"), "sql", "made", "config/columns/gross", "a name (AS …) is not possible",
         "the field beside",
     ),
+    "two columns of a result of one name": (
+        query("SELECT o.id, c.id FROM orders o JOIN customers c ON o.customer = c.id"), "query.invalid", "asked",
+        "config/sql", "two columns of the result are called 'id'", "another name",
+    ),
+    "tables of different width as one": (
+        query("SELECT id, day FROM orders UNION ALL SELECT id FROM customers"), "query.invalid", "asked",
+        "config/sql", "same number of result columns", "",
+    ),
+    "a whole query as a condition": (
+        where("WHERE amount > 3"), "sql", "kept", "config/where", "one expression is needed", "such as amount > 100",
+    ),
+    "no condition": (
+        where(""), "config.invalid", "kept", "config/where", "1 or more characters", "",
+    ),
+    "a bracket that is not closed": (
+        where("(amount > 3"), "sql", "kept", "config/where", "cannot be read as SQL: Expecting )", "",
+    ),
+    "half a condition": (
+        where("amount > 3 and"), "sql", "kept", "config/where", "something is missing, at 'and'", "",
+    ),
+    "chance": (
+        formula("random()"), "sql", "made", "config/columns/gross", "random(…) is not allowed", "hash(key)",
+    ),
+    "the environment": (
+        formula("getenv('HOME')"), "sql", "made", "config/columns/gross", "getenv(…) is not allowed",
+        "the documentation lists",
+    ),
     # Expressions
     "a parameter that is none": (
         where("amount > {{ params.leats }}"), "expression.unknown_param", "kept", "config/where",
@@ -302,6 +379,26 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     "an expression within quotes": (
         where("status = '{{ params.label }}'"), "sql", "kept", "config/where", "stands within quotes",
         "without quotes",
+    ),
+    "a port in an expression that is none": (
+        config("noted", value="{{ nodes.total.row.rows }}"), "expression.unknown_port", "noted", "config/value",
+        "'total' has no output 'row'", "'rows'",
+    ),
+    "a fact of the run that is none": (
+        config("noted", value="{{ run.strted_at }}"), "expression.unknown_name", "noted", "config/value",
+        "run has no 'strted_at'", "'started_at'",
+    ),
+    "a test that is none": (
+        config("noted", value="{{ params.label is strng }}"), "expression.unknown_test", "noted", "config/value",
+        "no test 'strng'", "'string'",
+    ),
+    "a loop's name outside a loop": (
+        config("noted", value="{{ loop.index }}"), "expression.no_loop", "noted", "config/value",
+        "only in the body of a loop", "",
+    ),
+    "a parameter in a comment of SQL": (
+        where("amount > 3 -- and {{ params.least }}"), "sql", "kept", "config/where", "within quotes or a comment",
+        "",
     ),
     # Nodes and their fields
     "a node type that is none": (
@@ -355,6 +452,80 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     "an id with a blank": (
         added(node("Note 1", "set", value=1)), "document.identifier", "Note 1", "/nodes/15/id",
         "an id starts with a small letter", "",
+    ),
+    "a node type that is none, of a node that an expression names": (
+        entry("total", type="agregate"), "node.unknown_type", "total", "type", "no node type 'agregate'",
+        "'aggregate'",
+    ),
+    "a node without a type": (
+        lambda document: document["nodes"].append({"id": "lone"}), "document.missing", "lone", "type",
+        "type is needed", "",
+    ),
+    "a node without an id": (
+        lambda document: document["nodes"].append({"type": "set", "config": {"value": 1}}), "document.missing", None,
+        "/nodes/15/id", "id is needed", "",
+    ),
+    "a field of a node that is none": (
+        entry("save", timeoutt="5m"), "document.unknown_field", "save", "timeoutt", "no field 'timeoutt'",
+        "'timeout'",
+    ),
+    "a field beside the config": (
+        entry("save", path="output/x.csv"), "document.unknown_field", "save", "path", "no field 'path'", "config",
+    ),
+    "a config as a list": (
+        entry("save", config=[]), "document.invalid", "save", "config", "an object is needed", "",
+    ),
+    "a sort of join that is none": (
+        config("named", how="lefft"), "config.invalid", "named", "config/how", "one of inner, left, right", "'left'",
+    ),
+    "a reducer with a slip": (
+        measure(op="avgg", column="gross"), "config.invalid", "total", "config/measures/sum/op", "one of count",
+        "'avg'",
+    ),
+    "a quantile without its part": (
+        measure(op="quantile", column="gross"), "config.invalid", "total", "config/measures/sum",
+        "quantile needs `value`, between 0 and 1", "",
+    ),
+    "a unit with a slip": (
+        added(node("age", "date_difference", start="day", end="day", unit="day", name="age"), "orders>age"),
+        "config.invalid", "age", "config/unit", "one of milliseconds", "'days'",
+    ),
+    "a text for a list": (
+        config("total", by="name"), "config.invalid", "total", "config/by", "a list is needed", "",
+    ),
+    "a word for a number": (
+        added(node("few", "limit", rows="ten"), "kept>few"), "config.invalid", "few", "config/rows",
+        "a whole number is needed", "",
+    ),
+    "more than all rows": (
+        added(node("some", "sample", fraction=2), "orders>some"), "config.invalid", "some", "config/fraction",
+        "a number of at most 1", "",
+    ),
+    "no columns to make": (
+        config("made", columns={}), "config.invalid", "made", "config/columns", "1 or more of them", "",
+    ),
+    "a third suffix": (
+        config("named", suffixes=["_x", "_y", "_z"]), "config.invalid", "named", "config/suffixes",
+        "at most 2 of them are possible here, not 3", "",
+    ),
+    "an encoding that is none": (
+        config("orders", encoding="utf8x"), "config.invalid", "orders", "config/encoding", "no encoding 'utf8x'", "",
+    ),
+    "a way of writing that is none": (
+        config("store", mode="overwrite"), "config.invalid", "store", "config/mode", "one of append, replace, upsert",
+        "",
+    ),
+    "two rules of one name": (
+        config("route", rules=[{"id": "some", "field": "rows", "operator": op, "value": 0} for op in ("gt", "lt")]),
+        "config.invalid", "route", "config/rules", "two rules are called 'some'", "",
+    ),
+    "code that Python cannot read": (
+        added(node("own", "python_transform", code="def transform(df)\n    return df\n"), "orders>own"),
+        "config.invalid", "own", "config/code", "line 1: expected ':'", "",
+    ),
+    "code without its function": (
+        added(node("own", "python_transform", code="def transfrm(df):\n    return df\n"), "orders>own"),
+        "config.invalid", "own", "config/code", "no def transform(df)", "",
     ),
     # Edges
     "an edge from nowhere": (
@@ -412,6 +583,14 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "order.lost", "again", "/nodes/15", "the order that 'ranked' gives is lost in 'again'",
         "sort after 'again'",
     ),
+    "an input of a query without an edge": (
+        edge("customers>asked.customers", ""), "edge.missing", "asked", "/nodes/13", "the input 'customers'",
+        '"asked.customers"',
+    ),
+    "an input of a sink that is none": (
+        edge("ranked>save", "ranked>save.row"), "edge.unknown_port", "save", "/edges/7/to", "no input 'row'",
+        "'rows'",
+    ),
     # The document around them
     "a schedule in words": (
         part("schedule", cron="every day"), "document.invalid", None, "/schedule/cron", "such as 0 2 * * *", "",
@@ -442,6 +621,36 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         param("since", type="string", format="date", default="01.02.2026"), "params.default", None,
         "/params/since/default", "no date such as 2024-12-31", "",
     ),
+    "a schedule as a text": (
+        lambda document: document.update(schedule="@daily"), "document.invalid", None, "/schedule",
+        "an object is needed", "",
+    ),
+    "an interval of no length": (
+        lambda document: document.update(schedule={"every": "0s"}), "document.invalid", None, "/schedule/every",
+        "an interval is at least 1s", "",
+    ),
+    "a number without its unit": (
+        part("settings", retry_delay=10), "document.invalid", None, "/settings/retry_delay",
+        "a number and a unit: 30s", "",
+    ),
+    "no run at a time": (
+        part("settings", max_active_runs=0), "document.invalid", None, "/settings/max_active_runs", "at least 1", "",
+    ),
+    "a schedule with a param that has no default": (
+        param("least", type="integer"), "params.default", None, "/params/least", "needs a default of the param 'least'",
+        "leave the schedule out",
+    ),
+    "a default that is no choice": (
+        param("label", type="string", enum=["a", "b"], default="c"), "params.default", None, "/params/label/default",
+        "'c' is not one of ['a', 'b']", "",
+    ),
+    "an id in words": (
+        lambda document: document.update(id="Daily report"), "document.identifier", None, "/id",
+        "an id starts with a small letter", "",
+    ),
+    "no id": (
+        lambda document: document.pop("id"), "document.missing", None, "/id", "id is needed", "",
+    ),
     # What is elsewhere
     "a Connection that is none": (
         config("store", connection="warehose"), "connection.unknown", "store", "config/connection",
@@ -457,6 +666,14 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     "a key in the document": (
         config("noted", value={"api_key": "abc123"}), "secret.literal", "noted", "config/value/api_key",
         "a secret must not stand in a document", "Airflow Connection",
+    ),
+    "a password in the document": (
+        config("noted", value={"password": "hunter2"}), "secret.literal", "noted", "config/value/password",
+        "a secret must not stand in a document", "Airflow Connection",
+    ),
+    "an address with a password": (
+        config("store", connection="postgresql://me:word@host/db"), "secret.literal", "store", "config/connection",
+        "a secret must not stand in a document", "name the Connection here",
     ),
     "a file that is not there": (
         config("orders", path=f"{DATA}/order.csv"), "path.missing", "orders", "config/path",
