@@ -23,6 +23,7 @@ Json = dict[str, Any]
 SUITE = Path(__file__).parents[1] / "conformance"
 ROOT = SUITE.parents[1]
 ORDERS = {"id": "orders", "type": "csv_read", "config": {"path": "tests/conformance/data/orders.csv"}}
+JOINED = "orders>both.left customers>both.right"
 CUSTOMERS = {"id": "customers", "type": "csv_read", "config": {"path": "tests/conformance/data/customers.csv"}}
 FACTS = Facts(
     connections={"warehouse": "postgres", "web": "http"},
@@ -425,6 +426,11 @@ def test_nothing_else_repeats_a_secret(entry: Json) -> None:
     found = report(entry).problems
     assert [problem.code for problem in found] == ["secret.literal"]
     assert "geheim" not in str(found)
+
+
+def test_a_list_that_is_too_short_is_told() -> None:
+    found = report(ORDERS, CUSTOMERS, node("both", "join", on=["id"], suffixes=["_x"]), edges=JOINED)
+    assert ("config.missing", "/nodes/2/config/suffixes/1") in told(found)
 
 
 def test_a_run_by_schedule_needs_all_defaults() -> None:

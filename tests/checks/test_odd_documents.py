@@ -138,6 +138,7 @@ NAMES = [
         [{"all": 44850, "c299": 299}],
         files={"t.csv": ",".join(WIDE) + "\n" + ",".join(map(str, WIDE.values())) + "\n"},
     ),
+    Case("three_hundred_fields_of_json", [node("few", "limit", rows=5)], "t>few", "few", [WIDE], {"t": [WIDE]}),
     Case(
         "ids_of_a_hundred_letters",
         [node("i" * 100, "filter", where="n = 3"), node("j" * 100, "limit", rows=5)],

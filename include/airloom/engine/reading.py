@@ -54,6 +54,9 @@ def select_files(
         given.setdefault("format", "newline_delimited")
         if columns is not None:
             given = {"format": given["format"], "columns": dict(columns)}
+        elif "columns" not in given:
+            # From 200 fields of one type on, DuckDB takes objects for maps: one column for all.
+            given["map_inference_threshold"] = -1
     query = f"SELECT * FROM {call(READERS[format_name], paths, given)}"  # noqa: S608 escaped above
     floating = [name for name, kind in (columns or {}).items() if kind in FLOATING] if format_name == "jsonl" else []
     if floating:

@@ -272,7 +272,10 @@ def _path_in(given: object, location: Iterable[str | int]) -> list[str | int]:
     # Pydantic names the tried branch of a union or a validator among the keys; what was given has no such key.
     path: list[str | int] = []
     for part in location:
-        known = part in given if isinstance(given, dict) else isinstance(given, list) and isinstance(part, int)
+        if isinstance(given, dict):
+            known = part in given
+        else:
+            known = isinstance(given, list) and isinstance(part, int) and part < len(given)
         if known:
             given = given[part]  # type: ignore[index] # asked the line before
             path.append(part)
