@@ -119,7 +119,7 @@ def written_files(folder: Path) -> dict[str, list[str]]:
         if path.is_dir():
             continue
         if path.suffix == ".parquet":
-            rows = [repr(row) for row in duckdb.read_parquet(str(path)).fetchall()]
+            rows = [repr(row) for row in duckdb.connect().read_parquet(str(path)).fetchall()]
         else:
             rows = path.read_text().splitlines()
         found[str(path.relative_to(folder))] = sorted(rows)

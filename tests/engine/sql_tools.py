@@ -61,7 +61,7 @@ def reading(sql):
 
     None where it cannot be parsed.
     """
-    [(text,)] = duckdb.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
+    [(text,)] = duckdb.connect().execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
     answer = json.loads(text)
     if answer["error"]:
         assert answer["error_type"] == "parser", answer

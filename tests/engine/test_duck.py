@@ -14,8 +14,8 @@ def folder(tmp_path):
     (tmp_path / "inner").mkdir()
     for name in ("given.csv", "other.csv", "it's.csv", "inner/given.csv"):
         (tmp_path / name).write_text("x,y\n1,2\n")
-    duckdb.execute(f"COPY (SELECT 1 AS x) TO '{tmp_path}/given.parquet'")
-    duckdb.execute(f"COPY (SELECT 1 AS x) TO '{tmp_path}/other.parquet'")
+    duckdb.connect().execute(f"COPY (SELECT 1 AS x) TO '{tmp_path}/given.parquet'")
+    duckdb.connect().execute(f"COPY (SELECT 1 AS x) TO '{tmp_path}/other.parquet'")
     return tmp_path
 
 

@@ -180,7 +180,7 @@ def test_a_typed_value_is_what_the_driver_binds(database, value):
     ],
 )
 def test_a_value_has_its_type(value, kind):
-    assert duckdb.execute(f"SELECT typeof({literal(value).sql('duckdb')})").fetchall() == [(kind,)]
+    assert duckdb.connect().execute(f"SELECT typeof({literal(value).sql('duckdb')})").fetchall() == [(kind,)]
 
 
 def test_an_instant_is_the_same_instant(database):
@@ -463,7 +463,7 @@ def test_no_text_changes_the_shape_of_a_query(value, place):
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_duckdb_reads_every_text_as_it_was(value):
-    assert duckdb.execute(f"SELECT {literal(value).sql('duckdb')}").fetchall() == [(value,)]
+    assert duckdb.connect().execute(f"SELECT {literal(value).sql('duckdb')}").fetchall() == [(value,)]
 
 
 @settings(max_examples=200, deadline=None)
@@ -478,4 +478,4 @@ def test_duckdb_reads_every_text_as_it_was(value):
     )
 )
 def test_duckdb_reads_every_value_as_it_was(value):
-    assert duckdb.execute(f"SELECT {literal(value).sql('duckdb')}").fetchall() == [(value,)]
+    assert duckdb.connect().execute(f"SELECT {literal(value).sql('duckdb')}").fetchall() == [(value,)]

@@ -38,7 +38,7 @@ def killed(run: Run, step: str, moment: float) -> bool:
 
 def test_a_file_is_there_whole_or_not_at_all(workshop: Workshop) -> None:
     source, target = workshop.folder / "rows.parquet", workshop.folder / "out" / "new.parquet"
-    duckdb.execute(f"COPY (SELECT i AS id, 'name ' || i AS name FROM range(100000) AS t(i)) TO '{source}'")
+    duckdb.connect().execute(f"COPY (SELECT i AS id, 'name ' || i AS name FROM range(100000) AS t(i)) TO '{source}'")
     run = workshop.begin(
         node("read", "parquet_read", path=source.name),
         node("slow", "filter", where=SLOW),
@@ -51,7 +51,7 @@ def test_a_file_is_there_whole_or_not_at_all(workshop: Workshop) -> None:
     began = time.monotonic()
     run.step("save")
     seconds = time.monotonic() - began
-    clean = duckdb.execute(f"SELECT count(*), bit_xor(hash(t)) FROM '{target}' AS t").fetchone()
+    clean = duckdb.connect().execute(f"SELECT count(*), bit_xor(hash(t)) FROM '{target}' AS t").fetchone()
     old = b"what was there before"
     chance, kills = random.Random(7), 0
     for _ in range(MOST_TRIES):
@@ -69,7 +69,7 @@ def test_a_file_is_there_whole_or_not_at_all(workshop: Workshop) -> None:
             assert target.read_bytes() == old
             run.attempt(2, last=False)
             assert run.step("save")["save"].state == "success"
-        assert duckdb.execute(f"SELECT count(*), bit_xor(hash(t)) FROM '{target}' AS t").fetchone() == clean
+        assert duckdb.connect().execute(f"SELECT count(*), bit_xor(hash(t)) FROM '{target}' AS t").fetchone() == clean
         if kills == KILLS:
             return
     raise AssertionError(f"only {kills} kills hit")

@@ -87,7 +87,7 @@ def test_a_pin_gives_back_every_type(workshop: Workshop) -> None:
     path = workshop.folder / "types.parquet"
     select = ", ".join(f'{value} AS "{name}"' for name, value in TYPES.items())
     nulls = ", ".join(f'NULL AS "{name}"' for name in TYPES)
-    duckdb.sql(f"SELECT {select} UNION ALL SELECT {nulls}").write_parquet(str(path))
+    duckdb.connect().sql(f"SELECT {select} UNION ALL SELECT {nulls}").write_parquet(str(path))
     data = document(
         node("types", "parquet_read", path="types.parquet"), node("same", "limit", rows=9), edges="types>same"
     )
@@ -147,7 +147,7 @@ def test_columns_have_statistics(workshop: Workshop) -> None:
 
 def test_every_type_has_statistics(workshop: Workshop) -> None:
     select = ", ".join(f'{value} AS "{name}"' for name, value in TYPES.items())
-    duckdb.sql(f"SELECT {select}").write_parquet(str(workshop.folder / "types.parquet"))
+    duckdb.connect().sql(f"SELECT {select}").write_parquet(str(workshop.folder / "types.parquet"))
     data = document(node("types", "parquet_read", path="types.parquet"))
     found = preview(data, "types", workshop.settings).nodes["types"]["outputs"]["rows"]["statistics"]
     assert [values["nulls"] for values in found.values()] == [0] * len(TYPES)

@@ -88,7 +88,7 @@ def test_a_table_of_several_parts_keeps_the_order_of_its_rows(workshop: Workshop
     """The second file is the larger one, which Spark by itself would read first."""
     for number, size in ((1, 10), (2, 50_000), (3, 5)):
         path = workshop.folder / f"part{number}.parquet"
-        duckdb.execute(f"COPY (SELECT {number}::BIGINT AS part, range AS n FROM range({size})) TO '{path}'")
+        duckdb.connect().execute(f"COPY (SELECT {number}::BIGINT AS part, range AS n FROM range({size})) TO '{path}'")
     nodes = (
         node("read", "parquet_read", path="part*.parquet"),
         node("even", "filter", where="n % 2 = 0"),

@@ -273,7 +273,7 @@ def test_a_value_that_clean_up_removed_says_from_where_to_clear(workshop: Worksh
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_file_that_changed_since_it_was_scanned_is_named(workshop: Workshop, gone: bool) -> None:
     place = workshop.folder / "rows.parquet"
-    duckdb.sql("SELECT 1 AS n").write_parquet(str(place))
+    duckdb.connect().sql("SELECT 1 AS n").write_parquet(str(place))
     run = workshop.begin(
         node("read", "parquet_read", path="rows.parquet"), node("kept", "filter", where="n > 0"), edges="read>kept",
         grouping="none",
@@ -282,7 +282,7 @@ def test_a_file_that_changed_since_it_was_scanned_is_named(workshop: Workshop, g
     if gone:
         place.unlink()
     else:
-        duckdb.sql("SELECT 1 AS n UNION ALL SELECT 2").write_parquet(str(place))
+        duckdb.connect().sql("SELECT 1 AS n UNION ALL SELECT 2").write_parquet(str(place))
     error = run.step("kept")["kept"].error
     assert error is not None
     assert f"the file {place} {'is gone' if gone else 'has changed'} since" in error["message"]

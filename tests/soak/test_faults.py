@@ -312,7 +312,7 @@ class TestDisk:
             pytest.skip("only root may mount a small disk")
         rows = site.running.files / "rows.parquet"
         numbers = "SELECT i AS id, md5(i::VARCHAR) AS a, md5((i + 1)::VARCHAR) AS b FROM range(1500000) AS t(i)"
-        duckdb.execute(f"COPY ({numbers}) TO '{rows}'")
+        duckdb.connect().execute(f"COPY ({numbers}) TO '{rows}'")
         save = {"connection": "warehouse", "table": "filled", "mode": "replace"}
         site.drop(
             "filling",

@@ -105,7 +105,7 @@ class Killer:
 
     def drop_pipelines(self) -> None:
         """Let Airflow have the pipelines, and wait until it would run them."""
-        duckdb.execute(
+        duckdb.connect().execute(
             "COPY (SELECT id, 'new ' || id AS name, id * 1.5 AS amount, DATE '2026-01-01' + (id % 365)::INTEGER AS day "
             f"FROM range({2 * ROWS}) AS t(id)) TO '{self.running.files}/orders.parquet'"
         )
@@ -120,7 +120,7 @@ class Killer:
     def start(self, run: Run) -> None:
         """Put the target into its first state, and start the run."""
         if run.mode == "parquet":
-            duckdb.execute(f"COPY (SELECT 1 AS old) TO '{self.out}/{run.target}.parquet'")
+            duckdb.connect().execute(f"COPY (SELECT 1 AS old) TO '{self.out}/{run.target}.parquet'")
         else:
             self.warehouse.execute(
                 f'create table "{run.target}" (id bigint primary key, name text, amount numeric, day date)'.encode()
@@ -136,7 +136,7 @@ class Killer:
         """Return what tells the content of a target from any other."""
         if run.mode == "parquet":
             query = f"SELECT count(*), bit_xor(hash(t)), sum(id) FROM '{self.out}/{run.target}.parquet' AS t"
-            found = duckdb.execute(query).fetchone()
+            found = duckdb.connect().execute(query).fetchone()
         else:
             query = f'select count(*), sum(hashtextextended(t::text, 0)), sum(id) from "{run.target}" as t'
             found = self.warehouse.execute(query.encode()).fetchone()

@@ -111,7 +111,7 @@ def test_nan_and_infinity(desk: Desk) -> None:
     assert fault == "f0.csv, line 3, column a: 'NaN' is no number; name it in null_values to read null"
     assert found[1] == [(1.5,), (None,)]
     assert lines(desk, (b'{"a": 1.5}\n{"a": NaN}\n', {}))[0] == "f0.jsonl, line 2, column a: NaN is no DOUBLE"
-    duckdb.sql("SELECT 'NaN'::DOUBLE AS a").write_parquet(str(desk.workshop.folder / "a.parquet"))
+    duckdb.connect().sql("SELECT 'NaN'::DOUBLE AS a").write_parquet(str(desk.workshop.folder / "a.parquet"))
     ((_, rows),) = desk.read_each(("parquet_read", "a.parquet", {}))
     assert repr(rows) == "[(nan,)]"
 

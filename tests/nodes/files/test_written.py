@@ -26,7 +26,7 @@ UNION ALL BY NAME SELECT 2 AS id, '=1+1' AS "the text" """
 
 def written(desk: Desk, kind: str, path: str, query: str, **config: Any) -> tuple[Any, Path]:
     """Write the rows of a query to a file; return the sink's result and the place."""
-    duckdb.sql(query).write_parquet(str(desk.workshop.folder / "rows.parquet"))
+    duckdb.connect().sql(query).write_parquet(str(desk.workshop.folder / "rows.parquet"))
     results = desk.workshop.run(
         node("file", "parquet_read", path="rows.parquet"), node("out", kind, path=path, **config), edges="file>out"
     )
