@@ -6,7 +6,7 @@ import contextlib
 import random
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import psutil
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 KILLS = 3
 MOST_TRIES = 30
 SLOW = "md5(md5(md5(md5(name)))) <> name"
+
+
+def answer(query: str) -> Any:
+    """Return the row that a query gives; its database is closed before a step forks this process."""
+    with contextlib.closing(duckdb.connect()) as connection:
+        return connection.execute(query).fetchone()
 
 
 def killed(run: Run, step: str, moment: float) -> bool:
@@ -38,7 +44,7 @@ def killed(run: Run, step: str, moment: float) -> bool:
 
 def test_a_file_is_there_whole_or_not_at_all(workshop: Workshop) -> None:
     source, target = workshop.folder / "rows.parquet", workshop.folder / "out" / "new.parquet"
-    duckdb.connect().execute(f"COPY (SELECT i AS id, 'name ' || i AS name FROM range(100000) AS t(i)) TO '{source}'")
+    answer(f"COPY (SELECT i AS id, 'name ' || i AS name FROM range(100000) AS t(i)) TO '{source}'")
     run = workshop.begin(
         node("read", "parquet_read", path=source.name),
         node("slow", "filter", where=SLOW),
@@ -51,7 +57,7 @@ def test_a_file_is_there_whole_or_not_at_all(workshop: Workshop) -> None:
     began = time.monotonic()
     run.step("save")
     seconds = time.monotonic() - began
-    clean = duckdb.connect().execute(f"SELECT count(*), bit_xor(hash(t)) FROM '{target}' AS t").fetchone()
+    clean = answer(f"SELECT count(*), bit_xor(hash(t)) FROM '{target}' AS t")
     old = b"what was there before"
     chance, kills = random.Random(7), 0
     for _ in range(MOST_TRIES):
@@ -69,7 +75,7 @@ def test_a_file_is_there_whole_or_not_at_all(workshop: Workshop) -> None:
             assert target.read_bytes() == old
             run.attempt(2, last=False)
             assert run.step("save")["save"].state == "success"
-        assert duckdb.connect().execute(f"SELECT count(*), bit_xor(hash(t)) FROM '{target}' AS t").fetchone() == clean
+        assert answer(f"SELECT count(*), bit_xor(hash(t)) FROM '{target}' AS t") == clean
         if kills == KILLS:
             return
     raise AssertionError(f"only {kills} kills hit")

@@ -85,7 +85,7 @@ def test_a_killed_try_is_made_good(
     for _ in range(KILLS if exists else KILLS // 2):
         start()
         before = content() if exists else None
-        code, _ = killable.run(config, {}, kill_after=moments.uniform(0, seconds * 1.1))
+        code, _ = killable.run(config, {}, kill_after=moments.uniform(0, seconds * 0.9))
         if code == 0:
             assert content() == clean
         else:
