@@ -62,6 +62,7 @@ def test_a_broken_file_is_told_and_keeps_its_dag(drop: Callable[..., Path]) -> N
     assert "greeting.json: node 'greet' at /nodes/0/type: there is no node type 'sett'" in str(raised.value)
     assert "did you mean 'set'?" in str(raised.value)
     assert "other.json" not in str(raised.value)
+    assert str(raised.value).startswith(f"{configuration().pipelines_folder} cannot be published:")
     drop("greeting.json", value="Bye")
     raise_problems()
     assert values()["greeting"] == "Bye"
@@ -87,6 +88,26 @@ def test_nothing_that_is_planned_is_planned_again(drop: Callable[..., Path], mon
     assert set(values()) == {"greeting"}
     monkeypatch.setattr(folder, "_plan", lambda file: pytest.fail(f"{file.path} is planned again"))
     assert set(values()) == {"greeting"}
+
+
+def test_a_task_plans_no_broken_file(drop: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    drop("greeting.json")
+    assert set(values()) == {"greeting"}
+    drop("greeting.json", node_type="sett")
+    assert values() == {"greeting": "Hello"}
+    monkeypatch.setattr(folder, "_plan", lambda file: pytest.fail(f"{file.path} is planned again"))
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "greeting")
+    assert values() == {"greeting": "Hello"}
+
+
+@pytest.mark.parametrize("damage", ["", "{", "\xff"])
+def test_what_was_planned_and_is_damaged_is_planned_anew(drop: Callable[..., Path], damage: str) -> None:
+    drop("greeting.json")
+    drop("other.json", "other")
+    assert set(values()) == {"greeting", "other"}
+    for kept in (configuration().home_folder / "planned").iterdir():
+        kept.write_text(damage, encoding="latin-1")
+    assert values() == {"greeting": "Hello", "other": "Hello"}
 
 
 def test_another_release_plans_anew(drop: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

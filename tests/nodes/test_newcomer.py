@@ -121,7 +121,7 @@ def test_a_node_that_fails_while_it_is_checked_is_named(folder: Path) -> None:
     edges = [{"from": "birds", "to": "rounded"}, {"from": "birds", "to": "kept"}]
     found = check({"id": "birds", "nodes": nodes, "edges": edges}, Facts(files=Files.of(configuration()))).problems
     assert [(problem.node, problem.pointer) for problem in found] == [
-        ("rounded", "/nodes/1/config"),
+        ("rounded", "/nodes/1"),
         ("kept", "/nodes/2/config/where"),
     ]
     assert "the node type 'round_numbers' cannot make its query: ZeroDivisionError" in found[0].message

@@ -25,7 +25,7 @@ from airloom.nodes.calling import queries_of
 from airloom.nodes.fields import marks_of
 from airloom.nodes.sdk import FileSource, Node
 from airloom.spec.document import EngineName
-from airloom.spec.error import AirloomError, ConfigurationError
+from airloom.spec.error import AirloomError
 from airloom.spec.problem import Problem, Severity
 
 
@@ -108,9 +108,7 @@ def describe_nodes(nodes: Mapping[str, CheckedNode], facts: Facts, problems: lis
             problems.append(Problem(error.code, error.message, severity, name, at, error.hint))
             continue
         except Exception as error:  # noqa: BLE001 somebody's node type may raise anything; the other nodes are checked
-            message = f"the node type {checked.entry.type!r} cannot tell its columns: {type(error).__name__}: {error}"
-            hint = "whoever wrote the node type has to mend it"
-            problems.append(Problem("node.fault", message, "error", name, checked.at, hint))
+            problems.append(_fault_of_type(checked, "tell its columns", error))
             continue
         if columns is not None:
             found[name] = columns
@@ -195,11 +193,7 @@ class _Columns:
             self._find_faults(error)
             return
         except Exception as error:  # noqa: BLE001 somebody's node type may raise anything; the other nodes are checked
-            broken = ConfigurationError(
-                f"the node type {self.checked.entry.type!r} cannot make its query: {type(error).__name__}: {error}",
-                hint="whoever wrote the node type has to mend it",
-            )
-            self._problem(broken, "")
+            self.report.problems.append(_fault_of_type(self.checked, "make its query", error))
             return
         if not all(source in self.shapes.columns for found in self.sources.values() for source in found):
             return
@@ -325,6 +319,12 @@ class _Columns:
     def _problem(self, error: AirloomError, at: str, severity: Severity = "error") -> None:
         where = self.checked.at + "/config" + at
         self.report.problems.append(Problem(error.code, error.message, severity, self.name, where, error.hint))
+
+
+def _fault_of_type(checked: CheckedNode, what: str, error: Exception) -> Problem:
+    message = f"the node type {checked.entry.type!r} cannot {what}: {type(error).__name__}: {error}"
+    hint = "whoever wrote the node type has to mend it"
+    return Problem("node.fault", message, "error", checked.entry.id, checked.at, hint)
 
 
 def _fault_of(relation: Relation, text: str, *, aggregates: bool) -> AirloomError | None:

@@ -63,7 +63,7 @@ def raise_problems() -> None:
         return
     lines = [f"{file.path}: {problem}" for file in _planned_files(None) for problem in file.problems]
     if lines:
-        raise PipelineProblems("What lies in the drop folder", lines)
+        raise PipelineProblems(str(configuration().pipelines_folder), lines)
 
 
 def _planned_files(asked: str | None) -> Iterator[PlannedFile]:
@@ -73,7 +73,7 @@ def _planned_files(asked: str | None) -> Iterator[PlannedFile]:
     for file in list_files(folder).values() if folder.is_dir() else ():
         if asked is not None and file.refusal is None and asked.encode() not in file.location.read_bytes():
             continue
-        found = _planned(file, fingerprint)
+        found = _planned(file, fingerprint, for_task=asked is not None)
         identifier = found.document["id"] if found.document else None
         if identifier in homes:
             text = f"the id {identifier!r} is that of {homes[identifier]}"
@@ -85,12 +85,15 @@ def _planned_files(asked: str | None) -> Iterator[PlannedFile]:
             yield found
 
 
-def _planned(file: File, fingerprint: str) -> PlannedFile:
-    """Return what is kept of a file that did not change; what was broken is tried again, for its cause may be gone."""
+def _planned(file: File, fingerprint: str, for_task: bool) -> PlannedFile:
+    """Return what is kept of a file that did not change.
+
+    What was broken is tried again at each parse, for its cause may be gone; a task takes what the last parse made.
+    """
     kept_in = configuration().home_folder / "planned" / f"{hashlib.sha256(file.path.encode()).hexdigest()}.json"
-    kept: Json = json.loads(kept_in.read_text(encoding="utf-8")) if kept_in.exists() else {}
+    kept = _kept(kept_in)
     state = [list(file.signature), fingerprint]
-    if kept.get("state") == state and not kept["broken"]:
+    if kept.get("state") == state and (for_task or not kept["broken"]):
         return PlannedFile(file.path, [], kept["document"], kept["plan"])
     problems, document, plan = _plan(file)
     if problems:
@@ -113,6 +116,17 @@ def _plan(file: File) -> tuple[list[Problem], Json | None, Json | None]:
     if planned.plan is None:
         return errors(planned.problems), None, None
     return [], planned.document, planned.plan
+
+
+def _kept(path: Path) -> Json:
+    try:
+        found: Json = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        log.warning("What was planned cannot be read from %s, so it is planned anew: %s", path, error)
+        return {}
+    return found
 
 
 def _keep(path: Path, record: Json) -> None:

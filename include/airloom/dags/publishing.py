@@ -64,11 +64,28 @@ def publish(
             f"Airflow runs another DAG of the id {identifier!r}: {foreign}", field="id", hint="choose another id"
         )
     before, after = _enabled(store, identifier), _is_enabled(planned.document)
-    version = store.publish(planned.document, planned.plan, author=author, message=message, source=source, path=path)
-    platform.request_parse(version.pipeline)
+    version = publish_plan(
+        store, planned.document, planned.plan, author=author, message=message, source=source, path=path
+    )
     if before is not None and before != after:
         _let_runs_begin(store, version, after)
     return Published(version, planned.problems)
+
+
+def publish_plan(
+    store: Store,
+    document: dict[str, Any],
+    plan: dict[str, Any],
+    *,
+    author: str,
+    message: str,
+    source: Source,
+    path: str | None,
+) -> StoredVersion:
+    """Make a document with its plan the current version of its pipeline, and have Airflow read it."""
+    version = store.publish(document, plan, author=author, message=message, source=source, path=path)
+    platform.request_parse(version.pipeline)
+    return version
 
 
 def plan_document(document: object, facts: Facts) -> Planned:

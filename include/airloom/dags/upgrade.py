@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from airloom import __version__
 from airloom.checks.facts import Facts
-from airloom.dags import platform
-from airloom.dags.publishing import gather_facts, pinned, plan_document
+from airloom.dags.publishing import gather_facts, pinned, plan_document, publish_plan
 from airloom.nodes.catalog import UnknownNodeType, catalog
 from airloom.nodes.migration import migrated_config, newest_version
 from airloom.plan.changes import plan_changes
@@ -105,10 +104,15 @@ def _plan_anew(store: Store, version: StoredVersion, facts: Facts) -> Replanned:
     stored = store.pipeline(version.pipeline)
     if stored.version == version.number and not stored.archived:
         message = f"planned anew by release {__version__}"
-        store.publish(
-            planned.document, planned.plan, author=AUTHOR, message=message, source=stored.source, path=stored.path
+        publish_plan(
+            store,
+            planned.document,
+            planned.plan,
+            author=AUTHOR,
+            message=message,
+            source=stored.source,
+            path=stored.path,
         )
-        platform.request_parse(version.pipeline)
     return Replanned(version.pipeline, changes)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from airloom.checks.check import check
 from airloom.checks.facts import Facts
 from airloom.checks.resolved import Resolved
+from airloom.engine.child import run_in_child
 from airloom.engine.reference import TableReference, is_table
 from airloom.engine.statistics import column_statistics
 from airloom.engine.storage import Files
@@ -24,7 +25,7 @@ from airloom.runtime.pinned import Pins, pin_problems, pinned_result
 from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
 from airloom.runtime.results import FAILED, NodeResult
 from airloom.runtime.values import value_of
-from airloom.spec.configuration import Configuration
+from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Document
 from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.params import as_expression_values, parse_given, read_params
@@ -154,13 +155,18 @@ def _warm() -> None:
 
 
 def node_report(result: NodeResult, sample: int, statistics: bool = False) -> dict[str, Any]:
-    """Return what a try, a preview and a run's view show of a node."""
-    outputs: dict[str, Any] = {}
-    for port, reference in result.outputs.items():
-        if is_table(reference):
-            outputs[port] = table_report(TableReference.from_json(reference), sample, statistics)
-        else:
-            outputs[port] = {"kind": reference["kind"], "value": plain(value_of(reference))}
+    """Return what a try, a preview and a run's view show of a node.
+
+    Tables are read in a process of their own: a process that holds DuckDB's threads cannot safely fork the next step.
+    """
+    tables = {port: TableReference.from_json(found) for port, found in result.outputs.items() if is_table(found)}
+    read: dict[str, Any] = {}
+    if tables:
+        read = run_in_child(_table_reports, tables, sample, statistics, timeout=configuration().query_timeout)
+    outputs = {
+        port: read.get(port) or {"kind": reference["kind"], "value": plain(value_of(reference))}
+        for port, reference in result.outputs.items()
+    }
     return {
         "state": result.state,
         "fired": result.fired,
@@ -170,8 +176,11 @@ def node_report(result: NodeResult, sample: int, statistics: bool = False) -> di
     }
 
 
-def table_report(reference: TableReference, sample: int, statistics: bool = False) -> dict[str, Any]:
-    """Return rows, columns and a sample of a table, with what is worth knowing of each column if asked for."""
+def _table_reports(tables: Mapping[str, TableReference], sample: int, statistics: bool) -> dict[str, Any]:
+    return {port: _table_report(reference, sample, statistics) for port, reference in tables.items()}
+
+
+def _table_report(reference: TableReference, sample: int, statistics: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "kind": "table",
         "rows": count(reference),
