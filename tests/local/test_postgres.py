@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from airloom.local.guard import restart
 from airloom.local.postgres import Postgres
 from airloom.spec.error import SystemFault
 from airloom.store.lookup import plain
@@ -107,3 +110,17 @@ def test_an_address_survives_any_password(server: Postgres) -> None:
     server.start()
     with psycopg.connect(plain(server.address("postgres"))) as session:
         assert session.execute("select 1").fetchone() == (1,)
+
+
+def test_the_guard_starts_it_again_where_it_was_killed(server: Postgres) -> None:
+    server.start()
+    with connect(server) as session:
+        session.execute("create table kept as select 1 as value")
+    assert not restart(server)
+    os.kill(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    end = time.monotonic() + 60
+    while not restart(server):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    with connect(server) as session:
+        assert session.execute("select value from kept").fetchone() == (1,)

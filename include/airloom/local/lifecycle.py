@@ -112,7 +112,8 @@ def _start(installation: Installation, step: Step) -> subprocess.Popen[bytes]:
     )
     with step("Starting Airflow and the worker"):
         began = datetime.now(UTC)
-        manager = Supervisor(installation.home, installation.state.identity).start(environment)
+        supervisor = Supervisor(installation.home, installation.state.identity)
+        manager = supervisor.start(environment, guarded=installation.embedded)
         _wait_for_health(installation, manager, began)
     return manager
 

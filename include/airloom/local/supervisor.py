@@ -30,9 +30,17 @@ class Supervisor:
     home: Path
     identity: str
 
-    def start(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Start every part with this whole environment; their session is their own, so that a Ctrl-C spares them."""
-        variables = {**environment, MARK: self.identity, "AIRLOOM_SUPERVISOR_USER": getpass.getuser()}
+    def start(self, environment: Mapping[str, str], *, guarded: bool) -> subprocess.Popen[bytes]:
+        """Start every part with this whole environment; their session is their own, so that a Ctrl-C spares them.
+
+        With `guarded`, one of them is the guard of the embedded PostgreSQL.
+        """
+        variables = {
+            **environment,
+            MARK: self.identity,
+            "AIRLOOM_SUPERVISOR_USER": getpass.getuser(),
+            "AIRLOOM_SUPERVISOR_GUARD": str(guarded).lower(),
+        }
         configuration = Path(__file__).with_name("supervisord.conf")
         with (self.home / "logs" / "supervisord.out").open("w") as output:
             return subprocess.Popen(  # noqa: S603
