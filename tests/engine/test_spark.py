@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from tests.engine.spark_rows import ABSENT, Twins, twins
-from tests.nodes.tables.test_same_rows import COLUMNS as SAME_COLUMNS
-from tests.nodes.tables.test_same_rows import CONFIGS
+from tests.nodes.cases import COLUMNS as SAME_COLUMNS
+from tests.nodes.cases import CONFIGS, MORE
 
 from airloom.engine.policy import FUNCTIONS
 from airloom.engine.relation import Relation
@@ -192,45 +192,6 @@ EXAMPLES = [
     for example in node.examples
 ]
 LARGE = {name: kind for name, kind in SAME_COLUMNS.items() if kind != "JSON"}
-AT = {"time": "at", "start": "from", "end": "to"}
-JOINED = {"left_time": "at", "right_time": "at", "on": ["k"]}
-FIGURES_OF_ALL = {
-    name: {"op": name, **({"column": column} if column else {}), **({"by": "id"} if by else {})}
-    for name, column, by in (
-        ("count", None, False), ("sum", "n", False), ("avg", "d", False), ("min", "s", False), ("max", "at", False),
-        ("median", "x", False), ("p95", "n", False), ("stddev", "x", False), ("variance", "n", False),
-        ("count_distinct", "s", False), ("argmin", "s", True), ("last", "x", True), ("mode", "n", False),
-        ("tuple", "n", True), ("sorted_tuple", "s", False), ("any", "b", False),
-    )
-}  # fmt: skip
-MORE: list[tuple[str, dict[str, Any]]] = [
-    ("aggregate", {"by": ["k"], "measures": FIGURES_OF_ALL}),
-    ("aggregate", {"measures": FIGURES_OF_ALL}),
-    ("cast", {"columns": {"x": "INTEGER", "d": "BIGINT", "n": "VARCHAR", "at": "DATE", "b": "INTEGER"}}),
-    ("derive", {"columns": {"y": "x / n", "z": "round(d * x, 1)", "w": "coalesce(s, k) || '!'", "v": "n // 3"}}),
-    ("sql", {"sql": "select id, n / sum(n) over (partition by k) s, lag(n) over (order by id, n, x) b from rows"}),
-    ("split_rows", {"conditions": [{"name": "a", "where": "n > 3"}, {"name": "b", "where": "x > 1 and s like 'a%'"}]}),
-    ("sql", {"sql": "with a as (select k, count(*) c from rows group by k having c > 3) select r.id, a.c from rows r "
-                    "left join a using (k) where r.n is not null order by r.id, r.n limit 50"}),
-    ("sort", {"by": [{"column": "n", "descending": True}, "x"]}),
-    ("concat", {}),
-    ("window", {**AT, "window": {"type": "tumbling", "duration": "7d"}, "measures": FIGURES_OF_ALL}),
-    ("window", {**AT, "window": {"type": "sliding", "hop": "2h", "duration": "5h"}, "instance": ["k"],
-                "measures": {"n": {"op": "count"}}}),
-    ("window", {**AT, "window": {"type": "session", "max_gap": "90m"}, "instance": ["k"],
-                "measures": {"n": {"op": "sum", "column": "n"}}}),
-    ("window", {**AT, "time": "x", "window": {"type": "tumbling", "duration": 0.3},
-                "measures": {"n": {"op": "count"}}}),
-    ("window", {**AT, "time": "n", "window": {"type": "sliding", "hop": 2, "duration": 7, "origin": 1},
-                "measures": {"n": {"op": "count"}}}),
-    ("asof_join", {**JOINED, "direction": "nearest", "tolerance": "3h", "how": "left"}),
-    ("asof_join", {**JOINED, "direction": "forward", "how": "outer"}),
-    ("asof_now_join", JOINED),
-    ("interval_join", {**JOINED, "lower": "-2h", "upper": "2h", "how": "outer"}),
-    ("window_join", {**JOINED, "window": {"type": "session", "max_gap": "2h"}, "how": "left"}),
-]  # fmt: skip
-"""Nodes whose rows the tests of one engine ask elsewhere."""
-
 LARGE_CASES = [
     pytest.param(name, config, id=f"{name}-{at}")
     for at, (name, config) in enumerate([*CONFIGS, *MORE])
