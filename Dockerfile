@@ -1,12 +1,15 @@
 # One image for every part of a deployment; docker-compose.yaml says which container runs which.
-# BASE is any Debian-like image with Python 3.11 to 3.13 and its venv module.
+# BASE is any Debian-like image with Python 3.11 to 3.13 and its venv module; SPARK=yes adds Java and PySpark, for
+# pipelines with `settings.engine: spark`.
 ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS packages
 RUN python3 -m venv /opt/airloom
 ENV PATH=/opt/airloom/bin:$PATH PIP_NO_CACHE_DIR=1
-COPY docker/requirements.txt /source/docker/
+ARG SPARK=
+COPY docker/requirements.txt requirements-spark.txt /source/docker/
 RUN pip install --no-deps --requirement /source/docker/requirements.txt
+RUN if [ -n "$SPARK" ]; then pip install --no-deps --requirement /source/docker/requirements-spark.txt; fi
 COPY pyproject.toml README.md LICENSE /source/
 COPY include/airloom /source/include/airloom
 # `pip check` fails where the pins are not all that the package needs.
@@ -23,6 +26,9 @@ ENV PATH=/opt/airloom/bin:$PATH \
     AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH=/var/lib/airloom/bundles \
     AIRFLOW__LOGGING__BASE_LOG_FOLDER=/var/lib/airloom/logs \
     AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY=/var/lib/airloom/parsing
+ARG SPARK=
+RUN if [ -n "$SPARK" ]; then apt-get update \
+    && apt-get install --yes --no-install-recommends openjdk-17-jre-headless && rm -rf /var/lib/apt/lists/*; fi
 COPY --from=packages /opt/airloom /opt/airloom
 # A new volume takes these folders' owner.
 RUN useradd --system --uid 10001 --home-dir /var/lib/airloom --shell /usr/sbin/nologin airloom \
