@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from airloom.dags import executor as executor_module
@@ -107,3 +110,50 @@ def test_what_worker_processes_inherit_starts_no_thread() -> None:
     )
     finished = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True)
     assert finished.stdout.splitlines()[-1] == "1", finished.stderr
+
+
+SCHEDULER = """
+import time
+from types import SimpleNamespace
+from airflow.executors.base_executor import BaseExecutor
+from airloom.dags import executor as module
+module.IMPORTED_BY_TASKS = ()
+BaseExecutor.run_workload = staticmethod(lambda *args, **kwargs: time.sleep(3))
+executor = module.LocalExecutor(parallelism=3)
+executor.start()
+work = dict(running_state=None, success_state="success", failure_state="failed", display_name="")
+executor.queued_tasks["key"] = workload = SimpleNamespace(key="key", **work)
+executor._process_workloads([workload])
+time.sleep(1)
+print(*executor.workers, flush=True)
+time.sleep(60)
+"""
+
+
+def test_processes_end_where_the_scheduler_is_killed(tmp_path: Path) -> None:
+    program = tmp_path / "scheduler.py"
+    program.write_text(SCHEDULER)
+    with subprocess.Popen([sys.executable, "-W", "ignore", program], stdout=subprocess.PIPE, text=True) as scheduler:
+        assert scheduler.stdout is not None
+        line = next(line for line in scheduler.stdout if re.fullmatch(r"\d+ \d+ \d+\n", line))
+        processes = [psutil.Process(int(number)) for number in line.split()]
+        scheduler.kill()
+    assert living(processes, 2, seconds=1.5) == 1, "the idle end at once"
+    assert living(processes, 1, seconds=30) == 0, "the other ends after its work"
+
+
+def living(processes: list[psutil.Process], number: int, *, seconds: float) -> int:
+    """Return how many processes live once fewer than a number do, or after a while; nobody may reap the dead."""
+    end = time.monotonic() + seconds
+    while True:
+        alive = sum(map(_lives, processes))
+        if alive < number or time.monotonic() > end:
+            return alive
+        time.sleep(0.05)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

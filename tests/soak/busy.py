@@ -29,17 +29,16 @@ from airloom.store.lookup import plain
 
 Json = dict[str, Any]
 ROWS = 10
-PARTS = ("api-server", "scheduler", "dag-processor", "triggerer", "get_app", "worker", "airloom.local.guard")
-"""Words in the command lines of the parts that the process manager runs."""
+PARTS = ("api-server", "scheduler", "dag-processor", "triggerer", "log-server", "worker", "postgres-guard")
+"""What the process manager runs."""
 OTHERS = ("postgres", "session", "task", "supervisor")
 """PostgreSQL, one of its sessions, a task's process, the process that watches a task."""
 SETTLED = 90.0
 """Seconds after which what a killed part has left is gone."""
 
 RUNS = """
-select d.dag_id, d.run_id, d.state, d.bundle_version, extract(epoch from d.queued_at)::float,
-  array_agg(distinct v.bundle_version) filter (where v.bundle_version is not null), max(t.try_number)
-from dag_run d join task_instance t using (dag_id, run_id) left join dag_version v on v.id = t.dag_version_id
+select d.dag_id, d.run_id, d.state, d.bundle_version, extract(epoch from d.queued_at)::float, max(t.try_number)
+from dag_run d join task_instance t using (dag_id, run_id)
 where d.dag_id like 'busy_%' group by 1, 2, 3, 4, 5
 """
 RUNNING = "select pid from task_instance where state = 'running' and pid is not null"
@@ -47,14 +46,13 @@ RUNNING = "select pid from task_instance where state = 'running' and pid is not 
 
 @dataclass
 class Run:
-    """A DAG run as Airflow's database has it: `revision` is what it was pinned to, `of_tasks` what its tasks were."""
+    """A DAG run as Airflow's database has it: `revision` is what it was pinned to."""
 
     pipeline: str
     id: str
     state: str
     revision: str | None
     queued_at: float | None
-    of_tasks: list[str]
     attempts: int
 
 
@@ -204,20 +202,23 @@ class Deployment:
     # Kills
 
     def _kill(self, kind: str) -> None:
-        """Kill one process of a kind, where there is one now; what it started has to end by itself."""
-        with contextlib.suppress(psutil.NoSuchProcess, psycopg.OperationalError, StopIteration):
-            victim = self._victim(kind)
-            if victim is not None:
-                victim.send_signal(signal.SIGKILL)
-                self.kills[kind] += 1
+        """Kill one process of a kind, where there is one before long; what it started has to end by itself."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end and not self.stopping.is_set():
+            with contextlib.suppress(psutil.NoSuchProcess, psycopg.OperationalError):
+                if (victim := self._victim(kind)) is not None:
+                    victim.send_signal(signal.SIGKILL)
+                    self.kills[kind] += 1
+                    return
+            time.sleep(0.05)
 
     def _victim(self, kind: str) -> psutil.Process | None:
         if kind in PARTS:
-            return next((part for part in self._parts() if kind in " ".join(part.cmdline()[-3:])), None)
+            return next((part for part in self._parts() if _name(part) == kind), None)
         if kind in ("postgres", "session"):
             main = psutil.Process(int((self.server.folder / "data" / "postmaster.pid").read_text().split()[0]))
             sessions = [child for child in main.children() if "127.0.0.1" in " ".join(child.cmdline())]
-            return main if kind == "postgres" else random.choice(sessions)
+            return main if kind == "postgres" else random.choice(sessions) if sessions else None
         with psycopg.connect(plain(databases(self.running.installation).airflow)) as connection:
             pids = [row[0] for row in connection.execute(RUNNING)]
         task = psutil.Process(random.choice(pids)) if pids else None
@@ -235,7 +236,7 @@ class Deployment:
         used: dict[str, float] = {}
         for part in self._parts():
             with contextlib.suppress(psutil.NoSuchProcess):
-                name = next((name for name in PARTS if name in " ".join(part.cmdline()[-3:])), "?")
+                name = _name(part)
                 tree = [part, *part.children(recursive=True)]
                 used[name] = used.get(name, 0.0) + sum(_memory(process) for process in tree)
         self.samples.append((time.time(), used))
@@ -253,7 +254,12 @@ class Deployment:
     def runs(self) -> list[Run]:
         """Return all runs."""
         with psycopg.connect(plain(databases(self.running.installation).airflow)) as connection:
-            return [Run(*row[:5], row[5] or [], row[6] or 0) for row in connection.execute(RUNS)]
+            return [Run(*row) for row in connection.execute(RUNS)]
+
+
+def _name(part: psutil.Process) -> str:
+    """Return the name by which the process manager knows what it started; titles change."""
+    return str(part.environ().get("SUPERVISOR_PROCESS_NAME", "?"))
 
 
 def _memory(process: psutil.Process) -> float:

@@ -157,8 +157,8 @@ def wrong_runs(deployment: Deployment, store: Store, runs: list[Run], report: Ca
         if run.state != "success":
             yield f"{run.pipeline} {run.id} ended as {run.state} at try {run.attempts}"
             continue
-        if run.revision is None or set(run.of_tasks) != {run.revision}:
-            yield f"{run.pipeline} {run.id}, pinned to {run.revision}, ran tasks of {run.of_tasks}"
+        if run.revision is None:
+            yield f"{run.pipeline} {run.id} is pinned to no version"
             continue
         version = store.version_at(run.pipeline, int(run.revision))
         word = version.document["description"]

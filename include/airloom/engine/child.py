@@ -82,8 +82,13 @@ def run_in_child(
 
 def die_with_parent() -> None:
     """Let this process be killed when the one that started it dies, where the system offers that."""
+    signal_at_death_of_parent(signal.SIGKILL)
+
+
+def signal_at_death_of_parent(number: signal.Signals) -> None:
+    """Let this process get a signal when the one that started it dies, where the system offers that."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, number, 0, 0, 0)
 
 
 def _start(process: Any) -> None:
