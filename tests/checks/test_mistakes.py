@@ -220,7 +220,36 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "cast one of them",
     ),
     "a text and a number": (
-        where("status > 3"), "query.invalid", "kept", "config/where", "VARCHAR cannot be compared with", "cast",
+        where("status > 3"), "query.invalid", "kept", "config/where", "VARCHAR cannot be compared with",
+        "cast(name AS DOUBLE)",
+    ),
+    "a text and a day": (
+        where("note > {{ params.since }}"), "query.invalid", "kept", "config/where",
+        "VARCHAR cannot be compared with DATE", "cast(name AS DATE)",
+    ),
+    "a day without quotes": (
+        where("day > 2026-01-01"), "query.invalid", "kept", "config/where", "DATE cannot be compared with",
+        "in single quotes: '2026-01-31'",
+    ),
+    "the sum of a text in a query": (
+        query("SELECT sum(note) AS s FROM orders"), "query.invalid", "asked", "config/sql", "sum does not take VARCHAR",
+        "cast(name AS DOUBLE)",
+    ),
+    "a number as text": (
+        formula("upper(amount)"), "query.invalid", "made", "config/columns/gross", "upper does not take DOUBLE",
+        "cast(name AS VARCHAR)",
+    ),
+    "a number that looks like a text": (
+        where("id LIKE '1%'"), "query.invalid", "kept", "config/where", "LIKE does not take BIGINT and a text",
+        "cast(name AS VARCHAR)",
+    ),
+    "the year of a text": (
+        formula("year(note)"), "query.invalid", "made", "config/columns/gross", "year does not take VARCHAR",
+        "cast(name AS DATE)",
+    ),
+    "days added to a time": (
+        formula("cast(day AS TIMESTAMP) + 7"), "query.invalid", "made", "config/columns/gross",
+        "+ does not take TIMESTAMP and a whole number", "interval 7 day",
     ),
     "a text parameter and a number": (
         where("amount > {{ params.label }}"), "query.invalid", "kept", "config/where",
@@ -308,7 +337,52 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "sql node",
     ),
     "a quote that is not closed": (
-        where("status = 'paid"), "sql", "kept", "config/where", "a quote or a comment is not closed", "",
+        where("status = 'paid"), "sql", "kept", "config/where", "a quote or a comment is not closed",
+        "written twice: 'it''s'",
+    ),
+    "text in double quotes": (
+        where('status = "paid"'), "sql", "kept", "config/where", "no column 'paid'", "in single quotes: 'paid'",
+    ),
+    "text in double quotes in a query": (
+        query('SELECT * FROM orders WHERE status = "paid"'), "query.invalid", "asked", "config/sql",
+        "no column 'paid'", "in single quotes: 'paid'",
+    ),
+    "a column in double quotes": (
+        where("\"stauts\" = 'paid'"), "sql", "kept", "config/where", "no column 'stauts'", "'status'",
+    ),
+    "a column of a query": (
+        query("SELECT idd FROM orders"), "query.invalid", "asked", "config/sql", "no column 'idd'", "'id'",
+    ),
+    "a column of one table of a query": (
+        query("SELECT o.dai FROM orders o"), "query.invalid", "asked", "config/sql", "no column 'dai'", "'day'",
+    ),
+    "the name of a table that is none": (
+        query("SELECT x.id FROM orders o"), "sql", "asked", "config/sql", "'x.id' is no column here",
+        "tables of this query: o, orders",
+    ),
+    "the name of a table before a column": (
+        where("orders.amount > 3"), "sql", "kept", "config/where", "'orders.amount' is no column here",
+        "no table's name before them here: write amount",
+    ),
+    "two signs for and": (
+        where("amount > 3 && day > '2026-01-01'"), "sql", "kept", "config/where", "&& is not possible",
+        "write and between conditions",
+    ),
+    "two bars for or": (
+        where("amount > 3 || day > '2026-01-01'"), "sql", "kept", "config/where", "|| joins texts",
+        "write or between conditions",
+    ),
+    "two bars for or, with brackets": (
+        where("(amount > 3) || (status = 'paid')"), "sql", "kept", "config/where", "|| joins texts",
+        "write or between conditions",
+    ),
+    "two comparisons in a row": (
+        where("3 < amount < 5"), "sql", "kept", "config/where", "two comparisons in a row",
+        "write 3 < amount and amount < 5",
+    ),
+    "a bad regular expression": (
+        where("regexp_matches(status, '(paid')"), "query.invalid", "kept", "config/where",
+        "the regular expression is wrong: missing ): (paid", "write \\ before",
     ),
     "one value as a list": (
         where("status in {{ params.label }}"), "sql", "kept", "config/where", "IN needs a list", "with =",
@@ -431,6 +505,30 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         measure(op="total", column="gross"), "config.invalid", "total", "config/measures/sum/op",
         "one of count, count_distinct", "",
     ),
+    "a reducer of another name": (
+        measure(op="mean", column="gross"), "config.invalid", "total", "config/measures/sum/op", "one of count",
+        "did you mean 'avg'",
+    ),
+    "an operator of another name": (
+        entry("kept", config={"conditions": [{"column": "amount", "operator": "greater", "value": 3}]}),
+        "config.invalid", "kept", "config/conditions/0/operator", "one of ==, !=", "did you mean '>'",
+    ),
+    "an operator of two words": (
+        entry("kept", config={"conditions": [{"column": "note", "operator": "is null"}]}),
+        "config.invalid", "kept", "config/conditions/0/operator", "one of ==, !=", "did you mean 'is_null'",
+    ),
+    "an operator on values of another name": (
+        config("route", rules=[{"id": "some", "field": "rows", "operator": "larger", "value": 0}]),
+        "config.invalid", "route", "config/rules/0/operator", "one of exists", "did you mean 'gt'",
+    ),
+    "a sort of window that is none": (
+        config("weeks", window={"type": "tumblin", "duration": "7d"}), "config.invalid", "weeks",
+        "config/window/type", "this is one of tumbling, sliding, session", "did you mean 'tumbling'",
+    ),
+    "a window without its sort": (
+        config("weeks", window={"duration": "7d"}), "config.missing", "weeks", "config/window/type",
+        "type is needed", "",
+    ),
     "a reducer without a column": (
         measure(op="sum"), "config.invalid", "total", "config/measures/sum", "sum needs a column", "",
     ),
@@ -502,11 +600,12 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "a number of at most 1", "",
     ),
     "no columns to make": (
-        config("made", columns={}), "config.invalid", "made", "config/columns", "1 or more of them", "",
+        config("made", columns={}), "config.invalid", "made", "config/columns", "columns needs 1 or more entries",
+        "Name → formula",
     ),
     "a third suffix": (
         config("named", suffixes=["_x", "_y", "_z"]), "config.invalid", "named", "config/suffixes",
-        "at most 2 of them are possible here, not 3", "",
+        "suffixes takes at most 2 entries, not 3", "",
     ),
     "an encoding that is none": (
         config("orders", encoding="utf8x"), "config.invalid", "orders", "config/encoding", "no encoding 'utf8x'", "",

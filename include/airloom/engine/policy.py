@@ -111,9 +111,12 @@ _QUERY_SYNTAX = frozenset(
 )
 _ROOTS = (exp.Select, exp.Union, exp.Except, exp.Intersect)
 
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+
 _ADVICE: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Alias: ("a name (AS …)", "the name stands in the field beside this one"),
     exp.Anonymous: ("this function", "see the list of functions in the documentation"),
+    exp.ArrayOverlaps: ("&&", "write and between conditions"),
     exp.ByteString: ("an escape string (e'…')", "write chr(10) for a line break, joined with ||"),
     exp.Columns: ("COLUMNS(…)", "name each column"),
     exp.Comprehension: ("a list comprehension", "unnest the list in a sql node"),
@@ -131,7 +134,7 @@ _ADVICE: dict[type[exp.Expr], tuple[str, str]] = {
     exp.TableSample: ("a sample", "write hash(key) % 10 = 0, which takes the same tenth of the rows each time"),
     exp.Window: ("a window (OVER …)", "use the formula of a node that allows windows, or the sql node"),
 }
-_ADVICE_ONLY = frozenset({exp.Columns, exp.Exists})
+_ADVICE_ONLY = frozenset({exp.ArrayOverlaps, exp.Columns, exp.Exists})
 _OTHER_NAMES = {"listagg": ("string_agg",)}
 _CLOCK_NAMES = frozenset(
     _words(
@@ -182,6 +185,10 @@ class Policy:
                 _check_type(node)
             elif isinstance(node, exp.Var) and not _PLAIN_NAME.fullmatch(node.name):
                 raise SqlFieldError(f"{node.name!r} is not possible here")
+            elif isinstance(node, exp.DPipe) and any(map(_is_condition, (node.this, node.expression))):
+                raise SqlFieldError("|| joins texts, not conditions", hint="write or between conditions")
+            elif isinstance(node, _COMPARISONS) and isinstance(node.this, _COMPARISONS):
+                raise _chained(node)
             elif isinstance(node, exp.With) and node.args.get("recursive"):
                 raise SqlFieldError("a recursive query is not possible", hint="write one part for each level")
 
@@ -195,13 +202,30 @@ class Policy:
 
     def _check_column(self, column: exp.Column) -> None:
         if column.args.get("table"):
-            raise _qualified(column)
+            raise _qualified(column, self.columns)
         if self.columns is None:
             if column.name.lower() in _VIRTUAL_COLUMNS:
                 raise SqlFieldError(f"there is no column {column.name!r}")
             return
         if column.name.lower() not in {name.lower() for name in self.columns}:
             raise _unknown_column(column, self.columns)
+
+
+def _is_condition(node: exp.Expr) -> bool:
+    return isinstance(node.unnest(), (*_COMPARISONS, exp.Connector, exp.Not, exp.Is, exp.In, exp.Between))
+
+
+def _chained(node: exp.Expr) -> SqlFieldError:
+    middle = node.this.expression
+    if isinstance(middle, exp.DPipe):
+        return SqlFieldError("|| joins texts, not conditions", hint="write or between conditions")
+    if isinstance(middle, exp.ArrayOverlaps):
+        return _refused(middle)
+    first, again = _shown(node.this), node.copy()
+    again.set("this", middle.copy())
+    return SqlFieldError(
+        f"two comparisons in a row are not possible: {_shown(node)}", hint=f"write {first} and {_shown(again)}"
+    )
 
 
 def check_size(tree: exp.Expr) -> None:
@@ -307,8 +331,10 @@ def _check_query_names(tree: exp.Expr, tables: Mapping[str, Columns | None]) -> 
     for column in tree.find_all(exp.Column):
         name = column.name.lower()
         table_name = column.args.get("table")
-        if column.args.get("db") or (table_name is not None and table_name.name.lower() not in relations):
+        if column.args.get("db"):
             raise _qualified(column)
+        if table_name is not None and table_name.name.lower() not in relations:
+            raise _qualified(column, relations=relations)
         if name in _VIRTUAL_COLUMNS - columns:
             raise SqlFieldError(f"there is no column {column.name!r}")
         if table_name is None and name in relations - columns:
@@ -355,17 +381,24 @@ def _known_tables(tables: Iterable[str]) -> str:
     return f"tables of this query: {', '.join(tables)}" if tables else "this query has no table"
 
 
-def _qualified(column: exp.Column) -> SqlFieldError:
+def _qualified(column: exp.Column, columns: Columns | None = None, relations: Iterable[str] = ()) -> SqlFieldError:
     shown = _sql(column)
     parts = [part.name for part in column.parts]
     fields = "".join(f"['{part}']" for part in parts[1:])
-    return SqlFieldError(f"{shown!r} is no column here", hint=f"for a field of a struct write {parts[0]}{fields}")
+    if relations:
+        hint = f"tables of this query: {', '.join(sorted(relations))}"
+    elif columns is not None and parts[0].lower() not in {name.lower() for name in columns}:
+        found = next((name for name in columns if name.lower() == parts[-1].lower()), parts[-1])
+        hint = f"columns have no table's name before them here: write {found}"
+    else:
+        hint = f"for a field of a struct write {parts[0]}{fields}"
+    return SqlFieldError(f"{shown!r} is no column here", hint=hint)
 
 
 def _unknown_column(column: exp.Column, columns: Columns) -> SqlFieldError:
     hint = suggestion(column.name, columns)
-    if hint is None and column.this.args.get("quoted"):
-        hint = f"text stands in single quotes: '{column.name}'"
+    if column.this.args.get("quoted"):
+        hint = f"text stands in single quotes: '{column.name}'" + (f"; for a column, {hint}" if hint else "")
     if hint is None:
         hint = f"columns: {', '.join(list(columns)[:20])}{', …' if len(columns) > 20 else ''}"
     return SqlFieldError(f"there is no column {column.name!r}", hint=hint)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from airloom.engine.csv_file import csv_columns
 from airloom.engine.packed import open_bytes
 from airloom.engine.reading import LINES, call, quoted, select_cast, select_files, sql_literal
-from airloom.engine.relation import Columns, Query
+from airloom.engine.relation import Columns, Query, family
 from airloom.engine.scan import Scan
 from airloom.engine.types import casts, clashing_names
 from airloom.spec.error import ConfigurationError
+from airloom.spec.problem import suggestion
 
 if TYPE_CHECKING:
     import duckdb
@@ -186,25 +187,74 @@ _NO_COMPARISON = re.compile(r"Cannot compare values of type (.+?) and type (.+?)
 _NO_MIXTURE = re.compile(
     r"Cannot mix values of type (.+?) and (.+?) in (.+?) (?:expression|operator|clause)? ?- an explicit"
 )
+_NO_COLUMN = re.compile(r'(?:Referenced|Table ".+?" does not have a) column (?:named )?"(.+?)"(?: not found)?(.*)')
+_BAD_PATTERN = re.compile(
+    r"(missing [)\]]|unexpected \)|bad repetition|no argument for rep|trailing \\|invalid (perl|esc|char|named|rep))"
+)
 _LITERALS = {"INTEGER_LITERAL": "a whole number", "STRING_LITERAL": "a text"}
+_OPERATORS = {"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE"}
 
 
 def _query_error(error: Exception) -> QueryError:
     """Return what DuckDB says of a query, with what to do about types that do not go together."""
     text = plain_message(error)
-    hint = "cast one of them first: cast(name AS DOUBLE)"
     if found := _NO_COMPARISON.search(text):
         left, right = (_LITERALS.get(kind, kind) for kind in found.groups())
-        return QueryError(f"{left} cannot be compared with {right}", hint=hint)
+        return QueryError(f"{left} cannot be compared with {right}", hint=_cast_to_compare(*found.groups()))
     if found := _NO_MIXTURE.search(text):
         left, right, place = (_LITERALS.get(kind, kind) for kind in found.groups())
+        hint = _cast_to_compare(*found.groups()[:2])
         return QueryError(f"{left} and {right} cannot stand together in {place}", hint=hint)
     if found := _NO_FUNCTION.search(text):
-        kinds = [_LITERALS.get(kind, kind) for kind in re.split(r", (?![^(]*\))", found[2])]
-        if len(kinds) == 1:
-            hint = "cast it first: cast(name AS DOUBLE)"
-        return QueryError(f"{found[1]} does not take {' and '.join(kinds) or 'nothing'}", hint=hint)
+        kinds = re.split(r", (?![^(]*\))", found[2])
+        shown = " and ".join(_LITERALS.get(kind, kind) for kind in kinds)
+        name = _OPERATORS.get(found[1], found[1])
+        return QueryError(f"{name} does not take {shown or 'nothing'}", hint=_cast_for(name, kinds))
+    if found := _NO_COLUMN.match(text):
+        return QueryError(f"there is no column {found[1]!r}", hint=_column_meant(found[1], found[2]))
+    if _BAD_PATTERN.match(text):
+        return QueryError(f"the regular expression is wrong: {text}", hint="write \\ before a sign that means itself")
     return QueryError(text)
+
+
+def _cast_to_compare(left: str, right: str) -> str | None:
+    """Return how two values are made comparable, or None where no way is sure to be meant."""
+    families = {_family(left), _family(right)}
+    if families in ({"moment", "number"}, {"TIMESTAMPTZ", "number"}):
+        return "write a date in single quotes: '2026-01-31'"
+    if len(families) < 2 or "VARCHAR" not in families:
+        return None
+    other = right if _family(left) == "VARCHAR" else left
+    wanted = {"INTEGER_LITERAL": "DOUBLE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}.get(other, other)
+    return f"cast the text first: cast(name AS {wanted})" if re.fullmatch(r"[A-Z]+(\(\d+,\d+\))?", wanted) else None
+
+
+def _cast_for(name: str, kinds: Sequence[str]) -> str | None:
+    from airloom.engine.policy import FUNCTIONS
+
+    families = {_family(kind) for kind in kinds}
+    moments = bool(families & {"moment", "TIMESTAMPTZ"})
+    if name in FUNCTIONS["text"] or name in _OPERATORS.values():
+        return "cast what is no text: cast(name AS VARCHAR)"
+    if name in FUNCTIONS["dates and times"] and "VARCHAR" in families:
+        finer = name in ("hour", "minute", "second", "epoch", "epoch_ms", "epoch_us", "time_bucket")
+        return f"cast the text first: cast(name AS {'TIMESTAMP' if finer else 'DATE'})"
+    numeric = name in (*FUNCTIONS["numbers"], *FUNCTIONS["aggregates"], "+", "-", "*", "/", "//", "%")
+    if numeric and "VARCHAR" in families and not moments:
+        return "cast the text first: cast(name AS DOUBLE)"
+    if name in ("+", "-") and moments and "number" in families:
+        return "write a length of time, such as interval 7 day"
+    return None
+
+
+def _family(kind: str) -> str:
+    return {"STRING_LITERAL": "VARCHAR", "INTEGER_LITERAL": "number"}.get(kind) or family(kind)
+
+
+def _column_meant(name: str, rest: str) -> str | None:
+    near = re.findall(r'"([^"]+)"', rest.partition("Candidate bindings")[2])
+    hint = f"text stands in single quotes: '{name}'" + (f"; columns: {', '.join(near)}" if near else "")
+    return suggestion(name, near) or hint
 
 
 def plain_message(error: Exception) -> str:

@@ -191,7 +191,8 @@ def _one_statement(text: str, *, longest: int | None = MAX_TEXT, deepest: int = 
         statements = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
     except TokenError:
         raise SqlFieldError(
-            "this cannot be read as SQL: a quote or a comment is not closed", hint=_hint(text)
+            "this cannot be read as SQL: a quote or a comment is not closed",
+            hint=_hint(text) or "an apostrophe within text is written twice: 'it''s'",
         ) from None
     except ParseError as error:
         raise SqlFieldError(_parse_message(error), hint=_hint(text)) from None

@@ -232,8 +232,8 @@ MESSAGES = {
     **dict.fromkeys(("list_type", "tuple_type"), "a list is needed here"),
     "string_too_short": "a text of {min_length} or more characters is needed here",
     "string_too_long": "a text of at most {max_length} characters is needed here",
-    "too_short": "{min_length} or more of them are needed here, not {actual_length}",
-    "too_long": "at most {max_length} of them are possible here, not {actual_length}",
+    "too_short": "{field} needs {min_length} or more entries, not {actual_length}",
+    "too_long": "{field} takes at most {max_length} entries, not {actual_length}",
     "greater_than": "a number above {gt} is needed here",
     "greater_than_equal": "a number of at least {ge} is needed here",
     "less_than": "a number below {lt} is needed here",
@@ -262,8 +262,19 @@ def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code:
         known = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         hint = suggestion(fault["input"], known)
         return Problem(f"{code}.invalid", f"this is one of {', '.join(known)}", pointer=where, hint=hint)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        field = fault["ctx"]["discriminator"].strip("'")
+        if kind == "union_tag_not_found":
+            return Problem(f"{code}.missing", f"{field} is needed here", pointer=where + pointer(field))
+        known = re.findall(r"'([^']*)'", fault["ctx"]["expected_tags"])
+        hint = suggestion(str(fault["ctx"]["tag"]), known)
+        return Problem(
+            f"{code}.invalid", f"this is one of {', '.join(known)}", pointer=where + pointer(field), hint=hint
+        )
     if kind in MESSAGES:
-        return Problem(f"{code}.invalid", MESSAGES[kind].format(**fault.get("ctx", {})), pointer=where)
+        message = MESSAGES[kind].format(**fault.get("ctx", {}), field=path[-1] if path else "this")
+        hint = _description(model, path) if kind == "too_short" else None
+        return Problem(f"{code}.invalid", message, pointer=where, hint=hint)
     message = fault["msg"].removeprefix("Value error, ")
     return Problem(f"{code}.invalid", message[0].lower() + message[1:], pointer=where)
 
@@ -299,6 +310,13 @@ def _models_in(annotation: Any) -> set[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return {annotation}
     return {model for part in get_args(annotation) for model in _models_in(part)}
+
+
+def _description(model: type[BaseModel], path: list[str | int]) -> str | None:
+    """Return what a field says of itself, or None where the path leads to no field of one model."""
+    inside = _model_at(model, path[:-1]) if path else None
+    found = inside.model_fields.get(str(path[-1])) if inside else None
+    return found.description if found else None
 
 
 def _unknown_field(field: str, model: type[BaseModel] | None, where: str, code: str = "document") -> Problem:

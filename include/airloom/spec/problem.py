@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -10,6 +11,30 @@ from typing import Any, Literal
 Severity = Literal["error", "warning"]
 LONGEST = 1_000
 """Characters of a message and of a hint; they may quote names of any length."""
+
+SYNONYMS = {
+    **dict.fromkeys(("mean", "average"), ("avg", "mean")),
+    **dict.fromkeys(("total", "add"), ("sum",)),
+    **dict.fromkeys(("minimum", "smallest", "lowest"), ("min",)),
+    **dict.fromkeys(("maximum", "largest", "highest"), ("max",)),
+    **dict.fromkeys(("std", "stdev", "sd"), ("stddev",)),
+    **dict.fromkeys(("var",), ("variance",)),
+    **dict.fromkeys(("percentile",), ("quantile",)),
+    **dict.fromkeys(("size", "n", "len"), ("count",)),
+    **dict.fromkeys(("nunique", "distinct", "unique_count", "distinct_count"), ("count_distinct",)),
+    **dict.fromkeys(("list", "array", "collect"), ("tuple",)),
+    **dict.fromkeys(("equal", "equals", "eq", "is", "same", "=", "=="), ("==", "equals")),
+    **dict.fromkeys(("not_equal", "not_equals", "unequal", "ne", "neq", "is_not", "!=", "<>"), ("!=", "not_equals")),
+    **dict.fromkeys(("greater", "greater_than", "larger", "bigger", "more", "more_than", "above", ">"), (">", "gt")),
+    **dict.fromkeys(("less", "less_than", "smaller", "lower", "fewer", "below", "<"), ("<", "lt")),
+    **dict.fromkeys(("greater_or_equal", "greater_equal", "at_least", "ge", ">="), (">=", "gte")),
+    **dict.fromkeys(("less_or_equal", "less_equal", "at_most", "le", "<="), ("<=", "lte")),
+    **dict.fromkeys(("null", "isnull", "is_null", "isna", "missing"), ("is_null", "does_not_exist")),
+    **dict.fromkeys(("notnull", "not_null", "is_not_null", "notna", "present"), ("not_null", "exists")),
+    **dict.fromkeys(("regex", "regexp", "matches", "match"), ("matches_regex",)),
+    **dict.fromkeys(("isin", "one_of", "any_of"), ("in",)),
+}  # fmt: skip
+"""Words that people write → what a document may call it; the first that is known in a place is meant."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +90,11 @@ def errors(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint naming the known word nearest to `word`, or None where none is near."""
+    """Return a hint naming the known word that means the same as `word` or is nearest to it, or None."""
     by_lower = {candidate.lower(): candidate for candidate in known}
-    if word.lower() in by_lower:
-        return f"did you mean {by_lower[word.lower()]!r}?"
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    plain = word.strip().lower()
+    meant = next(
+        (other for other in (plain, *SYNONYMS.get(re.sub(r"[\s-]", "_", plain), ())) if other in by_lower), None
+    )
+    near = [meant] if meant is not None else difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.6)
     return f"did you mean {by_lower[near[0]]!r}?" if near else None
