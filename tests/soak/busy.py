@@ -205,7 +205,7 @@ class Deployment:
         """Kill one process of a kind, where there is one before long; what it started has to end by itself."""
         end = time.monotonic() + 20
         while time.monotonic() < end and not self.stopping.is_set():
-            with contextlib.suppress(psutil.NoSuchProcess, psycopg.OperationalError):
+            with contextlib.suppress(psutil.NoSuchProcess, psycopg.OperationalError, FileNotFoundError, IndexError):
                 if (victim := self._victim(kind)) is not None:
                     victim.send_signal(signal.SIGKILL)
                     self.kills[kind] += 1
