@@ -583,7 +583,7 @@ def test_an_error_port_can_be_read() -> None:
             node("x", "derive", columns={"a": "CASE WHEN id > 1 THEN note ELSE amount END"}), "query.invalid",
             "/columns/a", "cannot stand together in CASE", "cast(",
         ),
-        (node("x", "sql", sql="SELECT sum(note) FROM rows"), "query.invalid", "/sql", "sum does not take", "cast the text"),
+        (node("x", "sql", sql="SELECT sum(note) FROM rows"), "query.invalid", "/sql", "sum does not take", "cast the"),
         (node("x", "select", columns=["id", "nam"]), "column.unknown", "/columns/1", "no column 'nam'", "columns here"),
         (node("x", "sort", by=["day", {"column": "dy"}]), "column.unknown", "/by/1/column", "no column 'dy'", "'day'"),
         (node("x", "cast", columns={"dy": "DATE"}), "column.unknown", "/columns/dy", "no column 'dy'", "'day'"),

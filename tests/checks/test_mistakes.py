@@ -299,6 +299,74 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         added(node("full", "fill_nulls", strategy="mean", columns=["note"]), "orders>full"),
         "configuration", "full", "config/columns/0", "a number is needed here; 'note' is VARCHAR", "cast",
     ),
+    "a day as a number": (
+        config("typed", columns={"customer": "BIGINT", "day": "DOUBLE"}), "configuration", "typed",
+        "config/columns/day", "'day' is DATE, which cannot be cast to DOUBLE", "epoch(name)",
+    ),
+    "a number as a day": (
+        entry("typed", type="map_schema", config={"drop_unmapped": False, "columns": {
+            "paid": {"column": "amount", "type": "DATE"}, "amount": {"default": 1.5},
+        }}), "configuration", "typed", "config/columns/paid/type", "'amount' is DOUBLE, which cannot be cast to DATE",
+        "to_timestamp(name)",
+    ),
+    "a day as a number in a formula": (
+        formula("amount + cast(day AS BIGINT)"), "query.invalid", "made", "config/columns/gross",
+        "DATE cannot be cast to BIGINT", "epoch(name)",
+    ),
+    "a text as a condition": (
+        where("status"), "query.invalid", "kept", "config/where", "a condition is true or false; this is VARCHAR",
+        "compare it",
+    ),
+    "a number as a condition": (
+        added(node("parts", "split_rows", conditions=[{"name": "some", "where": "amount"}]), "orders>parts"),
+        "query.invalid", "parts", "config/conditions/0/where", "a condition is true or false; this is DOUBLE",
+        "compare it",
+    ),
+    "a number as a rule": (
+        added(node("valid", "validate_rows", rules=[{"where": "amount > 0"}, {"where": "id % 2"}]), "orders>valid"),
+        "query.invalid", "valid", "config/rules/1/where", "a condition is true or false; this is BIGINT", "compare it",
+    ),
+    "a day that is none": (
+        where("amount > 3 and day > '2026-13-01'"), "query.invalid", "kept", "config/where",
+        "'2026-13-01' is no DATE, which day is", "a date such as '2026-01-31'",
+    ),
+    "a day that is none in a cast": (
+        where("day > DATE '2026-02-30'"), "query.invalid", "kept", "config/where", "'2026-02-30' is no DATE",
+        "a date such as '2026-01-31'",
+    ),
+    "a word for a missing number": (
+        where("customer <> 'NA'"), "query.invalid", "kept", "config/where", "'NA' is no BIGINT, which customer is",
+        "write customer is null",
+    ),
+    "a text among numbers": (
+        where("customer IN ('1', 'two')"), "query.invalid", "kept", "config/where",
+        "'two' is no BIGINT, which customer is", "write a number, without quotes",
+    ),
+    "a text between days": (
+        where("day BETWEEN '2026-01-01' AND 'today'"), "query.invalid", "kept", "config/where",
+        "'today' is no DATE, which day is", "a date such as '2026-01-31'",
+    ),
+    "a text for a number in a formula": (
+        formula("CASE WHEN id = 'first' THEN 0 ELSE amount END"), "query.invalid", "made", "config/columns/gross",
+        "'first' is no BIGINT, which id is", "write a number, without quotes",
+    ),
+    "a text for a number in a join": (
+        query("SELECT c.name, o.id FROM orders o JOIN customers c ON o.customer = c.id AND o.amount > 'high'"),
+        "query.invalid", "asked", "config/sql", "'high' is no DOUBLE, which o.amount is",
+        "write a number, without quotes",
+    ),
+    "a text for a sum": (
+        query("SELECT customer FROM orders GROUP BY customer HAVING sum(amount) > 'high'"),
+        "query.invalid", "asked", "config/sql", "'high' is no DOUBLE", "write a number, without quotes",
+    ),
+    "a time zone of a formula that is none": (
+        where("cast(day AS TIMESTAMP) AT TIME ZONE 'Europe/Berln' > cast(day AS TIMESTAMPTZ)"), "query.invalid",
+        "kept", "config/where", "no time zone 'Europe/Berln'", "'Europe/Berlin'",
+    ),
+    "a day under a number": (
+        query("SELECT id, day FROM orders UNION ALL SELECT id, id AS again FROM customers"), "query.invalid", "asked",
+        "config/sql", "'again' is BIGINT and stands under a column that is DATE", "cast one of them",
+    ),
     # SQL
     "a name of two tables": (
         query("SELECT id FROM orders o JOIN customers c ON o.customer = c.id"), "query.invalid", "asked", "config/sql",
@@ -699,7 +767,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a time zone that is none": (
         part("schedule", timezone="Europe/Berln"), "document.invalid", None, "/schedule/timezone",
-        "such as Europe/Berlin", "",
+        "no such time zone; did you mean 'Europe/Berlin'?", "",
     ),
     "a time limit in words": (
         entry("save", timeout="5 minutes"), "document.invalid", "save", "timeout", "30s, 5m, 2h or 1d", "",

@@ -277,7 +277,54 @@ SALES = {
 }
 DATED = {"t": {"id": "INTEGER", "shop": "VARCHAR", "day": "DATE", "amount": "DECIMAL(12,2)"}}
 
+SEEN: dict[str, Any] = {
+    "tables": {"t": [{"n": 1, "day": "2026-01-31", "at": "2026-01-31T10:00:00", "ok": True, "x": 1.5, "word": "NA"}]},
+    "types": {
+        "t": {
+            "n": "BIGINT", "day": "DATE", "at": "TIMESTAMP", "ok": "BOOLEAN", "x": "DECIMAL(5,2)", "word": "VARCHAR"
+        }
+    },
+}  # fmt: skip
+"""A table of a row, to be compared with texts."""
+
 QUERIES = [
+    *(
+        Case(
+            f"a_text_that_can_be_read_{place}",
+            [node("f", "filter", where=where), node("k", "select", columns=["n"])],
+            "t>f f>k",
+            "k",
+            [{"n": 1}],
+            **SEEN,
+        )
+        for place, where in enumerate(
+            [
+                "day > '2026-1-5' and day < '2026-03-01 10:00' and '2027-01-01' > day and at > '2026-01-05'",
+                "n = '1' and n < ' 3 ' and n in ('1', 2) and n between '0' and 2 and x > '1e0' and x <> '7'",
+                "ok = 'yes' and ok and not (ok = 'false') and n is not null and n is distinct from '2'",
+                "word = 'NA' and word in ('NA', 'x') and upper(word) > 'A' and cast(n as varchar) <> 'NA'",
+                "try_cast(word as date) is null and coalesce(try_cast(word as bigint), 0) = '0' and '1' < '2'",
+                "date '2026-01-31' = day and at at time zone 'europe/berlin' < timestamptz '2027-01-01 00:00:00+01'",
+                "case when word = 'NA' then null else word = 'x' end is null and cast(at as time) > '09:00'",
+                "day > date '2026-01-01' - interval '3 days' and day - interval 1 month < at and cast(ok as int) = 1",
+            ]
+        )
+    ),
+    Case(
+        "texts_that_can_be_read_in_a_query",
+        [
+            sql(
+                "with a as (select word as day, day as word, n from rows) select a.n from a join rows r"
+                " on a.n = r.n and a.day = 'NA' and r.day > '2026-01-01' where a.word > '2026-01-01' group by a.n"
+                " having max(r.at) > '2026-01-01' union all select n + 1 from rows where word = 'NA'"
+                " union all select cast(word as varchar) from rows where n = '2' order by 1"
+            )
+        ],
+        "t>s",
+        "s",
+        [{"n": "1"}, {"n": "2"}],
+        **SEEN,
+    ),
     Case(
         "sql_with_ctes",
         [

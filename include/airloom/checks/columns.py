@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -204,6 +204,38 @@ class _Columns:
                 return
         for port, text in texts.items():
             self.report.sql.setdefault(self.name, {})[port] = text
+        for at, fault in self._sure_faults(queries):
+            self._problem(fault, at)
+
+    def _sure_faults(self, queries: Mapping[str, Query]) -> Iterator[tuple[str, AirloomError]]:
+        """Yield what fails in every run, in fields of SQL that can be bound."""
+        yield from self._no_conditions()
+        from airloom.engine.constants import check_constants
+
+        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
+        for at, form in _forms(self.node, self.checked.entry.config):
+            try:
+                if form == "query":
+                    for query in queries.values():
+                        check_constants(query, self.shapes)
+                elif len(relations) == 1:
+                    formula = relations[0].formula(_value_at(self.node, at), aggregates=True)
+                    check_constants(relations[0].select(name_as(formula, "value")), self.shapes)
+            except AirloomError as error:
+                yield at, error
+
+    def _no_conditions(self) -> Iterator[tuple[str, QueryError]]:
+        """Yield the fields that should be conditions and are values of another type."""
+        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
+        for at, form in _forms(self.node, self.checked.entry.config) if len(relations) == 1 else ():
+            text = _value_at(self.node, at)
+            if form == "condition" and _fault_of(relations[0], text, aggregates=False) is None:
+                formula = relations[0].formula(text)
+                found = self.shapes.kinds(relations[0].select(name_as(formula, "value")))
+                kind = found[0][1] if found else "BOOLEAN"
+                if kind not in ("BOOLEAN", '"NULL"'):
+                    hint = "compare it, as in amount > 0 or status = 'paid'"
+                    yield at, QueryError(f"a condition is true or false; this is {kind}", hint=hint)
 
     def _describe(self, port: str, query: Query, texts: dict[str, str]) -> Columns | None:
         try:
@@ -288,6 +320,8 @@ class _Columns:
 
     def _blame(self, error: AirloomError) -> tuple[str, AirloomError]:
         """Bind each SQL field alone; the first that fails is the one."""
+        for at, fault in self._no_conditions():
+            return at, fault
         fields = _sql_fields(self.node, self.checked.entry.config)
         if len(fields) == 1:
             return fields[0][0], error
@@ -338,6 +372,11 @@ def _fault_of(relation: Relation, text: str, *, aggregates: bool) -> AirloomErro
 def _sql_fields(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:
     marks = marks_of(type(node).config_schema(), dict(config))
     return [(at, value) for at, mark, value in marks if mark["is"] == "sql"]
+
+
+def _forms(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    marks = marks_of(type(node).config_schema(), dict(config))
+    return [(at, mark["form"]) for at, mark, _ in marks if mark["is"] == "sql" and mark["form"] != "foreign"]
 
 
 def _value_at(node: Node, at: str) -> Any:

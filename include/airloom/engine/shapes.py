@@ -6,6 +6,7 @@ Tables, not views: views nest, and the hundredth would cost as much as the hundr
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from airloom.engine.csv_file import csv_columns
 from airloom.engine.packed import open_bytes
 from airloom.engine.reading import LINES, call, quoted, select_cast, select_files, sql_literal
-from airloom.engine.relation import Columns, Query, family
+from airloom.engine.relation import Columns, Query, exp, family
 from airloom.engine.scan import Scan
 from airloom.engine.types import casts, clashing_names
 from airloom.spec.error import ConfigurationError
@@ -85,6 +86,25 @@ class Shapes:
             return text, columns
         text = select_cast(text, columns, changes)
         return text, self._describe(text)
+
+    def kinds(self, query: exp.Query) -> list[tuple[str, str]] | None:
+        """Return the columns of a part of a query, with DuckDB's own types, or None where it cannot stand alone."""
+        import duckdb
+
+        with contextlib.suppress(duckdb.Error):
+            bound = self._connection.sql(query.sql(dialect="duckdb"))
+            return list(zip(bound.columns, map(str, bound.types), strict=True))
+        return None
+
+    def misfit(self, texts: Sequence[str], kind: str) -> str | None:
+        """Return the first text that is no value of a type, or None where each is one."""
+        query = f"SELECT text FROM (SELECT unnest($1) AS text) WHERE TRY_CAST(text AS {kind}) IS NULL LIMIT 1"  # noqa: S608
+        row = self._connection.execute(query, [list(texts)]).fetchone()
+        return str(row[0]) if row else None
+
+    def zones(self) -> list[str]:
+        """Return the names of all time zones."""
+        return [row[0] for row in self._connection.execute("SELECT name FROM pg_timezone_names()").fetchall()]
 
     def _describe(self, text: str) -> dict[str, str]:
         import duckdb

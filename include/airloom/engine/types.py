@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from airloom.engine.relation import family
+
 PORTABLE = {
     "HUGEINT": "DECIMAL(38,0)",
     "UHUGEINT": "DECIMAL(38,0)",
@@ -42,6 +44,42 @@ def portable(kind: str) -> str:
 def casts(columns: Mapping[str, str]) -> dict[str, str]:
     """Return the columns whose type has to change, with the type to cast them to."""
     return {name: portable(kind) for name, kind in columns.items() if portable(kind) != _spelling(kind)}
+
+
+_CASTS = {
+    "number": {"number", "BOOLEAN"},
+    "BOOLEAN": {"number", "BOOLEAN"},
+    "DATE": {"DATE", "TIMESTAMP", "TIMESTAMPTZ"},
+    "TIME": {"TIME"},
+    "TIMESTAMP": {"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ"},
+    "TIMESTAMPTZ": {"DATE", "TIMESTAMP", "TIMESTAMPTZ"},
+    "INTERVAL": {"INTERVAL"},
+    "UUID": {"UUID", "BLOB"},
+    "BLOB": {"BLOB", "UUID"},
+}
+"""What DuckDB 2.0 can cast into what, beside text and JSON."""
+
+
+def castable(kind: str, wanted: str) -> bool:
+    """Tell whether there is a cast from one type to another; of text and of values with an inside nothing is said."""
+    source, target = _cast_family(kind), _cast_family(wanted)
+    if source not in _CASTS or target not in _CASTS:
+        return True
+    return target in _CASTS[source]
+
+
+def instead_of_cast(kind: str, wanted: str) -> str | None:
+    """Return what to do in the place of a cast that there is none of, or None where it could be anything."""
+    if family(kind) in ("moment", "TIMESTAMPTZ") and family(wanted) == "number":
+        return "derive it: epoch(name) for seconds since 1970, year(name) and the like for a part"
+    if family(kind) == "number" and family(wanted) in ("moment", "TIMESTAMPTZ"):
+        return "derive it: to_timestamp(name) for seconds since 1970"
+    return None
+
+
+def _cast_family(kind: str) -> str:
+    found = family(kind)
+    return ("DATE" if kind == "DATE" else "TIMESTAMP") if found == "moment" else found
 
 
 def _spelling(kind: str) -> str:

@@ -58,7 +58,8 @@ class Schedule(Model):
         try:
             zoneinfo.ZoneInfo(value)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("no such time zone; write a name such as Europe/Berlin") from None
+            near = suggestion(value, zoneinfo.available_timezones()) or "write a name such as Europe/Berlin"
+            raise ValueError(f"no such time zone; {near}") from None
         return value
 
     @model_validator(mode="after")

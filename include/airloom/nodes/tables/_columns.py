@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from airloom.engine.relation import ColumnError, family
-from airloom.engine.types import clashing_names
-from airloom.nodes.sdk import ConfigurationError, Relation, exp, function
+from airloom.engine.types import castable, clashing_names, instead_of_cast
+from airloom.nodes.sdk import ConfigurationError, Relation, cast, exp, function
 
 NewName = Annotated[str, Field(min_length=1)]
 
@@ -58,6 +58,16 @@ def refuse_taken(rows: Relation, names: Iterable[str], field: str) -> None:
             raise ConfigurationError(
                 f"there is a column {taken[name.lower()]!r} already", field=field, hint="choose another name"
             )
+
+
+def cast_column(rows: Relation, name: str, wanted: str, field: str) -> exp.Expr:
+    """Return a column cast to a type; raise ConfigurationError where no value of the column can be cast to it."""
+    kind = rows.columns[name]
+    if not castable(kind, wanted):
+        raise ConfigurationError(
+            f"{name!r} is {kind}, which cannot be cast to {wanted}", field=field, hint=instead_of_cast(kind, wanted)
+        )
+    return cast(rows[name], wanted)
 
 
 def is_column(rows: Relation, name: str) -> bool:

@@ -17,11 +17,10 @@ from airloom.nodes.sdk import (
     Query,
     Relation,
     Table,
-    cast,
     name_as,
     try_cast,
 )
-from airloom.nodes.tables._columns import NewName, refuse_clashes
+from airloom.nodes.tables._columns import NewName, cast_column, refuse_clashes
 from airloom.spec.problem import pointer
 
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z\W_]+|[^\W_]+")
@@ -204,5 +203,7 @@ class Cast(Table, order="keeps", without_spark="casts that are not in the list")
 
     def query(self, rows: Relation) -> Query:
         kinds = {rows.resolve(name, pointer("columns", name)[1:]): kind for name, kind in self.columns.items()}
-        made = try_cast if self.on_error == "null" else cast
-        return rows.replace({name: made(rows[name], kind) for name, kind in kinds.items()})
+        if self.on_error == "null":
+            return rows.replace({name: try_cast(rows[name], kind) for name, kind in kinds.items()})
+        fields = dict(zip(kinds, (pointer("columns", name)[1:] for name in self.columns), strict=True))
+        return rows.replace({name: cast_column(rows, name, kind, fields[name]) for name, kind in kinds.items()})

@@ -16,13 +16,12 @@ from airloom.nodes.sdk import (
     Query,
     Relation,
     Table,
-    cast,
     exp,
     function,
     name_as,
     try_cast,
 )
-from airloom.nodes.tables._columns import NewName, refuse_clashes
+from airloom.nodes.tables._columns import NewName, cast_column, refuse_clashes
 from airloom.nodes.tables._values import Value, fitted, type_of
 from airloom.spec.problem import pointer
 
@@ -105,7 +104,8 @@ class MapSchema(Table, order="keeps", without_spark="casts that are not in the l
         value: exp.Expr = rows[column]
         kind = target.type or rows.columns[column]
         if target.type is not None:
-            value = (try_cast if self.on_error == "null" else cast)(value, kind)
+            lenient = self.on_error == "null"
+            value = try_cast(value, kind) if lenient else cast_column(rows, column, kind, f"{field}/type")
         if target.default is None:
             return value
         return function("coalesce", value, fitted(target.default, kind, f"{field}/default"))

@@ -1,0 +1,124 @@
+"""What binds in SQL and fails in every run: texts compared with what they are not, casts that there are none of.
+
+DuckDB reads a constant, and looks for a cast, only once there is a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from airloom.engine.relation import NUMERIC, Query, family, name_as
+from airloom.engine.shapes import QueryError
+from airloom.engine.types import castable, instead_of_cast
+from airloom.spec.problem import suggestion
+
+if TYPE_CHECKING:
+    from airloom.engine.shapes import Shapes
+
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+_EXAMPLES = {
+    "DATE": "a date such as '2026-01-31'",
+    "TIMESTAMP": "a time such as '2026-01-31 12:00:00'",
+    "TIMESTAMPTZ": "a time such as '2026-01-31 12:00:00+00'",
+    "TIME": "a time such as '12:00:00'",
+    "BOOLEAN": "true or false, without quotes",
+}
+
+
+def check_constants(query: Query, shapes: Shapes) -> None:
+    """Raise QueryError for the first part of a query, one that binds, that would fail in every run."""
+    for node in query.walk():
+        if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
+            _check_cast(node, shapes)
+        elif isinstance(node, exp.AtTimeZone):
+            _check_zone(node.args["zone"], shapes)
+        elif isinstance(node, exp.Union):
+            _check_union(node, shapes)
+        else:
+            for value, texts in _compared(node):
+                _check_texts(value, texts, shapes)
+
+
+def _compared(node: exp.Expr) -> Iterator[tuple[exp.Expr, list[str]]]:
+    """Yield each value that texts are compared with."""
+    if isinstance(node, _COMPARISONS):
+        for value, other in ((node.this, node.expression), (node.expression, node.this)):
+            yield value, _texts([other])
+    elif isinstance(node, exp.Between):
+        yield node.this, _texts([node.args["low"], node.args["high"]])
+    elif isinstance(node, exp.In):
+        yield node.this, _texts(node.expressions)
+
+
+def _texts(nodes: Sequence[exp.Expr]) -> list[str]:
+    return [node.unnest().name for node in nodes if _is_text(node.unnest())]
+
+
+def _is_text(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) and bool(node.is_string)
+
+
+def _check_texts(value: exp.Expr, texts: list[str], shapes: Shapes) -> None:
+    kind = _kind(value, shapes) if texts and not _is_text(value.unnest()) else None
+    if kind is None or kind == "VARCHAR":
+        return
+    found = shapes.misfit(texts, kind)
+    if found is not None:
+        shown = value.sql(dialect="duckdb").replace('"', "") if isinstance(value, exp.Column) else "the value beside it"
+        raise QueryError(f"{found!r} is no {kind}, which {shown} is", hint=_instead(kind, shown, found))
+
+
+def _instead(kind: str, shown: str, text: str) -> str | None:
+    if text.strip().upper() in ("", "NA", "N/A", "NULL", "NONE", "NAN"):
+        return f"write {shown} is null for what is missing"
+    if NUMERIC.match(kind):
+        return "write a number, without quotes"
+    name = "TIMESTAMPTZ" if family(kind) == "TIMESTAMPTZ" else kind
+    return f"write {_EXAMPLES[name]}" if name in _EXAMPLES else None
+
+
+def _check_cast(node: exp.Cast, shapes: Shapes) -> None:
+    wanted = node.to.sql(dialect="duckdb")
+    value = node.this.unnest()
+    if _is_text(value):
+        if shapes.misfit([value.name], wanted) is not None:
+            raise QueryError(f"{value.name!r} is no {wanted}", hint=_instead(wanted, "null", value.name))
+        return
+    if isinstance(value, exp.Null):
+        return
+    kind = _kind(value, shapes)
+    if kind is not None and not castable(kind, wanted):
+        raise QueryError(f"{kind} cannot be cast to {wanted}", hint=instead_of_cast(kind, wanted))
+
+
+def _check_zone(zone: exp.Expr, shapes: Shapes) -> None:
+    zones = shapes.zones() if _is_text(zone) else []
+    if zones and zone.name.lower() not in {name.lower() for name in zones}:
+        hint = suggestion(zone.name, zones) or "write a name such as Europe/Berlin"
+        raise QueryError(f"there is no time zone {zone.name!r}", hint=hint)
+
+
+def _check_union(node: exp.Union, shapes: Shapes) -> None:
+    joined, *sides = (shapes.kinds(part) for part in (node, node.this, node.expression))
+    for side in sides:
+        for (name, kind), (_, wanted) in zip(side or (), joined or (), strict=False):
+            if not castable(kind, wanted):
+                message = f"{name!r} is {kind} and stands under a column that is {wanted}"
+                raise QueryError(message, hint="cast one of them, or select the columns in the same order")
+
+
+def _kind(value: exp.Expr, shapes: Shapes) -> str | None:
+    """Return the type of a part of a query, or None where it says nothing away from its place."""
+    select = value.find_ancestor(exp.Select)
+    if select is None or select.args.get("from_") is None:
+        return None
+    alone = exp.Select(
+        expressions=[name_as(value.copy(), "value")],
+        from_=select.args["from_"].copy(),
+        joins=[join.copy() for join in select.args.get("joins") or ()],
+    )
+    found = shapes.kinds(alone)
+    return found[0][1] if found else None
