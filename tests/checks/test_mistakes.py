@@ -526,6 +526,14 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         config("noted", value="{{ nodes.total.row.rows }}"), "expression.unknown_port", "noted", "config/value",
         "'total' has no output 'row'", "'rows'",
     ),
+    "a column of a table in an expression": (
+        config("noted", value="{{ nodes.total.rows.name }}"), "expression.unknown_field", "noted", "config/value",
+        "the table 'total.rows' has no 'name'", "write nodes.total.rows.first(1)[0].name",
+    ),
+    "a fact of a table with a slip": (
+        config("noted", value="{{ nodes.total.rows.row }}"), "expression.unknown_field", "noted", "config/value",
+        "the table 'total.rows' has no 'row'", "'rows'",
+    ),
     "a fact of the run that is none": (
         config("noted", value="{{ run.strted_at }}"), "expression.unknown_name", "noted", "config/value",
         "run has no 'strted_at'", "'started_at'",
@@ -602,6 +610,14 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "rows to replace, without keys": (
         config("store", mode="upsert"), "config.invalid", "store", "config", "keys are needed for upsert", "",
+    ),
+    "rows to replace, by a column that is none": (
+        added(node("kept_orders", "postgres_write", connection="warehouse", table="orders", mode="upsert",
+                   keys=["id", "dey"]), "orders>kept_orders"),
+        "column.unknown", "kept_orders", "config/keys/1", "no column 'dey'", "'day'",
+    ),
+    "keys of rows that are added": (
+        config("store", keys=["day"]), "config.invalid", "store", "config", "append takes no keys", "",
     ),
     "the length of a window in words": (
         config("weeks", window={"type": "tumbling", "duration": "1 week"}), "config.invalid", "weeks",
@@ -761,6 +777,10 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     # The document around them
     "a schedule in words": (
         part("schedule", cron="every day"), "document.invalid", None, "/schedule/cron", "such as 0 2 * * *", "",
+    ),
+    "a schedule with seconds": (
+        part("schedule", cron="0 0 2 * * *"), "document.invalid", None, "/schedule/cron",
+        "five fields, none for seconds, not 6: such as 0 2 * * *", "",
     ),
     "two schedules": (
         part("schedule", every="1d"), "document.invalid", None, "/schedule", "either cron or every", "",

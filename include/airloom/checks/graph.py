@@ -8,7 +8,7 @@ from graphlib import CycleError
 
 from airloom.checks.config import CheckedNode
 from airloom.checks.resolved import ResolvedNode, Wire, default_input, default_output, topological
-from airloom.nodes.ports import ERROR, connects
+from airloom.nodes.ports import ERROR, TABLE_FIELDS, connects
 from airloom.spec.document import Document, Edge
 from airloom.spec.problem import Problem, pointer, suggestion
 
@@ -247,4 +247,13 @@ def _reference_problem(
             "expression.unknown_port", f"{other!r} has no output {reference[2]!r}",
             hint=suggestion(reference[2], ports) or f"ports: {', '.join(ports)}",
         )  # fmt: skip
+    if len(reference) > 3:
+        port = nodes[other].ports.output(reference[2])
+        if port is not None and port.kind == "table" and reference[3] not in TABLE_FIELDS:
+            near = suggestion(reference[3], TABLE_FIELDS)
+            of_row = f"for a value of its first row write nodes.{'.'.join(reference[1:3])}.first(1)[0].{reference[3]}"
+            return Problem(
+                "expression.unknown_field", f"the table {'.'.join(reference[1:3])!r} has no {reference[3]!r}",
+                hint=near or f"it has {', '.join(sorted(TABLE_FIELDS))}; {of_row}",
+            )  # fmt: skip
     return None

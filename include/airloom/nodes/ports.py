@@ -31,6 +31,8 @@ CONVERSIONS: dict[str, frozenset[str]] = {
     "table": frozenset({"list"}),
     "text": frozenset({"messages"}),
 }
+TABLE_FIELDS = frozenset({"rows", "columns", "uri", "first"})
+"""What expressions may use of a table."""
 LIST_LIMIT = 10_000
 """Rows that a table may have where it becomes a list."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from airloom.engine import tables
 from airloom.engine.reference import TableReference, is_table
 from airloom.engine.storage import read_json
-from airloom.nodes.ports import LIST_LIMIT
+from airloom.nodes.ports import LIST_LIMIT, TABLE_FIELDS
 from airloom.spec.error import DataError
 from airloom.spec.expression import Exposed
 
@@ -17,7 +17,7 @@ from airloom.spec.expression import Exposed
 class TableValue(Exposed):
     """A table as expressions and control nodes see it: `rows`, `columns`, `uri` and `first(n)`."""
 
-    exposed = frozenset({"rows", "columns", "uri", "first"})
+    exposed = TABLE_FIELDS
 
     def __init__(self, reference: TableReference) -> None:
         self.reference = reference

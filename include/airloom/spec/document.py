@@ -41,6 +41,11 @@ class Schedule(Model):
             return value
         from croniter import croniter
 
+        fields = len(value.split())
+        if fields > 5:
+            raise ValueError(
+                f"a cron expression has five fields, none for seconds, not {fields}: such as 0 2 * * *"
+            )
         if not croniter.is_valid(value):
             raise ValueError("this is no cron expression; five fields are needed, such as 0 2 * * *")
         return value
