@@ -101,7 +101,7 @@ class Deployment:
             "description": word,
             "settings": {"grouping": "none", "retries": 8, "retry_delay": "1s", "max_active_runs": 16},
         }
-        if number % 50 == 0:
+        if number % 50 == 0 and not self.stopping.is_set():
             shared["schedule"] = {"every": "1m"}
         if number % 5 == 4:
             stamp = {"word": f"'{word}'", "run": "{{ run.id }}"}
@@ -157,12 +157,14 @@ class Deployment:
         self._repeat(20, self.look)
 
     def end(self) -> None:
-        """End all that was begun, and raise what went wrong in it."""
+        """End all that was begun, and the schedules; raise what went wrong meanwhile."""
         self.stopping.set()
         for thread in self._doing:
             thread.join()
         if self.faults:
             raise self.faults[0]
+        for name in self.names[::50]:
+            self.publish(name)
 
     def close(self) -> None:
         """End the process that publishes."""
