@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import itertools
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -399,11 +401,20 @@ def test_kinds_that_convert_are_fine() -> None:
 # Secrets, Connections, pools, paths
 
 
+TOKEN = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkFkYSJ9."
+    "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+)
+
+
 @pytest.mark.parametrize(
     "value",
     [
         {"password": "x"}, {"deep": [{"api_key": "x"}]}, {"client_secret": "x"}, {"Token": "x"},
         "postgresql://me:word@host/db",
+        f"Bearer {TOKEN}", "-----BEGIN PRIVATE KEY-----\nMIIEword\n", "-----BEGIN RSA PRIVATE KEY-----\nMIIEword\n",
+        {"x": "ghp_" + 36 * "w"}, "github_pat_" + 22 * "w" + "_" + 59 * "W", "xoxb-1234567890-1234567890-word",
+        ["AKIAIOSFODNN7EXAMPLE"],
     ],
 )  # fmt: skip
 def test_a_secret_is_refused_with_advice_and_never_repeated(value: Any) -> None:
@@ -420,6 +431,7 @@ def test_a_secret_is_refused_with_advice_and_never_repeated(value: Any) -> None:
         node("rows", "postgres_read", connection="postgres://ann:geheim@host/db", sql="SELECT 1"),
         node("rows", "csv_read", path="https://ann:geheim@host/rows.csv"),
         node("rows", "set", value={"password": "a secret"}),
+        node("rows", "csv_read", path="ghp_geheim" + 30 * "x" + ".csv"),
     ],
 )
 def test_nothing_else_repeats_a_secret(entry: Json) -> None:
@@ -456,6 +468,27 @@ def test_what_is_no_secret_is_not_taken_for_one() -> None:
         node("made", "derive", columns={"token": "md5(secret)"}),
         node("back", "rename", mapping={"token": "api_key"}),
         node("told", "set", value={"token": "{{ params.token }}", "tokens": "many", "secret": ""}),
+        node(
+            "looks",
+            "set",
+            value=[
+                "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+                "d41d8cd98f00b204e9800998ecf8427e",
+                64 * "a1",
+                "AKIA",
+                "ghp_rows",
+                "data:image/png;base64," + base64.b64encode(random.Random(7).randbytes(100_000)).decode(),
+                "eyJhIjoxfQ==",
+                "eyJ.eyJ.a",
+                "-----BEGIN CERTIFICATE-----",
+                "-----BEGIN PUBLIC KEY-----",
+                "xoxb-team",
+                "write the BEGIN PRIVATE KEY line",
+                "https://host:80/a@b",
+                "SHA256:" + 43 * "x",
+                "AKIAIOSFODNN7EXAMPLES",
+            ],
+        ),
         edges="orders>named named>typed typed>made made>back",
         params={"token": {"type": "string"}},
     )

@@ -29,7 +29,14 @@ from airloom.spec.params import as_expression_values, column_types, read_params
 from airloom.spec.problem import Problem, pointer, suggestion
 
 SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key|access_?key)$", re.IGNORECASE)
-SECRET_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
+SECRET_TEXT = re.compile(
+    r"://[^/\s:@]+:[^/\s@]+@"
+    r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"
+    r"|-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+    r"|\b(?:gh[oprsu]_[A-Za-z0-9]{36,}|github_pat_\w{50,}|xox[abeoprs]-[A-Za-z0-9-]{20,})"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+)
+"""A URL with a password, a signed JSON Web Token, a private key in PEM; tokens of GitHub and Slack, key ids of AWS."""
 ADVICE = "put it into an Airflow Connection, and name the Connection here"
 RUN_NAMES = frozenset({"id", "logical_date", "started_at", "attempt"})
 
@@ -183,8 +190,9 @@ class ConfigCheck:
             # A column may be called token; what is worked out in a run is no literal.
             literal = meaning is None and at not in columns and not has_expression(text)
             named = meaning == "secret" or (literal and SECRET_NAME.search(key))
-            if text and (named or SECRET_URL.search(text)):
-                self.secrets.add(text)
+            found = SECRET_TEXT.search(text)
+            if text and (named or found):
+                self.secrets.update((text, found[0]) if found else (text,))
                 self._add("secret.literal", "a secret must not stand in a document", inside + at, entry.id, ADVICE)
 
     def _check_paths(self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]) -> None:
