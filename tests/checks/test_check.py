@@ -778,3 +778,10 @@ def points_somewhere(data: Any, problem: Problem) -> bool:
         else:
             return at == len(parts) - 1
     return True
+
+
+def test_a_node_of_countless_faults_tells_the_first_hundred() -> None:
+    found = report(node("sorted", "sort", by=[{"colum": "day"}] * 50_000)).problems
+    more = [problem for problem in found if problem.code == "config.more"]
+    assert len(found) < 110
+    assert "more of its fields are wrong" in more[0].message

@@ -753,6 +753,22 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         edge("customers>named.right", "total>named.right"), "graph.cycle", "named", "/edges",
         "named → made → total → named", "a loop is a node with a body",
     ),
+    "an edge back beside another one": (
+        edge("orders>kept", "orders>kept made>kept"), "graph.cycle", "kept", "/edges", "kept → typed → named → made",
+        "never an edge back",
+    ),
+    "nodes by name": (
+        lambda document: document.update(nodes={one["id"]: one for one in document["nodes"]}), "document.type", None,
+        "/nodes", "nodes is a list", 'write [{"id": "orders"',
+    ),
+    "edges as a text": (
+        lambda document: document.update(edges="orders>kept"), "document.type", None, "/edges", "edges is a list",
+        'write [{"from": "orders"',
+    ),
+    "an input that a query does not name": (
+        config("asked", inputs=["orders"]), "edge.unknown_port", "asked", "/edges/13/to", "no input 'customers'",
+        "inputs: orders; to have another one, add it to inputs",
+    ),
     "an edge to itself": (
         edge("orders>kept", "kept>kept"), "graph.cycle", "kept", "/edges", "kept → kept", "a loop is a node",
     ),

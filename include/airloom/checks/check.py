@@ -12,7 +12,7 @@ from airloom.checks.config import CheckedNode, ConfigCheck
 from airloom.checks.facts import Facts
 from airloom.checks.graph import check_graph, resolved_nodes
 from airloom.checks.order import check_order
-from airloom.checks.resolved import Resolved
+from airloom.checks.resolved import Resolved, Wire
 from airloom.engine.child import run_in_child
 from airloom.engine.relation import Columns
 from airloom.spec.document import Document, Edge, NodeEntry, read_document
@@ -52,12 +52,16 @@ def check(data: object, facts: Facts | None = None) -> Report:
     _check_settings(document, facts, problems)
     checker = ConfigCheck(_with_open_params(document, faulty), facts)
     nodes = _check_nodes(document, _places(data, "nodes", NodeEntry), checker, problems)
-    declared = _declared(data)
-    wires, order = check_graph(document, _places(data, "edges", Edge), declared, nodes, problems)
+    wires, order = _check_graph(document, data, nodes, problems)
     found = ColumnReport()
     if order:
         check_order(nodes, wires, problems)
-        found = _columns(document, nodes, wires, order, facts, problems)
+        # What comes into a node by an edge to no input of it is not known, nor what it makes of that.
+        misled = {
+            found.node for found in problems if found.code == "edge.unknown_port" and found.pointer.endswith("/to")
+        }
+        known = {name: node for name, node in nodes.items() if name not in misled}
+        found = _columns(document, known, wires, order, facts, problems)
     problems = _sorted(_without_secrets(problems, checker.secrets))
     report = Report(document, problems, found.columns)
     if report.correct:
@@ -68,6 +72,14 @@ def check(data: object, facts: Facts | None = None) -> Report:
             document, resolved_nodes(nodes), wires, found.sql, found.columns, frozenset(referenced)
         )
     return report
+
+
+def _check_graph(
+    document: Document, data: Any, nodes: Mapping[str, CheckedNode], problems: list[Problem]
+) -> tuple[tuple[Wire, ...], list[str]]:
+    if not all(isinstance(data.get(field, []), list) for field in ("nodes", "edges")):
+        return (), []  # That is told, and every edge and every input would repeat it.
+    return check_graph(document, _places(data, "edges", Edge), _declared(data), nodes, problems)
 
 
 def _check_params(params: Schemas) -> list[Problem]:

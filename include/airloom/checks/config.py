@@ -39,6 +39,8 @@ SECRET_TEXT = re.compile(
 """A URL with a password, a signed JSON Web Token, a private key in PEM; tokens of GitHub and Slack, key ids of AWS."""
 ADVICE = "put it into an Airflow Connection, and name the Connection here"
 RUN_NAMES = frozenset({"id", "logical_date", "started_at", "attempt"})
+MOST_FAULTS = 100
+"""Faults of one node's fields that are told one by one."""
 
 
 @dataclass
@@ -171,12 +173,14 @@ class ConfigCheck:
         try:
             node = node_class.model_validate(sample)
         except ValidationError as error:
-            for fault in error.errors(include_url=False):
-                if isinstance(fault.get("input"), _Unknown):
-                    continue
-                problem = problem_of(fault, inside, node_class, sample, "config")
-                if problem not in self.problems:
-                    self.problems.append(problem.at("", entry.id))
+            faults = [
+                fault for fault in error.errors(include_url=False) if not isinstance(fault.get("input"), _Unknown)
+            ]
+            problems = (problem_of(fault, inside, node_class, sample, "config") for fault in faults[:MOST_FAULTS])
+            self.problems += dict.fromkeys(problem.at("", entry.id) for problem in problems)
+            if len(faults) > MOST_FAULTS:
+                message = f"{len(faults) - MOST_FAULTS} more of its fields are wrong"
+                self._add("config.more", message, inside, entry.id, "mend those that are told first")
             return None
         return None if unknown else node
 

@@ -8,7 +8,7 @@ from graphlib import CycleError
 
 from airloom.checks.config import CheckedNode
 from airloom.checks.resolved import ResolvedNode, Wire, default_input, default_output, topological
-from airloom.nodes.ports import ERROR, TABLE_FIELDS, connects
+from airloom.nodes.ports import ERROR, TABLE_FIELDS, Each, connects
 from airloom.spec.document import Document, Edge
 from airloom.spec.problem import Problem, pointer, suggestion
 
@@ -40,8 +40,13 @@ def check_graph(
         seen.add((f"{wire.source}.{wire.output}", f"{wire.target}.{wire.input}"))
         wires.append((wire, at))
     order = _order(document, [wire for wire, _ in wires], problems)
-    _check_arity(nodes, wires, broken, problems)
+    feeding: dict[tuple[str, str], list[tuple[Wire, str]]] = {}
+    for wire, at in wires:
+        feeding.setdefault((wire.target, wire.input), []).append((wire, at))
+    _check_missing(nodes, feeding, broken, problems)
     if order:
+        # In a circle, the edge too many is the one back.
+        _check_several(nodes, feeding, problems)
         _check_references(document, declared, nodes, problems)
     return tuple(wire for wire, _ in wires), order
 
@@ -125,6 +130,9 @@ def _input(node: CheckedNode, port: str | None, at: str, problems: list[Problem]
     if port in names:
         return port
     hint = suggestion(port, names) or (f"inputs: {', '.join(names)}" if names else "it takes no input")
+    for declared in node.node_class.declaration.inputs or ():
+        if isinstance(declared, Each):
+            hint += f"; to have another one, add it to {declared.field}"
     problems.append(
         Problem("edge.unknown_port", f"{node.entry.id!r} has no input {port!r}", "error", node.entry.id, at, hint)
     )
@@ -145,26 +153,39 @@ def _order(document: Document, wires: list[Wire], problems: list[Problem]) -> li
         return []
 
 
-def _check_arity(
-    nodes: Mapping[str, CheckedNode], wires: list[tuple[Wire, str]], broken: set[str], problems: list[Problem]
+def _check_missing(
+    nodes: Mapping[str, CheckedNode],
+    feeding: Mapping[tuple[str, str], list[tuple[Wire, str]]],
+    broken: set[str],
+    problems: list[Problem],
 ) -> None:
-    feeding: dict[tuple[str, str], list[tuple[Wire, str]]] = {}
-    for wire, at in wires:
-        feeding.setdefault((wire.target, wire.input), []).append((wire, at))
-    sources = {wire.source for wire, _ in wires}
+    sources = {wire.source for found in feeding.values() for wire, _ in found}
     for name, node in nodes.items():
         known = {port.name for port in node.ports.inputs}
         # A faulty edge was told of; it may be the one that this input needs.
         meant = {port for target, port in map(Edge.split, broken) if target == name}
         for port in node.ports.inputs:
-            found = feeding.get((name, port.name), [])
-            if port.required and not found and port.name not in meant and meant <= known:
+            if port.required and (name, port.name) not in feeding and port.name not in meant and meant <= known:
                 problems.append(
                     Problem(
                         "edge.missing", f"the input {port.name!r} of {name!r} needs an edge", "error", name, node.at,
                         hint=f'write an edge such as {{"from": "…", "to": "{name}.{port.name}"}}',
                     )
                 )  # fmt: skip
+        if node.node_class.declaration.effect == "config" and name not in sources:
+            problems.append(
+                Problem("node.unused", f"{name!r} is wired to nothing", "warning", name, node.at, "wire it to a port")
+            )
+
+
+def _check_several(
+    nodes: Mapping[str, CheckedNode],
+    feeding: Mapping[tuple[str, str], list[tuple[Wire, str]]],
+    problems: list[Problem],
+) -> None:
+    for name, node in nodes.items():
+        for port in node.ports.inputs:
+            found = feeding.get((name, port.name), [])
             if len(found) > 1 and not port.many and not _exclusive([wire for wire, _ in found], nodes):
                 problems.append(
                     Problem(
@@ -172,10 +193,6 @@ def _check_arity(
                         node=name, pointer=found[1][1], hint="join them with concat or merge first",
                     )
                 )  # fmt: skip
-        if node.node_class.declaration.effect == "config" and name not in sources:
-            problems.append(
-                Problem("node.unused", f"{name!r} is wired to nothing", "warning", name, node.at, "wire it to a port")
-            )
 
 
 def _exclusive(wires: list[Wire], nodes: Mapping[str, CheckedNode]) -> bool:

@@ -43,9 +43,7 @@ class Schedule(Model):
 
         fields = len(value.split())
         if fields > 5:
-            raise ValueError(
-                f"a cron expression has five fields, none for seconds, not {fields}: such as 0 2 * * *"
-            )
+            raise ValueError(f"a cron expression has five fields, none for seconds, not {fields}: such as 0 2 * * *")
         if not croniter.is_valid(value):
             raise ValueError("this is no cron expression; five fields are needed, such as 0 2 * * *")
         return value
@@ -213,7 +211,10 @@ def _without_faults(kept: dict[str, Any], error: ValidationError) -> dict[str, A
 def _read_list(field: str, value: object, problems: list[Problem]) -> list[Any]:
     model: type[Model] = NodeEntry if field == "nodes" else Edge
     if not isinstance(value, list):
-        problems.append(Problem("document.type", f"{field} is a list", pointer=pointer(field)))
+        form = '{"id": "orders", "type": "csv_read", …}' if field == "nodes" else '{"from": "orders", "to": "kept"}'
+        problems.append(
+            Problem("document.type", f"{field} is a list", pointer=pointer(field), hint=f"write [{form}, …]")
+        )
         return []
     kept: list[Any] = []
     for index, item in enumerate(value):
