@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+import xlsxwriter
 from tests.engine.spark_rows import ABSENT
 from tests.runtime.conftest import node, rows_of
 
@@ -102,6 +104,51 @@ def test_a_table_of_several_parts_keeps_the_order_of_its_rows(workshop: Workshop
     assert found["even"].outputs["rows"]["rows"] == 25_008
     firsts = [(row["part"], row["n"]) for row in rows_of(found["first"])]
     assert firsts == [(1, 4), (1, 6), (1, 8), (2, 4), (2, 6), (2, 8)]
+
+
+@pytest.mark.soak
+@needs_spark
+def test_rows_of_every_kind_of_file_reach_spark(workshop: Workshop) -> None:
+    workshop.file("a.csv", "n;price\n1;2,50\n2;seven\n3;1.234,5\n")
+    (workshop.folder / "b.csv.gz").write_bytes(gzip.compress("n,price\n4,äö\n5,6\n".encode("latin-1")))
+    workshop.file("c.jsonl", '{"n": 6, "price": 1}\n{"n": 7, "price": "much"}\n')
+    workshop.file("d.json", '{"data": {"items": [{"n": 8, "price": 2.5}, {"n": 9, "price": null}]}}')
+    workshop.file("e.txt", "10\n11\n")
+    with xlsxwriter.Workbook(workshop.folder / "f.xlsx") as book:
+        sheet = book.add_worksheet("prices")
+        for at, row in enumerate([("n", "price"), (12, 3.25), (13, "none")]):
+            sheet.write_row(at, 0, row)
+    duckdb.connect().execute(f"COPY (SELECT 14 AS n, 1.5 AS price) TO '{workshop.folder}/g.parquet'")
+    price = {"columns": {"n": "BIGINT", "price": "DOUBLE"}, "rejects": True}
+    nodes = (
+        node("a", "csv_read", path="a.csv", **price, decimal=",", thousands="."),
+        node("b", "csv_read", path="b.csv.gz", **price, encoding="latin-1"),
+        node("c", "jsonl_read", path="c.jsonl", **price),
+        node("d", "json_read", path="d.json", json_path="$.data.items", **price),
+        node("e", "text_read", path="e.txt"),
+        node("e_n", "derive", columns={"n": "cast(text as bigint)", "price": "0.5"}),
+        node("e_s", "select", columns=["n", "price"]),
+        node("f", "excel_read", path="f.xlsx", sheet="prices", **price),
+        node("g", "parquet_read", path="g.parquet"),
+        node("all", "concat"),
+        node("kept", "filter", where="n > 1"),
+        node("bad", "concat"),
+        node("worst", "aggregate", by=["reason"], measures={"n": {"op": "count"}}),
+    )
+    edges = "e>e_n e_n>e_s a.rows>all b.rows>all c.rows>all d.rows>all e_s>all f.rows>all g>all all>kept "
+    edges += "a.rejects>bad b.rejects>bad c.rejects>bad f.rejects>bad bad>worst"
+    wanted = workshop.begin(*nodes, edges=edges).all()
+    found = workshop.begin(*nodes, edges=edges, settings=SPARK).all()
+    assert {name: (result.state, result.error) for name, result in found.items()} == dict.fromkeys(
+        found, ("success", None)
+    )
+    for name in ("kept", "worst"):
+        assert found[name].outputs["rows"]["columns"] == wanted[name].outputs["rows"]["columns"]
+        assert sorted(map(str, rows_of(found[name]))) == sorted(map(str, rows_of(wanted[name])))
+    assert [row["n"] for row in sorted(rows_of(found["kept"]), key=lambda row: row["n"])] == [
+        3, 5, 6, 8, 9, 10, 11, 12, 14,
+    ]  # fmt: skip
+    assert sum(row["n"] for row in rows_of(found["worst"])) == 4
 
 
 @pytest.mark.soak
