@@ -271,6 +271,10 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         config("weeks", time="id"), "configuration", "weeks", "config/window/duration", "the times are numbers",
         "write 300 rather than 5m",
     ),
+    "a part of what is no JSON": (
+        added(node("part", "json_select", column="day", path="year"), "orders>part"), "configuration", "part",
+        "config/path", "'day' is DATE where 'year' is looked for", "only JSON, text that holds JSON, structs",
+    ),
     "a list that is none": (
         added(node("items", "flatten", column="amount"), "orders>items"), "configuration", "items", "config/column",
         "'amount' is DOUBLE: neither a list nor a struct", "",
@@ -447,6 +451,38 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     "two comparisons in a row": (
         where("3 < amount < 5"), "sql", "kept", "config/where", "two comparisons in a row",
         "write 3 < amount and amount < 5",
+    ),
+    "a function of another system": (
+        formula("to_char(day, 'YYYY')"), "sql", "made", "config/columns/gross", "to_char(…) is not allowed",
+        "write strftime(",
+    ),
+    "a type as a function": (
+        formula("int(amount)"), "sql", "made", "config/columns/gross", "int(…) is not allowed",
+        "write cast(… AS BIGINT)",
+    ),
+    "an aggregate of another name": (
+        where("amount > mean(amount)"), "sql", "kept", "config/where", "mean(…) is an aggregate", "aggregate node",
+    ),
+    "a value behind IS": (
+        where("status IS NOT 'paid'"), "sql", "kept", "config/where", "IS is for NULL, TRUE and FALSE", "= or <>",
+    ),
+    "an equals sign too early": (
+        where("amount =< 3"), "sql", "kept", "config/where", "cannot be read as SQL", "write <=",
+    ),
+    "a column in backticks": (
+        where("`amount` > 3"), "sql", "kept", "config/where", "cannot be read as SQL", "in double quotes",
+    ),
+    "quotes of a word processor": (
+        where("status = ‘paid’"), "sql", "kept", "config/where", "no column '‘paid’'", "straight single quotes: 'paid'",
+    ),
+    "a comma in a number": (
+        where("amount > 1,000"), "sql", "kept", "config/where", "one expression is needed", "a point and no comma",
+    ),
+    "a question mark for a case": (
+        formula("amount > 3 ? 1 : 0"), "sql", "made", "config/columns/gross", "cannot be read as SQL", "CASE WHEN",
+    ),
+    "SELECT before a formula": (
+        formula("SELECT amount"), "sql", "made", "config/columns/gross", "cannot be read as SQL", "without SELECT",
     ),
     "a bad regular expression": (
         where("regexp_matches(status, '(paid')"), "query.invalid", "kept", "config/where",

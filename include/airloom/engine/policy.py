@@ -17,7 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from airloom.spec.error import ConfigurationError
-from airloom.spec.problem import suggestion
+from airloom.spec.problem import SYNONYMS, suggestion
 
 MAX_NODES = 5_000
 MAX_DEPTH = 300
@@ -135,11 +135,28 @@ _ADVICE: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Window: ("a window (OVER …)", "use the formula of a node that allows windows, or the sql node"),
 }
 _ADVICE_ONLY = frozenset({exp.ArrayOverlaps, exp.Columns, exp.Exists})
+_INSTEAD = {
+    **dict.fromkeys(("isnull", "is_null", "isna"), "write … IS NULL"),
+    **dict.fromkeys(("notnull", "is_not_null", "isnotnull"), "write … IS NOT NULL"),
+    **dict.fromkeys(
+        ("date", "to_date", "parse_date"), "write cast(… AS DATE), or strptime(…, '%d.%m.%Y') for another form"
+    ),
+    **dict.fromkeys(("timestamp", "datetime", "parse_timestamp"), "write cast(… AS TIMESTAMP)"),
+    "time": "write cast(… AS TIME)",
+    **dict.fromkeys(("int", "integer", "to_int", "bigint"), "write cast(… AS BIGINT)"),
+    **dict.fromkeys(("float", "double", "number", "to_number", "numeric"), "write cast(… AS DOUBLE)"),
+    **dict.fromkeys(("str", "string", "text", "varchar", "to_string"), "write cast(… AS VARCHAR)"),
+    **dict.fromkeys(("bool", "boolean"), "write cast(… AS BOOLEAN)"),
+    **dict.fromkeys(("to_char", "date_format", "format_date", "format"), "write strftime(…, '%d.%m.%Y')"),
+    **dict.fromkeys(("dateadd", "adddate", "add_days"), "write … + interval 1 day"),
+    "strip": "write trim(…)",
+}
+"""What to write for functions of other systems."""
 _OTHER_NAMES = {"listagg": ("string_agg",)}
 _CLOCK_NAMES = frozenset(
     _words(
-        "now today current_date current_datetime current_time current_timestamp get_current_timestamp localtime "
-        "localtimestamp"
+        "now today getdate sysdate curdate current_date current_datetime current_time current_timestamp "
+        "get_current_timestamp localtime localtimestamp"
     )
 )
 _CHANCE_NAMES = frozenset(_words("random rand uuid gen_random_uuid uuidv4 uuidv7 setseed"))
@@ -189,6 +206,8 @@ class Policy:
                 raise SqlFieldError("|| joins texts, not conditions", hint="write or between conditions")
             elif isinstance(node, _COMPARISONS) and isinstance(node.this, _COMPARISONS):
                 raise _chained(node)
+            elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Literal):
+                raise SqlFieldError("IS is for NULL, TRUE and FALSE", hint="compare a value with = or <>")
             elif isinstance(node, exp.With) and node.args.get("recursive"):
                 raise SqlFieldError("a recursive query is not possible", hint="write one part for each level")
 
@@ -267,8 +286,8 @@ def _check_function(node: exp.Func, functions: frozenset[str]) -> None:
     if names & functions:
         return
     # DuckDB has some functions as casts, which nobody wrote.
-    shown = written if written not in ("", "cast") else min(names)
-    if names & set(FUNCTIONS[AGGREGATES]):
+    shown = written if written not in ("", "cast", *functions) else min(names)
+    if names.union(*(SYNONYMS.get(name, ()) for name in names)) & set(FUNCTIONS[AGGREGATES]) - functions:
         raise SqlFieldError(f"{shown}(…) is an aggregate, which is not possible here", hint="use the aggregate node")
     if names & set(FUNCTIONS[WINDOWS]):
         raise SqlFieldError(f"{shown}(…) is a window function, which is not possible here", hint="use the sql node")
@@ -282,8 +301,8 @@ def _instead_of(shown: str, names: set[str], functions: frozenset[str]) -> str:
         return "use hash(key), so that a repeated run gives the same rows"
     if shown.startswith(("read_", "parquet_", "sniff_")) or shown in ("glob", "copy"):
         return "read files with a node, such as csv_read"
-    if shown in ("date", "time", "timestamp"):
-        return f"write cast(… AS {shown.upper()})"
+    if shown in _INSTEAD:
+        return _INSTEAD[shown]
     return suggestion(shown, functions) or "the documentation lists the functions that are"
 
 
@@ -397,7 +416,9 @@ def _qualified(column: exp.Column, columns: Columns | None = None, relations: It
 
 def _unknown_column(column: exp.Column, columns: Columns) -> SqlFieldError:
     hint = suggestion(column.name, columns)
-    if column.this.args.get("quoted"):
+    if column.name.startswith(("‘", "’", "‚", "“", "”", "„")):
+        hint = "text stands in straight single quotes: 'paid'"
+    elif column.this.args.get("quoted"):
         hint = f"text stands in single quotes: '{column.name}'" + (f"; for a column, {hint}" if hint else "")
     if hint is None:
         hint = f"columns: {', '.join(list(columns)[:20])}{', …' if len(columns) > 20 else ''}"

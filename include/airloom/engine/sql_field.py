@@ -36,6 +36,17 @@ MAX_NESTED_TYPES = 6
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
 _PLACEHOLDER = re.compile(rf"{PLACEHOLDER}(\d+)_", re.IGNORECASE)
+# What people write that is SQL elsewhere, or nowhere; looked for only in what cannot be read.
+_SLIPS = {
+    r"^select\s+select\b": "write the expression alone, without SELECT",
+    r"`": 'a column of more than letters and digits stands in double quotes: "order date"',
+    r"[‘’‚“”„]": "text stands in straight single quotes: 'paid'",
+    r"=<": "write <=",
+    r"=>": "write >=",
+    r"\?.*:": "write CASE WHEN amount > 3 THEN 1 ELSE 0 END",
+    r"\d,\d": "a number has a point and no comma: 1000.5",
+    r"\bif\b.*\bthen\b": "write CASE WHEN amount > 3 THEN 1 ELSE 0 END",
+}
 _ADVICE = "write region = {{ params.region }}, without quotes"
 
 
@@ -140,7 +151,8 @@ def _parse_expression(text: str, values: Sequence[Any], policy: Policy) -> exp.E
     statement = _one_statement("select " + text)
     given = {name for name, part in statement.args.items() if part}
     if not isinstance(statement, exp.Select) or given != {"expressions"} or len(statement.expressions) != 1:
-        raise SqlFieldError("one expression is needed here, not a query or a list", hint="such as amount > 100")
+        hint = _hint(text) or "such as amount > 100"
+        raise SqlFieldError("one expression is needed here, not a query or a list", hint=hint)
     return _checked(statement.expressions[0].pop(), values, policy)
 
 
@@ -228,7 +240,9 @@ def _parse_message(error: ParseError) -> str:
 
 
 def _hint(text: str) -> str | None:
-    return _ADVICE if _PLACEHOLDER.search(text) else None
+    if _PLACEHOLDER.search(text):
+        return _ADVICE
+    return next((hint for slip, hint in _SLIPS.items() if re.search(slip, text, re.IGNORECASE | re.DOTALL)), None)
 
 
 def _filled(tree: exp.Expr, values: Sequence[Any]) -> exp.Expr:
