@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,9 @@ def sql_literal(value: Any) -> str:
     return "[" + ", ".join(sql_literal(item) for item in value) + "]"
 
 
+_MOMENT = re.compile(r"\bTIME(STAMP)?\b")
+
+
 def select_files(
     format_name: str,
     paths: Sequence[str],
@@ -58,9 +62,14 @@ def select_files(
             # From 200 fields of one type on, DuckDB takes objects for maps: one column for all.
             given["map_inference_threshold"] = -1
     query = f"SELECT * FROM {call(READERS[format_name], paths, given)}"  # noqa: S608 escaped above
-    floating = [name for name, kind in (columns or {}).items() if kind in FLOATING] if format_name == "jsonl" else []
-    if floating:
-        replaced = ", ".join(f"{fitting(name, 'DOUBLE', options)} AS {quoted(name)}" for name in floating)
+    known = columns or {}
+    if format_name == "jsonl":
+        values = {name: fitting(name, "DOUBLE", options) for name, kind in known.items() if kind in FLOATING}
+    else:
+        # Parquet may hold nanoseconds, which no other file of ours does.
+        values = {name: f"CAST({quoted(name)} AS {kind})" for name, kind in known.items() if _MOMENT.search(kind)}
+    if values:
+        replaced = ", ".join(f"{value} AS {quoted(name)}" for name, value in values.items())
         query = query.replace("*", f"* REPLACE ({replaced})", 1)
     return query
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import re
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,16 @@ def test_nan_and_infinity(desk: Desk) -> None:
     duckdb.connect().sql("SELECT 'NaN'::DOUBLE AS a").write_parquet(str(desk.workshop.folder / "a.parquet"))
     ((_, rows),) = desk.read_each(("parquet_read", "a.parquet", {}))
     assert repr(rows) == "[(nan,)]"
+
+
+def test_nanoseconds(desk: Desk) -> None:
+    moment = "TIMESTAMP_NS '2026-01-31 10:00:00.000001999'"
+    query = f"SELECT {moment} AS at, [{moment}] AS several, CAST('10:00:00.000001999' AS TIME_NS) AS clock"
+    duckdb.connect().execute(f"COPY ({query}) TO '{desk.workshop.folder}/fine.parquet'")
+    at = datetime(2026, 1, 31, 10, 0, 0, 2)  # noqa: DTZ001 files hold times without a zone
+    for grouping in ("auto", "none"):
+        found = desk.read("parquet_read", "fine.parquet", grouping=grouping)
+        assert found == ({"at": "TIMESTAMP", "several": "TIMESTAMP[]", "clock": "TIME"}, [(at, [at], at.time())])
 
 
 def test_nulls(desk: Desk) -> None:
