@@ -31,8 +31,8 @@ from airloom.spec.problem import Problem, pointer, suggestion
 SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key|access_?key)$", re.IGNORECASE)
 SECRET_TEXT = re.compile(
     r"://[^/\s:@]+:[^/\s@]+@"
-    r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"
-    r"|-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+    r"|(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"
+    r"|-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
     r"|\b(?:gh[oprsu]_[A-Za-z0-9]{36,}|github_pat_\w{50,}|xox[abeoprs]-[A-Za-z0-9-]{20,})"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
 )

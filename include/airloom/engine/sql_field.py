@@ -27,6 +27,8 @@ __all__ = ["SqlFieldError", "literal", "parse_condition", "parse_formula", "pars
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 MAX_TEXT = 100_000
+LOOKED_THROUGH = 1_000
+"""Characters of a text that cannot be read in which a slip is looked for."""
 MAX_VALUES = 10_000
 MAX_TOKENS = 20_000
 MAX_NESTING = 20
@@ -242,7 +244,8 @@ def _parse_message(error: ParseError) -> str:
 def _hint(text: str) -> str | None:
     if _PLACEHOLDER.search(text):
         return _ADVICE
-    return next((hint for slip, hint in _SLIPS.items() if re.search(slip, text, re.IGNORECASE | re.DOTALL)), None)
+    start = text[:LOOKED_THROUGH]
+    return next((hint for slip, hint in _SLIPS.items() if re.search(slip, start, re.IGNORECASE | re.DOTALL)), None)
 
 
 def _filled(tree: exp.Expr, values: Sequence[Any]) -> exp.Expr:
