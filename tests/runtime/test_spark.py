@@ -189,10 +189,11 @@ def test_shared_inputs_and_values_found_in_a_run(workshop: Workshop) -> None:
 @pytest.mark.soak
 @needs_spark
 def test_time_kills_java_too(workshop: Workshop) -> None:
-    workshop.file("sales.csv", SALES)
+    duckdb.connect().execute(f"COPY (SELECT range AS n FROM range(10)) TO '{workshop.folder}/numbers.parquet'")
     workshop.settings = workshop.settings.model_copy(update={"query_timeout": 3})
     before = javas()
-    found = workshop.begin(*PIPELINE[:2], edges="sales>large", settings={**SPARK, "grouping": "none"}).all()
+    nodes = (node("numbers", "parquet_read", path="numbers.parquet"), node("large", "filter", where="n > 3"))
+    found = workshop.begin(*nodes, edges="numbers>large", settings={**SPARK, "grouping": "none"}).all()
     error: Any = found["large"].error
     assert error["code"] == "query_timeout"
     assert wait_for(lambda: javas() <= before)
