@@ -164,7 +164,7 @@ USES = {
     "max": "max(s)",
     "median": "median(n)",
     "min": "min(distinct d)",
-    "mode": "mode(b)",
+    "mode": "mode(n > 0)",
     "quantile_cont": "quantile_cont(n, 0.25)",
     "quantile_disc": "quantile_disc(n, 0.25)",
     "stddev": "stddev(n)",
