@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,10 @@ from airloom.nodes.sdk import FileSource, Node
 from airloom.spec.document import EngineName
 from airloom.spec.error import AirloomError
 from airloom.spec.problem import Problem, Severity
+
+# Binding a field by itself takes as long as its whole node: only where there is something to find.
+_CONSTANTS = re.compile(r"'|::|\bcast\b|\bunion\b", re.IGNORECASE)
+_COMPARES = re.compile(r"[=<>]|\b(and|or|not|is|in|i?like|between|true|false|exists)\b", re.IGNORECASE)
 
 
 @dataclass
@@ -214,6 +219,8 @@ class _Columns:
 
         relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
         for at, form in _forms(self.node, self.checked.entry.config):
+            if not _CONSTANTS.search(_value_at(self.node, at)):
+                continue
             try:
                 if form == "query":
                     for query in queries.values():
@@ -229,7 +236,11 @@ class _Columns:
         relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
         for at, form in _forms(self.node, self.checked.entry.config) if len(relations) == 1 else ():
             text = _value_at(self.node, at)
-            if form == "condition" and _fault_of(relations[0], text, aggregates=False) is None:
+            if (
+                form == "condition"
+                and not _COMPARES.search(text)
+                and _fault_of(relations[0], text, aggregates=False) is None
+            ):
                 formula = relations[0].formula(text)
                 found = self.shapes.kinds(relations[0].select(name_as(formula, "value")))
                 kind = found[0][1] if found else "BOOLEAN"
