@@ -231,6 +231,18 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         where("day > 2026-01-01"), "query.invalid", "kept", "config/where", "DATE cannot be compared with",
         "in single quotes: '2026-01-31'",
     ),
+    "a number for a day": (
+        where("day = 20260101"), "query.invalid", "kept", "config/where", "DATE cannot be compared with INTEGER",
+        "in single quotes: '2026-01-31'",
+    ),
+    "a number among days": (
+        where("day IN ('2026-01-01', 20260102)"), "query.invalid", "kept", "config/where",
+        "DATE cannot be compared with INTEGER", "in single quotes: '2026-01-31'",
+    ),
+    "columns of types that nothing makes equal": (
+        query("SELECT o.id FROM orders o JOIN customers c ON o.day = c.id"), "query.invalid", "asked", "config/sql",
+        "DATE cannot be compared with BIGINT", "",
+    ),
     "the sum of a text in a query": (
         query("SELECT sum(note) AS s FROM orders"), "query.invalid", "asked", "config/sql", "sum does not take VARCHAR",
         "cast(name AS DOUBLE)",

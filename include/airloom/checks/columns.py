@@ -30,7 +30,7 @@ from airloom.spec.error import AirloomError
 from airloom.spec.problem import Problem, Severity
 
 # Binding a field by itself takes as long as its whole node: only where there is something to find.
-_CONSTANTS = re.compile(r"'|::|\bcast\b|\bunion\b", re.IGNORECASE)
+_CONSTANTS = re.compile(r"'|::|(?<![<>])=|\b(cast|in|distinct|union)\b", re.IGNORECASE)
 _COMPARES = re.compile(r"[=<>]|\b(and|or|not|is|in|i?like|between|true|false|exists)\b", re.IGNORECASE)
 
 

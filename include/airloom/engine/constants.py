@@ -5,13 +5,12 @@ DuckDB reads a constant, and looks for a cast, only once there is a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from airloom.engine.relation import NUMERIC, Query, family, name_as
-from airloom.engine.shapes import QueryError
+from airloom.engine.shapes import QueryError, cast_to_compare
 from airloom.engine.types import castable, instead_of_cast
 from airloom.spec.problem import suggestion
 
@@ -37,38 +36,39 @@ def check_constants(query: Query, shapes: Shapes) -> None:
             _check_zone(node.args["zone"], shapes)
         elif isinstance(node, exp.Union):
             _check_union(node, shapes)
-        else:
-            for value, texts in _compared(node):
-                _check_texts(value, texts, shapes)
-
-
-def _compared(node: exp.Expr) -> Iterator[tuple[exp.Expr, list[str]]]:
-    """Yield each value that texts are compared with."""
-    if isinstance(node, _COMPARISONS):
-        for value, other in ((node.this, node.expression), (node.expression, node.this)):
-            yield value, _texts([other])
-    elif isinstance(node, exp.Between):
-        yield node.this, _texts([node.args["low"], node.args["high"]])
-    elif isinstance(node, exp.In):
-        yield node.this, _texts(node.expressions)
-
-
-def _texts(nodes: Sequence[exp.Expr]) -> list[str]:
-    return [node.unnest().name for node in nodes if _is_text(node.unnest())]
+        elif isinstance(node, _COMPARISONS):
+            pair = [node.this, node.expression]
+            _check_compared(*(reversed(pair) if _is_text(node.this) else pair), shapes=shapes)
+        elif isinstance(node, exp.Between):
+            _check_compared(node.this, node.args["low"], node.args["high"], shapes=shapes)
+        elif isinstance(node, exp.In):
+            _check_compared(node.this, *node.expressions, shapes=shapes)
 
 
 def _is_text(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Literal) and bool(node.is_string)
+    found = node.unnest()
+    return isinstance(found, exp.Literal) and bool(found.is_string)
 
 
-def _check_texts(value: exp.Expr, texts: list[str], shapes: Shapes) -> None:
-    kind = _kind(value, shapes) if texts and not _is_text(value.unnest()) else None
+def _check_compared(value: exp.Expr, *others: exp.Expr, shapes: Shapes) -> None:
+    kind = _kind(value, shapes) if others and not _is_text(value) else None
     if kind is None or kind == "VARCHAR":
         return
+    texts = [other.unnest().name for other in others if _is_text(other)]
+    if texts:
+        _check_texts(value, kind, texts, shapes)
+    for other in others:
+        right = None if _is_text(other) else _kind(other, shapes)
+        if right is not None and not castable(kind, right) and not castable(right, kind):
+            raise QueryError(f"{kind} cannot be compared with {right}", hint=cast_to_compare(kind, right))
+
+
+def _check_texts(value: exp.Expr, kind: str, texts: list[str], shapes: Shapes) -> None:
     found = shapes.misfit(texts, kind)
     if found is not None:
-        shown = value.sql(dialect="duckdb").replace('"', "") if isinstance(value, exp.Column) else "the value beside it"
-        raise QueryError(f"{found!r} is no {kind}, which {shown} is", hint=_instead(kind, shown, found))
+        shown = value.sql(dialect="duckdb").replace('"', "") if isinstance(value, exp.Column) else ""
+        message = f"{found!r} is no {kind}, which {shown or 'the value beside it'} is"
+        raise QueryError(message, hint=_instead(kind, shown or "…", found))
 
 
 def _instead(kind: str, shown: str, text: str) -> str | None:
@@ -85,7 +85,7 @@ def _check_cast(node: exp.Cast, shapes: Shapes) -> None:
     value = node.this.unnest()
     if _is_text(value):
         if shapes.misfit([value.name], wanted) is not None:
-            raise QueryError(f"{value.name!r} is no {wanted}", hint=_instead(wanted, "null", value.name))
+            raise QueryError(f"{value.name!r} is no {wanted}", hint=_instead(wanted, "…", value.name))
         return
     if isinstance(value, exp.Null):
         return
@@ -112,9 +112,19 @@ def _check_union(node: exp.Union, shapes: Shapes) -> None:
 
 def _kind(value: exp.Expr, shapes: Shapes) -> str | None:
     """Return the type of a part of a query, or None where it says nothing away from its place."""
+    plain = value.unnest()
+    if isinstance(plain, exp.Literal):
+        return "INTEGER" if plain.is_int else "DOUBLE"
+    if isinstance(plain, exp.Cast):
+        return plain.to.sql(dialect="duckdb")
     select = value.find_ancestor(exp.Select)
     if select is None or select.args.get("from_") is None:
         return None
+    table = select.args["from_"].this
+    if isinstance(plain, exp.Column) and isinstance(table, exp.Table) and not select.args.get("joins"):
+        known = {name.lower(): kind for name, kind in shapes.columns.get(table.name, {}).items()}
+        if plain.name.lower() in known:
+            return known[plain.name.lower()]
     alone = exp.Select(
         expressions=[name_as(value.copy(), "value")],
         from_=select.args["from_"].copy(),

@@ -220,10 +220,10 @@ def _query_error(error: Exception) -> QueryError:
     text = plain_message(error)
     if found := _NO_COMPARISON.search(text):
         left, right = (_LITERALS.get(kind, kind) for kind in found.groups())
-        return QueryError(f"{left} cannot be compared with {right}", hint=_cast_to_compare(*found.groups()))
+        return QueryError(f"{left} cannot be compared with {right}", hint=cast_to_compare(*found.groups()))
     if found := _NO_MIXTURE.search(text):
         left, right, place = (_LITERALS.get(kind, kind) for kind in found.groups())
-        hint = _cast_to_compare(*found.groups()[:2])
+        hint = cast_to_compare(*found.groups()[:2])
         return QueryError(f"{left} and {right} cannot stand together in {place}", hint=hint)
     if found := _NO_FUNCTION.search(text):
         kinds = re.split(r", (?![^(]*\))", found[2])
@@ -237,7 +237,7 @@ def _query_error(error: Exception) -> QueryError:
     return QueryError(text)
 
 
-def _cast_to_compare(left: str, right: str) -> str | None:
+def cast_to_compare(left: str, right: str) -> str | None:
     """Return how two values are made comparable, or None where no way is sure to be meant."""
     families = {_family(left), _family(right)}
     if families in ({"moment", "number"}, {"TIMESTAMPTZ", "number"}):
