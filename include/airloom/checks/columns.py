@@ -215,21 +215,31 @@ class _Columns:
     def _sure_faults(self, queries: Mapping[str, Query]) -> Iterator[tuple[str, AirloomError]]:
         """Yield what fails in every run, in fields of SQL that can be bound."""
         yield from self._no_conditions()
+        forms = _forms(self.node, self.checked.entry.config)
+        asked = [(at, form) for at, form in forms if _CONSTANTS.search(_value_at(self.node, at))]
+        if not asked or self._constants_fault(*queries.values()) is None:
+            return
+        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
+        for at, form in asked:
+            if form == "query":
+                fault = self._constants_fault(*queries.values())
+            elif len(relations) == 1:
+                formula = relations[0].formula(_value_at(self.node, at), aggregates=True)
+                fault = self._constants_fault(relations[0].select(name_as(formula, "value")))
+            else:
+                fault = None
+            if fault is not None:
+                yield at, fault
+
+    def _constants_fault(self, *queries: Query) -> AirloomError | None:
         from airloom.engine.constants import check_constants
 
-        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
-        for at, form in _forms(self.node, self.checked.entry.config):
-            if not _CONSTANTS.search(_value_at(self.node, at)):
-                continue
-            try:
-                if form == "query":
-                    for query in queries.values():
-                        check_constants(query, self.shapes)
-                elif len(relations) == 1:
-                    formula = relations[0].formula(_value_at(self.node, at), aggregates=True)
-                    check_constants(relations[0].select(name_as(formula, "value")), self.shapes)
-            except AirloomError as error:
-                yield at, error
+        try:
+            for query in queries:
+                check_constants(query, self.shapes)
+        except AirloomError as error:
+            return error
+        return None
 
     def _no_conditions(self) -> Iterator[tuple[str, QueryError]]:
         """Yield the fields that should be conditions and are values of another type."""
