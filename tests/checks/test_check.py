@@ -187,7 +187,10 @@ def test_a_faulty_node_does_not_make_its_edges_dangle() -> None:
             node("x", "csv_read", pth="a.csv", path="output/a.csv"), "config.unknown_field", "/pth",
             "there is no field 'pth'", "did you mean 'path'?",
         ),
-        (node("x", "csv_read"), "config.missing", "/path", "path is needed here", None),
+        (
+            node("x", "csv_read"), "config.missing", "/path", "path is needed here",
+            "A file, or a glob that names several; those that end in .gz, .zst, .bz2, .xz or .zip are unpacked",
+        ),
         (
             node("x", "csv_read", path="output/a.csv", skip_rows=-1), "config.invalid", "/skip_rows",
             "a number of at least 0 is needed here", None,
@@ -206,7 +209,7 @@ def test_a_faulty_node_does_not_make_its_edges_dangle() -> None:
         ),
         (
             node("x", "csv_read", path="output/a.csv", null_values="-"), "config.invalid", "/null_values",
-            "a list is needed here", None,
+            "a list is needed here", "Texts that stand for null, besides the empty one: NA, n/a, -",
         ),
         (
             node("x", "numbers", count="seven"), "config.invalid", "/count", "a whole number is needed here", None,

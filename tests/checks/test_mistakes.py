@@ -602,6 +602,14 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     "a node type that is none": (
         entry("typed", type="casts"), "node.unknown_type", "typed", "type", "no node type 'casts'", "'cast'",
     ),
+    "a node type of another name": (
+        entry("total", type="group by"), "node.unknown_type", "total", "type", "no node type 'group by'",
+        "'aggregate'",
+    ),
+    "a node type the other way round": (
+        entry("orders", type="read_csv"), "node.unknown_type", "orders", "type", "no node type 'read_csv'",
+        "'csv_read'",
+    ),
     "a version that is none": (
         entry("save", version=7), "node.unknown_type", "save", "version", "no version 7", "1",
     ),
@@ -705,6 +713,14 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     "a config as a list": (
         entry("save", config=[]), "document.invalid", "save", "config", "an object is needed", "",
     ),
+    "a list for names with formulas": (
+        config("made", columns=["gross"]), "config.invalid", "made", "config/columns", "an object is needed",
+        "Name → formula in SQL",
+    ),
+    "a sort of join of another name": (
+        config("named", how="full"), "config.invalid", "named", "config/how", "one of inner, left, right",
+        "'outer'",
+    ),
     "a sort of join that is none": (
         config("named", how="lefft"), "config.invalid", "named", "config/how", "one of inner, left, right", "'left'",
     ),
@@ -744,7 +760,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a way of writing that is none": (
         config("store", mode="overwrite"), "config.invalid", "store", "config/mode", "one of append, replace, upsert",
-        "",
+        "did you mean 'replace'",
     ),
     "two rules of one name": (
         config("route", rules=[{"id": "some", "field": "rows", "operator": op, "value": 0} for op in ("gt", "lt")]),

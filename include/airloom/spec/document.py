@@ -248,6 +248,10 @@ MESSAGES = {
 }
 
 
+_FORMS = frozenset({"too_short", "dict_type", "model_type", "model_attributes_type", "list_type", "tuple_type"})
+"""Faults that what a field says of itself explains."""
+
+
 def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code: str = "document") -> Problem:
     """Turn one error of Pydantic about `given`, which stands at `at`, into a problem without the value at fault."""
     path = _path_in(given, fault["loc"])
@@ -258,7 +262,8 @@ def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code:
     if kind == "extra_forbidden":
         return _unknown_field(str(path[-1]), _model_at(model, path[:-1]), where, code)
     if kind == "missing":
-        return Problem(f"{code}.missing", f"{path[-1]} is needed here", pointer=where)
+        hint = _description(model, path)
+        return Problem(f"{code}.missing", f"{path[-1]} is needed here", pointer=where, hint=hint)
     if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == IDENTIFIER:
         return Problem(
             f"{code}.identifier",
@@ -280,7 +285,7 @@ def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code:
         )
     if kind in MESSAGES:
         message = MESSAGES[kind].format(**fault.get("ctx", {}), field=path[-1] if path else "this")
-        hint = _description(model, path) if kind == "too_short" else None
+        hint = _description(model, path) if kind in _FORMS else None
         return Problem(f"{code}.invalid", message, pointer=where, hint=hint)
     message = fault["msg"].removeprefix("Value error, ")
     return Problem(f"{code}.invalid", message[0].lower() + message[1:], pointer=where)

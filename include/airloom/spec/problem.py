@@ -21,7 +21,7 @@ SYNONYMS = {
     **dict.fromkeys(("var",), ("variance",)),
     **dict.fromkeys(("percentile",), ("quantile",)),
     **dict.fromkeys(("size", "n", "len"), ("count",)),
-    **dict.fromkeys(("nunique", "distinct", "unique_count", "distinct_count"), ("count_distinct",)),
+    **dict.fromkeys(("nunique", "unique_count", "distinct_count"), ("count_distinct",)),
     **dict.fromkeys(("list", "array", "collect"), ("tuple",)),
     **dict.fromkeys(("equal", "equals", "eq", "is", "same", "=", "=="), ("==", "equals")),
     **dict.fromkeys(("not_equal", "not_equals", "unequal", "ne", "neq", "is_not", "!=", "<>"), ("!=", "not_equals")),
@@ -32,6 +32,23 @@ SYNONYMS = {
     **dict.fromkeys(("null", "isnull", "is_null", "isna", "missing"), ("is_null", "does_not_exist")),
     **dict.fromkeys(("notnull", "not_null", "is_not_null", "notna", "present"), ("not_null", "exists")),
     **dict.fromkeys(("regex", "regexp", "matches", "match"), ("matches_regex",)),
+    **dict.fromkeys(("left_outer", "leftouter"), ("left",)),
+    **dict.fromkeys(("right_outer", "rightouter"), ("right",)),
+    **dict.fromkeys(("full", "full_outer", "fullouter"), ("outer",)),
+    **dict.fromkeys(("overwrite", "truncate", "recreate"), ("replace",)),
+    **dict.fromkeys(("insert", "add_rows"), ("append",)),
+    **dict.fromkeys(("merge", "update"), ("upsert",)),
+    **dict.fromkeys(("where", "query_rows", "subset"), ("filter",)),
+    **dict.fromkeys(("group", "groupby", "group_by", "summarize", "summarise"), ("aggregate",)),
+    **dict.fromkeys(("union", "union_all", "append_rows", "stack"), ("concat",)),
+    **dict.fromkeys(("order", "orderby", "order_by"), ("sort",)),
+    **dict.fromkeys(("distinct", "drop_duplicates", "dedupe", "unique_rows"), ("deduplicate", "count_distinct")),
+    **dict.fromkeys(("mutate", "with_columns", "assign", "formula", "compute"), ("derive",)),
+    **dict.fromkeys(("head", "top", "take"), ("limit",)),
+    **dict.fromkeys(("query", "select_sql"), ("sql",)),
+    **dict.fromkeys(("melt",), ("unpivot",)),
+    **dict.fromkeys(("explode", "unnest"), ("flatten",)),
+    **dict.fromkeys(("fillna", "fill_na", "impute"), ("fill_nulls",)),
     **dict.fromkeys(("isin", "one_of", "any_of"), ("in",)),
 }  # fmt: skip
 """Words that people write → what a document may call it; the first that is known in a place is meant."""
@@ -92,9 +109,10 @@ def errors(problems: Iterable[Problem]) -> list[Problem]:
 def suggestion(word: str, known: Iterable[str]) -> str | None:
     """Return a hint naming the known word that means the same as `word` or is nearest to it, or None."""
     by_lower = {candidate.lower(): candidate for candidate in known}
-    plain = word.strip().lower()
+    plain = re.sub(r"[\s-]+", "_", word.strip().lower())
+    turned = "_".join(reversed(plain.split("_")))
     meant = next(
-        (other for other in (plain, *SYNONYMS.get(re.sub(r"[\s-]", "_", plain), ())) if other in by_lower), None
+        (other for other in (word.lower(), plain, turned, *SYNONYMS.get(plain, ())) if other in by_lower), None
     )
     near = [meant] if meant is not None else difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.6)
     return f"did you mean {by_lower[near[0]]!r}?" if near else None
