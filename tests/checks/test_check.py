@@ -443,6 +443,12 @@ def test_nothing_else_repeats_a_secret(entry: Json) -> None:
     assert "geheim" not in str(found)
 
 
+def test_a_default_that_is_a_secret_and_does_not_fit_is_not_repeated() -> None:
+    found = report(node("one", "set", value=1), params={"key": {"type": "integer", "default": "ghp_" + 36 * "g"}})
+    assert "secret.literal" in [problem.code for problem in found.problems]
+    assert "ggg" not in str(found.problems)
+
+
 def test_a_list_that_is_too_short_is_told() -> None:
     found = report(ORDERS, CUSTOMERS, node("both", "join", on=["id"], suffixes=["_x"]), edges=JOINED)
     assert ("config.missing", "/nodes/2/config/suffixes/1") in told(found)

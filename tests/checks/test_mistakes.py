@@ -938,6 +938,14 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         config("noted", value={"password": "hunter2"}), "secret.literal", "noted", "config/value/password",
         "a secret must not stand in a document", "Airflow Connection",
     ),
+    "a token in the document": (
+        config("noted", value="Bearer ghp_" + 36 * "a"), "secret.literal", "noted", "config/value",
+        "a secret must not stand in a document", "Airflow Connection",
+    ),
+    "a token for a default": (
+        param("label", type="string", default="ghp_" + 36 * "a"), "secret.literal", None, "/params/label/default",
+        "a secret must not stand in a document", "Airflow Connection",
+    ),
     "an address with a password": (
         config("store", connection="postgresql://me:word@host/db"), "secret.literal", "store", "config/connection",
         "a secret must not stand in a document", "name the Connection here",

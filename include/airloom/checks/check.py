@@ -51,6 +51,7 @@ def check(data: object, facts: Facts | None = None) -> Report:
     problems.extend(faulty)
     _check_settings(document, facts, problems)
     checker = ConfigCheck(_with_open_params(document, faulty), facts)
+    checker.check_params(document.params)
     nodes = _check_nodes(document, _places(data, "nodes", NodeEntry), checker, problems)
     wires, order = _check_graph(document, data, nodes, problems)
     found = ColumnReport()

@@ -25,7 +25,7 @@ from airloom.spec.expression import (
     references,
     render,
 )
-from airloom.spec.params import as_expression_values, column_types, read_params
+from airloom.spec.params import Schemas, as_expression_values, column_types, read_params
 from airloom.spec.problem import Problem, pointer, suggestion
 
 SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key|access_?key)$", re.IGNORECASE)
@@ -94,6 +94,17 @@ class ConfigCheck:
                     f"{', '.join(sorted(RESERVED))} are what a run keeps of every node; choose another name",
                 )  # fmt: skip
         return CheckedNode(entry, at, node_class, ports, node, found)
+
+    def check_params(self, params: Schemas) -> None:
+        """Look for secrets in the params: a run's page in Airflow shows their defaults to everybody."""
+        for at, text in _texts(params, "/params"):
+            self._check_secret_text(text, at, None)
+
+    def _check_secret_text(self, text: str, at: str, node: str | None, *, named: bool = False) -> None:
+        found = SECRET_TEXT.search(text)
+        if text and (named or found):
+            self.secrets.update((text, found[0]) if found else (text,))
+            self._add("secret.literal", "a secret must not stand in a document", at, node, ADVICE)
 
     def _add(
         self, code: str, message: str, at: str, node: str | None, hint: str | None = None, *, warn: bool = False
@@ -194,10 +205,7 @@ class ConfigCheck:
             # A column may be called token; what is worked out in a run is no literal.
             literal = meaning is None and at not in columns and not has_expression(text)
             named = meaning == "secret" or (literal and SECRET_NAME.search(key))
-            found = SECRET_TEXT.search(text)
-            if text and (named or found):
-                self.secrets.update((text, found[0]) if found else (text,))
-                self._add("secret.literal", "a secret must not stand in a document", inside + at, entry.id, ADVICE)
+            self._check_secret_text(text, inside + at, entry.id, named=bool(named))
 
     def _check_paths(self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]) -> None:
         if self.facts.files is None:
