@@ -97,10 +97,14 @@ class Shapes:
         return None
 
     def misfit(self, texts: Sequence[str], kind: str) -> str | None:
-        """Return the first text that is no value of a type, or None where each is one."""
+        """Return the first text that is no value of a type, or None where each is one, or none can be."""
+        import duckdb
+
         query = f"SELECT text FROM (SELECT unnest($1) AS text) WHERE TRY_CAST(text AS {kind}) IS NULL LIMIT 1"  # noqa: S608
-        row = self._connection.execute(query, [list(texts)]).fetchone()
-        return str(row[0]) if row else None
+        with contextlib.suppress(duckdb.Error):
+            row = self._connection.execute(query, [list(texts)]).fetchone()
+            return str(row[0]) if row else None
+        return None
 
     def zones(self) -> list[str]:
         """Return the names of all time zones."""
