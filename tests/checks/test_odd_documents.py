@@ -311,6 +311,23 @@ QUERIES = [
         )
     ),
     Case(
+        "a_param_of_any_type_compared_with_a_text",
+        [
+            node(
+                "f",
+                "filter",
+                where="{{ params.any }} = 'x' and word <> {{ params.any }} and {{ params.any }} in ('x', 'y')"
+                " and coalesce({{ params.any }}, 'z') > '' and {{ params.any }} between 'a' and 'z'",
+            ),
+            node("k", "select", columns=["n"]),
+        ],
+        "t>f f>k",
+        "k",
+        [{"n": 1}],
+        **SEEN,
+        more={"params": {"any": {"default": "x"}}},
+    ),
+    Case(
         "texts_that_can_be_read_in_a_query",
         [
             sql(

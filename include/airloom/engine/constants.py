@@ -52,7 +52,7 @@ def _is_text(node: exp.Expr) -> bool:
 
 def _check_compared(value: exp.Expr, *others: exp.Expr, shapes: Shapes) -> None:
     kind = _kind(value, shapes) if others and not _is_text(value) else None
-    if kind is None or kind == "VARCHAR":
+    if kind in (None, "VARCHAR", '"NULL"'):
         return
     texts = [other.unnest().name for other in others if _is_text(other)]
     if texts:
