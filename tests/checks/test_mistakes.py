@@ -862,6 +862,9 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         part("schedule", cron="0 0 2 * * *"), "document.invalid", None, "/schedule/cron",
         "five fields, none for seconds, not 6: such as 0 2 * * *", "",
     ),
+    "missed times since no time": (
+        part("settings", catchup=True), "schedule.start", None, "/settings/catchup", "since when", "set schedule.start",
+    ),
     "two schedules": (
         part("schedule", every="1d"), "document.invalid", None, "/schedule", "either cron or every", "",
     ),

@@ -165,6 +165,11 @@ def _check_settings(document: Document, facts: Facts, problems: list[Problem]) -
             )
         )
     if document.schedule is not None:
+        if document.settings.catchup and document.schedule.start is None:
+            problems.append(
+                Problem("schedule.start", "nothing says since when missed times are run later",
+                        pointer="/settings/catchup", hint="set schedule.start, or leave catchup out")
+            )  # fmt: skip
         for name, schema in document.params.items():
             if "default" not in schema:
                 problems.append(
