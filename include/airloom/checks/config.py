@@ -39,6 +39,8 @@ SECRET_TEXT = re.compile(
 """A URL with a password, a signed JSON Web Token, a private key in PEM; tokens of GitHub and Slack, key ids of AWS."""
 ADVICE = "put it into an Airflow Connection, and name the Connection here"
 RUN_NAMES = frozenset({"id", "logical_date", "started_at", "attempt"})
+Texts = list[tuple[str, str]]
+Marks = Mapping[str, Mapping[str, Any]]
 MOST_FAULTS = 100
 """Faults of one node's fields that are told one by one."""
 
@@ -79,12 +81,13 @@ class ConfigCheck:
         self._check_installed(node_class, entry, at)
         inside = at + pointer("config")
         marks = {place: mark for place, mark, _ in marks_of(node_class.config_schema(), entry.config)}
-        found = self._check_expressions(entry, inside, marks)
-        self._check_secrets(node_class, entry, inside, marks)
-        self._check_connections(entry, inside, marks)
-        self._check_paths(entry, inside, marks)
+        texts = list(_texts(entry.config))
+        found = self._check_expressions(entry, texts, inside, marks)
+        self._check_secrets(node_class, entry, texts, inside, marks)
+        self._check_connections(entry, texts, inside, marks)
+        self._check_paths(entry, texts, inside, marks)
         self._check_pool(entry, at)
-        sample = self._sample(entry, marks)
+        sample = self._sample(entry, texts, marks)
         node = self._validate(node_class, entry, sample, inside)
         ports = ports_of(node_class, node if node is not None else entry.config)
         for port in ports.outputs:
@@ -127,10 +130,10 @@ class ConfigCheck:
     # Expressions
 
     def _check_expressions(
-        self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]
+        self, entry: NodeEntry, texts: Texts, inside: str, marks: Marks
     ) -> dict[tuple[str, ...], str]:
         found: dict[tuple[str, ...], str] = {}
-        for at, text in _texts(entry.config):
+        for at, text in texts:
             meaning = marks.get(at, {}).get("is")
             if meaning in ("raw", "secret") or not has_expression(text):
                 continue
@@ -156,10 +159,10 @@ class ConfigCheck:
 
     # Config
 
-    def _sample(self, entry: NodeEntry, marks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    def _sample(self, entry: NodeEntry, texts: Texts, marks: Marks) -> dict[str, Any]:
         """Return the config with expressions worked out for the parameters' defaults, as far as they tell."""
         sample: dict[str, Any] = copy.deepcopy(entry.config)
-        for at, text in _texts(entry.config):
+        for at, text in texts:
             meaning = marks.get(at, {}).get("is")
             if meaning == "sql":
                 replace_at(sample, at, self._sql_sample)
@@ -196,10 +199,15 @@ class ConfigCheck:
         return None if unknown else node
 
     def _check_secrets(
-        self, node_class: type[Node], entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]
+        self,
+        node_class: type[Node],
+        entry: NodeEntry,
+        texts: Texts,
+        inside: str,
+        marks: Marks,
     ) -> None:
         columns = places_of_columns(node_class.config_schema(), entry.config)
-        for at, text in _texts(entry.config):
+        for at, text in texts:
             key = at.rsplit("/", 1)[-1]
             meaning = marks.get(at, {}).get("is")
             # A column may be called token; what is worked out in a run is no literal.
@@ -207,21 +215,21 @@ class ConfigCheck:
             named = meaning == "secret" or (literal and SECRET_NAME.search(key))
             self._check_secret_text(text, inside + at, entry.id, named=bool(named))
 
-    def _check_paths(self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]) -> None:
+    def _check_paths(self, entry: NodeEntry, texts: Texts, inside: str, marks: Marks) -> None:
         if self.facts.files is None:
             return
-        for at, text in _texts(entry.config):
+        for at, text in texts:
             if marks.get(at, {}).get("is") == "path" and not has_expression(text):
                 try:
                     self.facts.files.resolve(text)
                 except ConfigurationError as error:
                     self._add("path.outside", error.message, inside + at, entry.id, error.hint)
 
-    def _check_connections(self, entry: NodeEntry, inside: str, marks: Mapping[str, Mapping[str, Any]]) -> None:
+    def _check_connections(self, entry: NodeEntry, texts: Texts, inside: str, marks: Marks) -> None:
         known = self.facts.connections
         if known is None:
             return
-        for at, text in _texts(entry.config):
+        for at, text in texts:
             mark = marks.get(at, {})
             if mark.get("is") != "connection" or has_expression(text):
                 continue

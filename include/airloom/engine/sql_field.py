@@ -49,6 +49,8 @@ _SLIPS = {
     r"\d,\d": "a number has a point and no comma: 1000.5",
     r"\bif\b.*\bthen\b": "write CASE WHEN amount > 3 THEN 1 ELSE 0 END",
 }
+# An instance: each use of the dialect's name makes one anew.
+_DUCKDB = DuckDB()
 _ADVICE = "write region = {{ params.region }}, without quotes"
 
 
@@ -182,7 +184,7 @@ def _checked(tree: exp.Expr, values: Sequence[Any], policy: Policy) -> exp.Expr:
 def _check_rendering(tree: exp.Expr, policy: Policy) -> None:
     """Judge what DuckDB will read, too: sqlglot writes some functions as others."""
     try:
-        text = tree.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE)
+        text = tree.sql(dialect=_DUCKDB, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
         raise SqlFieldError(str(error)) from None
     if policy.tables is None:

@@ -83,7 +83,9 @@ class PipelineSettings(Model):
     pool: str | None = Field(None, description="The Airflow pool that steps take a slot of")
     priority: int = Field(1, ge=1, le=1000, description="The higher, the sooner when slots are short")
     max_active_runs: int = Field(1, ge=1, le=1000, description="How many runs may be active at once")
-    catchup: bool = Field(False, description="Whether times of the schedule that were missed since its start are run later")
+    catchup: bool = Field(
+        False, description="Whether times of the schedule that were missed since its start are run later"
+    )
     grouping: Grouping = Field(
         "auto", description="auto: connected pure nodes share a task; none: a task for each node"
     )
