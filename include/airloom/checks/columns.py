@@ -85,7 +85,7 @@ def prepare() -> None:
     """Do once what each child of this process would do anew: import and set up what `report_columns` needs."""
     import duckdb  # noqa: F401
 
-    from airloom.engine import duck  # noqa: F401
+    from airloom.engine import constants, duck  # noqa: F401
     from airloom.engine.sql_field import parse_condition
 
     Relation("rows").where(parse_condition("number > 1")).sql("duckdb")
@@ -212,11 +212,16 @@ class _Columns:
         for at, fault in self._sure_faults(queries):
             self._problem(fault, at)
 
+    @functools.cached_property
+    def _forms(self) -> list[tuple[str, str]]:
+        """Return the place of each field of SQL with what it is: a condition, a formula, a query."""
+        marks = marks_of(type(self.node).config_schema(), dict(self.checked.entry.config))
+        return [(at, mark["form"]) for at, mark, _ in marks if mark["is"] == "sql" and mark["form"] != "foreign"]
+
     def _sure_faults(self, queries: Mapping[str, Query]) -> Iterator[tuple[str, AirloomError]]:
         """Yield what fails in every run, in fields of SQL that can be bound."""
         yield from self._no_conditions()
-        forms = _forms(self.node, self.checked.entry.config)
-        asked = [(at, form) for at, form in forms if _CONSTANTS.search(_value_at(self.node, at))]
+        asked = [(at, form) for at, form in self._forms if _CONSTANTS.search(_value_at(self.node, at))]
         if not asked or self._constants_fault(*queries.values()) is None:
             return
         relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
@@ -243,14 +248,11 @@ class _Columns:
 
     def _no_conditions(self) -> Iterator[tuple[str, QueryError]]:
         """Yield the fields that should be conditions and are values of another type."""
-        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
-        for at, form in _forms(self.node, self.checked.entry.config) if len(relations) == 1 else ():
-            text = _value_at(self.node, at)
-            if (
-                form == "condition"
-                and not _COMPARES.search(text)
-                and _fault_of(relations[0], text, aggregates=False) is None
-            ):
+        texts = {at: _value_at(self.node, at) for at, form in self._forms if form == "condition"}
+        asked = {at: text for at, text in texts.items() if not _COMPARES.search(text)}
+        relations = [found for found in self._relations().values() if isinstance(found, Relation)] if asked else []
+        for at, text in asked.items() if len(relations) == 1 else ():
+            if _fault_of(relations[0], text, aggregates=False) is None:
                 formula = relations[0].formula(text)
                 found = self.shapes.kinds(relations[0].select(name_as(formula, "value")))
                 kind = found[0][1] if found else "BOOLEAN"
@@ -393,11 +395,6 @@ def _fault_of(relation: Relation, text: str, *, aggregates: bool) -> AirloomErro
 def _sql_fields(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:
     marks = marks_of(type(node).config_schema(), dict(config))
     return [(at, value) for at, mark, value in marks if mark["is"] == "sql"]
-
-
-def _forms(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    marks = marks_of(type(node).config_schema(), dict(config))
-    return [(at, mark["form"]) for at, mark, _ in marks if mark["is"] == "sql" and mark["form"] != "foreign"]
 
 
 def _value_at(node: Node, at: str) -> Any:
