@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.dags.judging import points_somewhere
 
 from airloom.checks.check import Report, check
 from airloom.checks.facts import Facts
@@ -772,21 +773,6 @@ def test_no_document_whatever_makes_the_check_raise(data: Any) -> None:
         assert problem.code != "check.stopped", str(problem)
         assert points_somewhere(data, problem), str(problem)
         json.dumps(problem.to_json())
-
-
-def points_somewhere(data: Any, problem: Problem) -> bool:
-    """Tell whether a pointer leads to a place of the document, or to one that is missing from a place of it."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in problem.pointer.split("/")[1:]]
-    for at, part in enumerate(parts):
-        if isinstance(data, list) and part.isdigit() and int(part) < len(data):
-            data = data[int(part)]
-        elif isinstance(data, dict) and part in data:
-            data = data[part]
-        elif part == "config":
-            data = {}
-        else:
-            return at == len(parts) - 1
-    return True
 
 
 def test_a_node_of_countless_faults_tells_the_first_hundred() -> None:
