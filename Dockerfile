@@ -8,8 +8,8 @@ RUN python3 -m venv /opt/airloom
 ENV PATH=/opt/airloom/bin:$PATH PIP_NO_CACHE_DIR=1
 ARG SPARK=
 COPY docker/requirements.txt requirements-spark.txt /source/docker/
-RUN pip install --no-deps --requirement /source/docker/requirements.txt
-RUN if [ -n "$SPARK" ]; then pip install --no-deps --requirement /source/docker/requirements-spark.txt; fi
+RUN pip install --no-deps --require-hashes --requirement /source/docker/requirements.txt
+RUN if [ -n "$SPARK" ]; then pip install --no-deps --require-hashes --requirement /source/docker/requirements-spark.txt; fi
 COPY pyproject.toml README.md LICENSE /source/
 COPY include/airloom /source/include/airloom
 # `pip check` fails where the pins are not all that the package needs.

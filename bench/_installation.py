@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from _harness import ROOT, folder
 
 from airloom.local import airflow, lifecycle
-from airloom.local.client import Client
+from airloom.local.client import AirflowClient
 from airloom.local.databases import databases
 from airloom.local.installation import Installation
 from airloom.local.postgres import tail
@@ -31,7 +31,7 @@ class Running:
 
     installation: Installation
     place: Path
-    client: Client
+    client: AirflowClient
 
     @property
     def bare(self) -> Path:

@@ -41,7 +41,8 @@ def run_plan(path: Path) -> None:
 
     from airloom.nodes.context import RunFacts
     from airloom.plan.plan import Plan
-    from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
+    from airloom.runtime.local import LocalSurroundings
+    from airloom.runtime.pipeline import run_pipeline
     from airloom.runtime.trial import no_connections
     from airloom.spec.configuration import configuration
 

@@ -164,12 +164,13 @@ def _one(
 
 
 def _publish(store: Store, target: str, word: str) -> Any:
+    from airloom.dags.actor import administrator
     from airloom.dags.publishing import publish
 
     names = [f"node_{number}" for number in range(8)]
     nodes = [{"id": name, "type": "set", "config": {"value": f"{word}, {name}"}} for name in names]
     edges = [{"from": one, "to": other} for one, other in itertools.pairwise(names)]
-    published = publish(store, {"id": target, "nodes": nodes, "edges": edges}, author="bench")
+    published = publish(store, {"id": target, "nodes": nodes, "edges": edges}, actor=administrator("bench"))
     if published.version is None:
         raise SystemExit("\n".join(map(str, published.problems)))
     return published.version
@@ -177,11 +178,11 @@ def _publish(store: Store, target: str, word: str) -> Any:
 
 def _has_version(running: Running, pipeline: str, number: int) -> bool:
     from airloom.dags.factory import version_in
-    from airloom.local.client import ApiError
+    from airloom.local.client import AirflowError
 
     try:
         return version_in(running.client.request("GET", f"/api/v2/dags/{pipeline}/details")["doc_md"]) == number
-    except ApiError:
+    except AirflowError:
         return False
 
 

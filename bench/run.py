@@ -63,12 +63,13 @@ def _measure(report: Report, running: Running, files: Path, rows: int, rounds: i
 
 def _publish(running: Running, documents: list[dict[str, Any]]) -> None:
     os.environ.update(running.environment)
+    from airloom.dags.actor import administrator
     from airloom.dags.publishing import publish
     from airloom.store.store import Store
 
     store = Store(running.store_url)
     for document in documents:
-        published = publish(store, document, author="bench")
+        published = publish(store, document, actor=administrator("bench"))
         if published.version is None:
             raise SystemExit("\n".join(map(str, published.problems)))
     store.close()

@@ -74,17 +74,21 @@ def _sort(report: Report, place: Path, rows: int, limit: int) -> None:
     document = {"id": "sorted", "nodes": nodes, "edges": edges}
     variants = {
         "Airloom": ours(document, place, AIRLOOM_MEMORY_LIMIT=f"{limit}B"),
-        "SQL by hand, with memory_limit": _rival("sorted_by_hand", place, str(limit)),
+        "SQL by hand, ties by all columns": _rival("sorted_with_ties", place, str(limit)),
+        "SQL by hand, ties left open": _rival("sorted_by_hand", place, str(limit)),
         "Polars, lazy, without a limit": _rival("polars_sorted", place),
         "pandas, without a limit": _rival("pandas_sorted", place),
     }
-    lines = []
+    lines, seconds = [], []
     for name, run in variants.items():
         spent: list[Spent] = []
         peak = peak_of(lambda run=run, spent=spent: spent.append(run()))
-        lines.append((name, f"{spent[0].answer['seconds']:.1f}", f"{peak / 1e6:.0f}"))
-    report.note(f"{rows:,} rows, sorted with all their columns; memory limit {limit:,} bytes.")
-    report.table(("", "seconds", "peak memory, MB"), lines)
+        answer = spent[0].answer
+        seconds.append(answer["seconds"])
+        lines.append((name, f"{answer['seconds']:.1f}", f"{answer['processor']:.1f}", f"{peak / 1e6:.0f}"))
+    report.note(f"{rows:,} rows, sorted with all their columns; memory limit {limit:,} bytes. No rows tie.")
+    report.table(("", "seconds", "processor, s", "peak memory, MB"), lines)
+    report.goal("a sort against SQL by hand of the same order", seconds[0] / seconds[1], "≤", 1.15)
 
 
 def _rival(way: str, place: Path, *limit: str) -> Callable[[], Spent]:

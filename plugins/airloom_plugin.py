@@ -8,4 +8,4 @@ from pathlib import Path
 if not importlib.metadata.entry_points(group="airflow.plugins", name="airloom"):
     if importlib.util.find_spec("airloom") is None:
         sys.path.append(str(Path(__file__).resolve().parents[1] / "include"))
-    from airloom.dags.plugin import AirloomPlugin  # noqa: F401
+    from airloom.web.plugin import AirloomPlugin  # noqa: F401

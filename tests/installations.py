@@ -49,7 +49,7 @@ class Running:
         return databases(self.installation).warehouse
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask Airflow's REST API as its administrator; return the JSON of the answer, raise ApiError on refusal."""
+        """Ask Airflow's REST API as its administrator; return the JSON of the answer, raise AirflowError on refusal."""
         return lifecycle.client(self.installation).request(method, path, body)
 
 

@@ -6,12 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 AS_PYTHON_3_10 = """
@@ -25,7 +28,7 @@ runpy.run_path({!r}, run_name="__main__")
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """Return a folder that holds what the launcher reads, and no environment."""
-    for name in ("airloom", "requirements.txt", "pyproject.toml"):
+    for name in ("airloom", "requirements.txt", "requirements-uv.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -112,3 +115,64 @@ def test_uv_is_told_what_pip_is_configured_with(
     }
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://own.example/simple")
     assert launcher.settings_of_pip() == {}
+
+
+@pytest.mark.parametrize(
+    ("own", "fetched", "taken"),
+    [
+        ("uv 99.0.1 (abc 2030-01-01)", None, "own"),
+        ("uv {pin} (x86_64)", None, "own"),
+        ("uv 0.1.0", "uv {pin}", "fetched"),
+        ("a word", "uv {pin}", "fetched"),
+        (None, "uv {pin}", "fetched"),
+        (None, "uv 0.1.0", "installed"),
+        ("uv 0.1.0", None, "installed"),
+    ],
+)
+def test_the_installer_is_the_pinned_one_or_a_newer_one_of_the_machine(
+    own: str | None,
+    fetched: str | None,
+    taken: str,
+    launcher: ModuleType,
+    clone: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pin = ".".join(map(str, launcher.pinned_uv()))
+    ours = clone / ".uv" / "bin" / "python"
+    if own:
+        program(clone / "bin" / "uv", f"echo '{own.format(pin=pin)}'")
+    if fetched:
+        program(ours, f"echo '{fetched.format(pin=pin)}'")
+    monkeypatch.setenv("PATH", f"{clone / 'bin'}:/bin:/usr/bin")
+    ran: list[list[str]] = []
+    monkeypatch.setattr(launcher, "run", lambda what, command, variables=None: ran.append(command))
+    command = launcher.find_uv()
+    assert command == ([str(clone / "bin" / "uv")] if taken == "own" else [str(ours), "-m", "uv"])
+    if taken == "installed":
+        assert ran[-1][-3:] == ["--require-hashes", "--requirement", str(clone / "requirements-uv.txt")]
+    else:
+        assert ran == []
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-uv.txt"])
+def test_every_package_is_pinned_with_hashes(name: str) -> None:
+    text = (ROOT / name).read_text().replace("\\\n", " ")
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    assert lines
+    for package, *rest in lines:
+        assert "==" in package
+        assert any(word.startswith("--hash=sha256:") for word in rest), package
+
+
+def test_what_is_pinned_is_what_the_package_asks_for() -> None:
+    pins = {}
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        if "==" in line and not line.startswith("#"):
+            requirement = Requirement(line.rstrip(" \\"))
+            pins[canonicalize_name(requirement.name)] = str(requirement.specifier).removeprefix("==")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for text in [*project["dependencies"], *extras["local"], *extras["test"], *extras["pandas"], *extras["polars"]]:
+        asked = Requirement(text)
+        if asked.name != "airloom":
+            assert asked.specifier.contains(pins[canonicalize_name(asked.name)]), text

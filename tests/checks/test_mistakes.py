@@ -167,7 +167,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a column and its direction in one text": (
         config("ranked", by=["name desc"]), "column.unknown", "ranked", "config/by/0", "no column 'name desc'",
-        "'name'",
+        'write {"column": "name", "descending": true}',
     ),
     "a column of a selection": (
         entry("typed", type="select", config={"columns": ["customer", "day", "amount", "stat"]}), "column.unknown",
@@ -273,7 +273,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a type that is none": (
         config("typed", columns={"customer": "NUMBER"}), "config.invalid", "typed", "config/columns/customer",
-        "'NUMBER' is no column type; types are INTEGER", "",
+        "'NUMBER' is not a column type", "write DOUBLE",
     ),
     "windows over a text": (
         config("weeks", time="status"), "configuration", "weeks", "config/time",
@@ -292,8 +292,8 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "'amount' is DOUBLE: neither a list nor a struct", "",
     ),
     "a type of another system": (
-        config("typed", columns={"customer": "STRING"}), "config.invalid", "typed", "config/columns/customer",
-        "'STRING' is no column type; write VARCHAR", "",
+        config("typed", columns={"note": "STRING"}), "config.invalid", "typed", "config/columns/note",
+        "'STRING' is not a column type", "write VARCHAR",
     ),
     "a number of too many digits": (
         config("typed", columns={"customer": "DECIMAL(50,2)"}), "config.invalid", "typed", "config/columns/customer",
@@ -350,6 +350,46 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         where("day > DATE '2026-02-30'"), "query.invalid", "kept", "config/where", "'2026-02-30' is no DATE",
         "a date such as '2026-01-31'",
     ),
+    "a text and a number that are equal": (
+        where("id = status"), "query.invalid", "kept", "config/where", "BIGINT cannot be compared with VARCHAR",
+        "cast(name AS BIGINT)",
+    ),
+    "a text and a day that are equal": (
+        where("status IN (day)"), "query.invalid", "kept", "config/where", "VARCHAR cannot be compared with DATE",
+        "cast(name AS DATE)",
+    ),
+    "more values than SQL takes": (
+        where(f"id IN ({', '.join(map(str, range(30_000)))})"), "sql", "kept", "config/where", "at most",
+        "join a table of the values",
+    ),
+    "a function that sounds like none": (
+        formula("version()"), "sql", "made", "config/columns/gross", "the function version(…) is not allowed",
+        "documentation",
+    ),
+    "a time of a day for a day": (
+        where("day = '2026-01-31 18:45'"), "query.invalid", "kept", "config/where",
+        "'2026-01-31 18:45' is no DATE, which day is", "a date such as '2026-01-31'",
+    ),
+    "a zone that SQL would drop": (
+        where("cast(day AS TIMESTAMP) = '2026-01-31 10:00:00+05:00'"), "query.invalid", "kept", "config/where",
+        "'2026-01-31 10:00:00+05:00' has a zone, which a TIMESTAMP has not", "in UTC: '2026-01-31 05:00:00'",
+    ),
+    "a zone that a cast would drop": (
+        where("day < TIMESTAMP '2026-01-31 10:00 Europe/Berlin'"), "query.invalid", "kept", "config/where",
+        "has a zone, which a TIMESTAMP has not", "in UTC: '2026-01-31 09:00:00'",
+    ),
+    "a number with an underscore": (
+        where("amount > '1_000.5'"), "query.invalid", "kept", "config/where", "'1_000.5' is no DOUBLE",
+        "write a number, without quotes",
+    ),
+    "a whole number beside a FLOAT": (
+        where("customer = cast(amount AS FLOAT)"), "query.invalid", "kept", "config/where",
+        "BIGINT is compared with FLOAT as FLOAT", "to DOUBLE",
+    ),
+    "whole numbers and decimals in one column": (
+        query("SELECT id AS n FROM orders UNION ALL SELECT amount FROM orders"), "query.invalid", "asked", "config/sql",
+        "'n' is BIGINT and stands in one column with DOUBLE", "cast it to DOUBLE",
+    ),
     "a word for a missing number": (
         where("customer <> 'NA'"), "query.invalid", "kept", "config/where", "'NA' is no BIGINT, which customer is",
         "write customer is null",
@@ -394,7 +434,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a column beside a count": (
         query("SELECT name, count(*) FROM customers"), "query.invalid", "asked", "config/sql",
-        'column "name" must appear in the GROUP BY clause', "",
+        "'name' is neither grouped nor aggregated", "add name to GROUP BY",
     ),
     "two statements": (
         query("SELECT * FROM orders; SELECT * FROM customers"), "sql", "asked", "config/sql",
@@ -411,7 +451,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "csv_read",
     ),
     "the clock": (
-        where("day >= now()"), "sql", "kept", "config/where", "now(…) is not allowed", "{{ run.started_at }}",
+        where("day >= now()"), "sql", "kept", "config/where", "now(…) is not allowed", "{{ run.logical_date }}",
     ),
     "an aggregate in a condition": (
         where("amount > avg(amount)"), "sql", "kept", "config/where", "avg(…) is an aggregate", "aggregate node",
@@ -441,11 +481,11 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         query("SELECT o.dai FROM orders o"), "query.invalid", "asked", "config/sql", "no column 'dai'", "'day'",
     ),
     "the name of a table that is none": (
-        query("SELECT x.id FROM orders o"), "sql", "asked", "config/sql", "'x.id' is no column here",
+        query("SELECT x.id FROM orders o"), "sql", "asked", "config/sql", "there is no table 'x'",
         "tables of this query: o, orders",
     ),
     "the name of a table before a column": (
-        where("orders.amount > 3"), "sql", "kept", "config/where", "'orders.amount' is no column here",
+        where("orders.amount > 3"), "sql", "kept", "config/where", "'orders.amount' is not a column here",
         "no table's name before them here: write amount",
     ),
     "two signs for and": (
@@ -477,6 +517,18 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a value behind IS": (
         where("status IS NOT 'paid'"), "sql", "kept", "config/where", "IS is for NULL, TRUE and FALSE", "= or <>",
+    ),
+    "a text without quotes": (
+        where("status = paid"), "sql", "kept", "config/where", "no column 'paid'", "in single quotes: 'paid'",
+    ),
+    "a comma left out of a list": (
+        where("status in ('paid' 'open')"), "sql", "kept", "config/where", "'open'\" does not fit, at character 19", "",
+    ),
+    "a comma too many": (
+        formula("round(, 1)"), "sql", "made", "config/columns/gross", "',' does not fit, at character 7", "",
+    ),
+    "a length of time without a unit": (
+        where("day + interval 7 > '2026-01-01'"), "sql", "kept", "config/where", "no unit", "interval 7 day",
     ),
     "an equals sign too early": (
         where("amount =< 3"), "sql", "kept", "config/where", "cannot be read as SQL", "write <=",
@@ -519,7 +571,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "config/sql", "same number of result columns", "",
     ),
     "a whole query as a condition": (
-        where("WHERE amount > 3"), "sql", "kept", "config/where", "one expression is needed", "such as amount > 100",
+        where("WHERE amount > 3"), "sql", "kept", "config/where", "one expression is needed", "leave out WHERE",
     ),
     "no condition": (
         where(""), "config.invalid", "kept", "config/where", "1 or more characters", "",
@@ -528,7 +580,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         where("(amount > 3"), "sql", "kept", "config/where", "cannot be read as SQL: Expecting )", "",
     ),
     "half a condition": (
-        where("amount > 3 and"), "sql", "kept", "config/where", "something is missing, at 'and'", "",
+        where("amount > 3 and"), "sql", "kept", "config/where", "something is missing, at character 12", "",
     ),
     "chance": (
         formula("random()"), "sql", "made", "config/columns/gross", "random(…) is not allowed", "hash(key)",
@@ -552,7 +604,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "braces that are not closed": (
         config("noted", value="{{ params.label "), "expression.syntax", "noted", "config/value",
-        "this expression cannot be read", "raw",
+        "a {{ is not closed", "raw",
     ),
     "a node in an expression that is none": (
         config("save", path="output/{{ nodes.customer.rows.rows }}.csv"), "expression.unknown_node", "save",
@@ -618,7 +670,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "no field 'seperator'", "delimiter",
     ),
     "a field left out": (
-        without("orders", "path"), "config.missing", "orders", "config/path", "path is needed", "",
+        without("orders", "path"), "config.missing", "orders", "config/path", "'path' is needed", "",
     ),
     "a word for yes or no": (
         config("orders", header="maybe"), "config.invalid", "orders", "config/header", "true or false is needed", "",
@@ -635,31 +687,31 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a reducer that is none": (
         measure(op="total", column="gross"), "config.invalid", "total", "config/measures/sum/op",
-        "one of count, count_distinct", "",
+        "is not possible here", "",
     ),
     "a reducer of another name": (
-        measure(op="mean", column="gross"), "config.invalid", "total", "config/measures/sum/op", "one of count",
+        measure(op="mean", column="gross"), "config.invalid", "total", "config/measures/sum/op", "is not possible here",
         "did you mean 'avg'",
     ),
     "an operator of another name": (
         entry("kept", config={"conditions": [{"column": "amount", "operator": "greater", "value": 3}]}),
-        "config.invalid", "kept", "config/conditions/0/operator", "one of ==, !=", "did you mean '>'",
+        "config.invalid", "kept", "config/conditions/0/operator", "is not possible here", "did you mean '>'",
     ),
     "an operator of two words": (
         entry("kept", config={"conditions": [{"column": "note", "operator": "is null"}]}),
-        "config.invalid", "kept", "config/conditions/0/operator", "one of ==, !=", "did you mean 'is_null'",
+        "config.invalid", "kept", "config/conditions/0/operator", "is not possible here", "did you mean 'is_null'",
     ),
     "an operator on values of another name": (
         config("route", rules=[{"id": "some", "field": "rows", "operator": "larger", "value": 0}]),
-        "config.invalid", "route", "config/rules/0/operator", "one of exists", "did you mean 'gt'",
+        "config.invalid", "route", "config/rules/0/operator", "is not possible here", "did you mean 'gt'",
     ),
     "a sort of window that is none": (
         config("weeks", window={"type": "tumblin", "duration": "7d"}), "config.invalid", "weeks",
-        "config/window/type", "this is one of tumbling, sliding, session", "did you mean 'tumbling'",
+        "config/window/type", "is not possible here", "did you mean 'tumbling'",
     ),
     "a window without its sort": (
         config("weeks", window={"duration": "7d"}), "config.missing", "weeks", "config/window/type",
-        "type is needed", "",
+        "'type' is needed", "",
     ),
     "a reducer without a column": (
         measure(op="sum"), "config.invalid", "total", "config/measures/sum", "sum needs a column", "",
@@ -697,18 +749,19 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a node without a type": (
         lambda document: document["nodes"].append({"id": "lone"}), "document.missing", "lone", "type",
-        "type is needed", "",
+        "'type' is needed", "",
     ),
     "a node without an id": (
         lambda document: document["nodes"].append({"type": "set", "config": {"value": 1}}), "document.missing", None,
-        "/nodes/15/id", "id is needed", "",
+        "/nodes/15/id", "'id' is needed", "",
     ),
     "a field of a node that is none": (
         entry("save", timeoutt="5m"), "document.unknown_field", "save", "timeoutt", "no field 'timeoutt'",
         "'timeout'",
     ),
     "a field beside the config": (
-        entry("save", path="output/x.csv"), "document.unknown_field", "save", "path", "no field 'path'", "config",
+        entry("save", path="output/x.csv"), "document.unknown_field", "save", "path",
+        "'path' is a field of the config of csv_write", "config",
     ),
     "a config as a list": (
         entry("save", config=[]), "document.invalid", "save", "config", "an object is needed", "",
@@ -718,14 +771,14 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "Name → formula in SQL",
     ),
     "a sort of join of another name": (
-        config("named", how="full"), "config.invalid", "named", "config/how", "one of inner, left, right",
+        config("named", how="full"), "config.invalid", "named", "config/how", "is not possible here",
         "'outer'",
     ),
     "a sort of join that is none": (
-        config("named", how="lefft"), "config.invalid", "named", "config/how", "one of inner, left, right", "'left'",
+        config("named", how="lefft"), "config.invalid", "named", "config/how", "is not possible here", "'left'",
     ),
     "a reducer with a slip": (
-        measure(op="avgg", column="gross"), "config.invalid", "total", "config/measures/sum/op", "one of count",
+        measure(op="avgg", column="gross"), "config.invalid", "total", "config/measures/sum/op", "is not possible here",
         "'avg'",
     ),
     "a quantile without its part": (
@@ -734,7 +787,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a unit with a slip": (
         added(node("age", "date_difference", start="day", end="day", unit="day", name="age"), "orders>age"),
-        "config.invalid", "age", "config/unit", "one of milliseconds", "'days'",
+        "config.invalid", "age", "config/unit", "is not possible here", "'days'",
     ),
     "a text for a list": (
         config("total", by="name"), "config.invalid", "total", "config/by", "a list is needed", "",
@@ -759,7 +812,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         config("orders", encoding="utf8x"), "config.invalid", "orders", "config/encoding", "no encoding 'utf8x'", "",
     ),
     "a way of writing that is none": (
-        config("store", mode="overwrite"), "config.invalid", "store", "config/mode", "one of append, replace, upsert",
+        config("store", mode="overwrite"), "config.invalid", "store", "config/mode", "is not possible here",
         "did you mean 'replace'",
     ),
     "two rules of one name": (
@@ -814,12 +867,12 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         '"ranked.rows"',
     ),
     "a circle": (
-        edge("customers>named.right", "total>named.right"), "graph.cycle", "named", "/edges",
-        "named → made → total → named", "a loop is a node with a body",
+        edge("customers>named.right", "total>named.right"), "graph.cycle", "named", "/edges/3",
+        "named → made → total → named", "such as the one from 'total'",
     ),
     "an edge back beside another one": (
-        edge("orders>kept", "orders>kept made>kept"), "graph.cycle", "kept", "/edges", "kept → typed → named → made",
-        "never an edge back",
+        edge("orders>kept", "orders>kept made>kept"), "graph.cycle", "kept", "/edges/1", "kept → typed → named → made",
+        "take one of these edges out",
     ),
     "nodes by name": (
         lambda document: document.update(nodes={one["id"]: one for one in document["nodes"]}), "document.type", None,
@@ -834,7 +887,8 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "inputs: orders; to have another one, add it to inputs",
     ),
     "an edge to itself": (
-        edge("orders>kept", "kept>kept"), "graph.cycle", "kept", "/edges", "kept → kept", "a loop is a node",
+        edge("orders>kept", "kept>kept"), "graph.cycle", "kept", "/edges/0", "kept → kept",
+        "take one of these edges out",
     ),
     "an edge as a text": (
         lambda document: document["edges"].append("orders>kept"), "document.invalid", None, "/edges/15",
@@ -870,10 +924,10 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a time zone that is none": (
         part("schedule", timezone="Europe/Berln"), "document.invalid", None, "/schedule/timezone",
-        "no such time zone; did you mean 'Europe/Berlin'?", "",
+        "no such time zone", "did you mean 'Europe/Berlin'?",
     ),
     "a time limit in words": (
-        entry("save", timeout="5 minutes"), "document.invalid", "save", "timeout", "30s, 5m, 2h or 1d", "",
+        entry("save", timeout="5 minutes"), "document.invalid", "save", "timeout", "30s, 5m, 1h30m, 1d or 1w", "",
     ),
     "a setting that is none": (
         part("settings", retry=2), "document.unknown_field", None, "/settings/retry", "no field 'retry'",
@@ -901,7 +955,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a number without its unit": (
         part("settings", retry_delay=10), "document.invalid", None, "/settings/retry_delay",
-        "a number and a unit: 30s", "",
+        "a duration is numbers with units, the largest first", "",
     ),
     "no run at a time": (
         part("settings", max_active_runs=0), "document.invalid", None, "/settings/max_active_runs", "at least 1", "",
@@ -919,7 +973,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "an id starts with a small letter", "",
     ),
     "no id": (
-        lambda document: document.pop("id"), "document.missing", None, "/id", "id is needed", "",
+        lambda document: document.pop("id"), "document.missing", None, "/id", "'id' is needed", "",
     ),
     # What is elsewhere
     "a Connection that is none": (
@@ -955,7 +1009,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a file that is not there": (
         config("orders", path=f"{DATA}/order.csv"), "path.missing", "orders", "config/path",
-        f"no file '{DATA}/order.csv'", "looked at",
+        f"no file '{DATA}/order.csv'", "did you mean 'orders.csv'?",
     ),
     "a file of another format": (
         entry("orders", type="parquet_read"), "configuration", "orders", "config/path",

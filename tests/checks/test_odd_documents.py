@@ -299,9 +299,9 @@ QUERIES = [
         )
         for place, where in enumerate(
             [
-                "day > '2026-1-5' and day < '2026-03-01 10:00' and '2027-01-01' > day and at > '2026-01-05'",
+                "day > '2026-1-5' and day < '2026-03-01 00:00' and '2027-01-01' > day and at > '2026-01-05'",
                 "n = '1' and n < ' 3 ' and n in ('1', 2) and n between '0' and 2 and x > '1e0' and x <> '7'",
-                "ok = 'yes' and ok and not (ok = 'false') and n is not null and n is distinct from '2'",
+                "ok = 'TRUE' and ok and not (ok = 'false') and n is not null and n is distinct from '2'",
                 "word = 'NA' and word in ('NA', 'x') and upper(word) > 'A' and cast(n as varchar) <> 'NA'",
                 "try_cast(word as date) is null and coalesce(try_cast(word as bigint), 0) = '0' and '1' < '2'",
                 "date '2026-01-31' = day and at at time zone 'europe/berlin' < timestamptz '2027-01-01 00:00:00+01'",

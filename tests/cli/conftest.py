@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from airloom.cli import main
+from airloom.cli.output import console
 from airloom.spec.configuration import configuration
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -37,6 +38,12 @@ class Answer:
 
 Command = Callable[..., Answer]
 Snapshot = Callable[[str, Any], None]
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no row of a table be folded, whatever the process that runs the tests has for a terminal."""
+    monkeypatch.setattr(console, "width", 1000)
 
 
 @pytest.fixture

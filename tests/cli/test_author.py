@@ -46,14 +46,14 @@ class TestValidate:
         answer = airloom("validate", wrong.name)
         assert answer.code == 1
         assert answer.out.startswith("✗ wrong.json\n")
-        assert "error kept /nodes/1/type there is no node type 'fliter'" in answer.out
+        assert "error kept /nodes/1/type line 1, column 144 there is no node type 'fliter'" in answer.out
         assert "→ did you mean 'filter'?" in answer.out
 
     @pytest.mark.parametrize(
         ("where", "message"),
         [
             ("stat = 'paid'", "there is no column 'stat'"),
-            ("status >", "this cannot be read as SQL: something is missing, at '>'"),
+            ("status >", "this cannot be read as SQL: something is missing, at character 8"),
             ("status + 1 > 2", "+ does not take VARCHAR and a whole number"),
         ],
     )
@@ -98,10 +98,10 @@ class TestUnreadableFiles:
     @pytest.mark.parametrize(
         ("name", "content", "code", "words"),
         [
-            ("bad.yaml", b"id: x\nnodes: [", "text.syntax", "(line 3, column 1)"),
+            ("bad.yaml", b"id: x\nnodes: [", "text.syntax", "line 3, column 1"),
             ("bad.json", b'{"id": "x",}', "text.syntax", "line 1, column 12"),
             ("bad.yaml", b"id: x\nid: y\n", "text.repeated_key", "id"),
-            ("latin.json", '{"id": "é"}'.encode("latin-1"), "document.encoding", "UTF-8"),
+            ("latin.json", '{"id": "é"}'.encode("latin-1"), "file.encoding", "UTF-8"),
             ("list.json", b"[]", "document.type", "object"),
             ("empty.yaml", b"", "document.type", "object"),
         ],
@@ -115,7 +115,8 @@ class TestUnreadableFiles:
             assert answer.code == 1
             problems = answer.json["problems"] if command == "try" else answer.json["files"][0]["problems"]
             assert [problem["code"] for problem in problems] == [code]
-            assert words in problems[0]["message"]
+            message, line, column = (problems[0][key] for key in ("message", "line", "column"))
+            assert words in f"{message} line {line}, column {column}"
 
 
 class TestTry:
@@ -238,6 +239,17 @@ class TestConnections:
         path.write_text(json.dumps(document))
         return path
 
+    def test_connections_are_checked_where_an_installation_knows_them(
+        self, airloom: Any, load: Path, airflow_database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = airloom("validate", load.name, "--json")
+        (problem,) = answer.json["files"][0]["problems"]
+        assert (answer.code, problem["code"], problem["pointer"]) == (
+            1, "connection.unknown", "/nodes/1/config/connection",
+        )  # fmt: skip
+        monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+        assert airloom("validate", load.name).code == 0
+
     def given(self, project: Path, value: Any) -> Path:
         """Return a file of Connections with one of the name `target`."""
         path = project / "connections.json"
@@ -254,7 +266,10 @@ class TestConnections:
         monkeypatch.setenv("AIRFLOW_CONN_TARGET", uri)
         assert airloom("try", load.name, "--write").code == 0
 
-    def test_without_it_the_hint_says_how_to_give_it(self, airloom: Any, load: Path) -> None:
+    def test_without_it_the_hint_says_how_to_give_it(
+        self, airloom: Any, load: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", raising=False)
         answer = airloom("try", load.name, "--write", "--json")
         assert answer.code == 1
         error = answer.json["nodes"]["save"]["error"]
@@ -280,7 +295,7 @@ class TestConnections:
         assert "hush" not in answer.out + answer.complaint
 
     @pytest.mark.parametrize(
-        ("content", "words"), [("[1]", "holds no Connections by name"), ("{", "no YAML"), (None, "cannot be read")]
+        ("content", "words"), [("[1]", "holds no Connections by name"), ("{", "not YAML"), (None, "cannot be read")]
     )
     def test_a_file_of_another_form(
         self, content: str | None, words: str, airloom: Any, load: Path, project: Path

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import make_url
 
 from airloom.store.lookup import connect
-from airloom.store.migrate import is_migrated
+from airloom.store.migrate import is_migrated, task_role
 
 if TYPE_CHECKING:
     from tests.conftest import Databases
@@ -62,7 +64,7 @@ class TestDoctor:
         lines = answers[1]["out"].splitlines()
         at = next(index for index, line in enumerate(lines) if line.startswith("✗ scheduler never ran"))
         assert lines[at + 1] == "    → start it, and look at its log: airflow scheduler"
-        assert lines[-1].endswith(" wrong")
+        assert re.fullmatch(r"\d+ wrong, \d+ warnings?", lines[-1])
 
 
 class TestPrepare:
@@ -72,11 +74,43 @@ class TestPrepare:
         monkeypatch.setenv("AIRLOOM_DATABASE_URL", database_url)
         assert "no role of their own" in airloom("prepare").complaint
         assert is_migrated(database_url)
-        task = database_url.replace("//postgres:", "//airloom_task:")
+        task = database_url.replace("//postgres:", f"//{task_role(database_url)}:")
         monkeypatch.setenv("AIRLOOM_TASK_DATABASE_URL", task)
         assert airloom("prepare").code == 0
         with connect(task) as connection:
             assert connection.execute("select count(*) from versions").fetchone() == (0,)
+
+    def test_prints_what_to_set_without_passwords(
+        self, airloom: Any, project: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRLOOM_DATABASE_URL", database_url)
+        # An Airflow that was just installed, whatever another test has told it.
+        monkeypatch.delenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", raising=False)
+        password = str(make_url(database_url).password)
+        answer = airloom("prepare", "--write", project / "airloom.env")
+        assert answer.code == 0
+        assert password not in answer.out + answer.complaint
+        assert f"AIRLOOM_ROOT={project}" in answer.out.splitlines()
+        assert '{"name": "dags-folder"' in answer.out
+        assert "airloom.dags.bundle.PipelineBundle" in answer.out
+        written = project / "airloom.env"
+        assert written.stat().st_mode & 0o777 == 0o600
+        command = ["/bin/sh", "-c", f". {written}; echo $AIRLOOM_DATABASE_URL; echo $AIRLOOM_TASK_DATABASE_URL"]
+        read = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        assert read[0] == database_url
+        with connect(read[1]) as connection:
+            assert connection.execute("select count(*) from versions").fetchone() == (0,)
+
+    def test_a_password_is_chosen_once(
+        self, airloom: Any, project: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRLOOM_DATABASE_URL", database_url)
+        # Nowhere to keep it, so none is chosen.
+        assert airloom("prepare", "--write", project / "none" / "airloom.env").code == 1
+        assert airloom("prepare", "--write", project / "airloom.env").code == 0
+        answer = airloom("prepare", "--write", project / "again.env")
+        assert answer.code == 1
+        assert "its password is not known here" in answer.complaint
 
     def test_refuses_another_role(self, airloom: Any, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("AIRLOOM_DATABASE_URL", "AIRLOOM_TASK_DATABASE_URL"):

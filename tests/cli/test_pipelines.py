@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,15 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from airloom.cli.pipelines import app
+from airloom.cli.runs import app as runs_app
+from airloom.plan.plan import Plan, PlanNode
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
-from airloom.store.records import NotFound
+from airloom.store.records import NotFound, Schedule, StoredRun
 from airloom.store.store import Store
 
-PLAN = {"nodes": {"only": {"step": "only-task"}}, "steps": []}
+ONLY = PlanNode("only", "set", 1, "pure", "run", "only-task", (), ())
+PLAN = Plan({"only": ONLY}, (), (), ()).to_json()
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +55,66 @@ def test_list_tells_live_pipelines_from_archived_ones(store: Store) -> None:
 
 
 def test_list_goes_beyond_one_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airloom.cli.pipelines.PAGE", 2)
+    monkeypatch.setattr("airloom.cli.here.PAGE", 2)
     for name in "abcd":
         store.publish({"id": name}, PLAN, author="ann", source="api")
     assert [pipeline["id"] for pipeline in _json("list")] == ["a", "b", "c", "d", "sales"]
     assert len(_json("versions", "sales")) == 2
+
+
+def test_list_shows_schedule_pause_and_last_run(store: Store) -> None:
+    for number, state in enumerate(("failed", "success")):
+        moment = datetime(2026, 1, 1 + number, 6, tzinfo=UTC)
+        store.runs.observe(StoredRun("sales", f"run_{number}", state, moment, started_at=moment))
+    store.publish({"id": "other", "schedule": {"every": "5m"}}, PLAN, author="ann", source="api")
+    store.keep_schedules({"sales": Schedule(True, None), "other": Schedule(False, datetime(2026, 2, 1, tzinfo=UTC))})
+    other, sales = _json("list")
+    assert (other["schedule"], other["paused"], other["last_run"]) == ({"every": "5m"}, False, None)
+    assert (sales["schedule"], sales["paused"]) == ({"cron": "@daily"}, True)
+    assert (sales["last_run"]["run_id"], sales["last_run"]["state"]) == ("run_1", "success")
+    shown = _run("list").stdout
+    assert re.search(r"^other +1 +every 5m +2026-0[12]-", shown, re.MULTILINE)
+    assert re.search(r"^sales +2 +@daily +paused +success 2026-01-0", shown, re.MULTILINE)
+    assert "airloom unpause sales" in _run("show", "sales").stdout
+
+
+def test_runs_come_newest_first(store: Store) -> None:
+    store.publish({"id": "other"}, PLAN, author="ann", source="api")
+    for number, (pipeline, state) in enumerate((("sales", "failed"), ("other", "running"), ("sales", "success"))):
+        moment = datetime(2026, 1, 1 + number, 6, tzinfo=UTC)
+        run = StoredRun(pipeline, f"run_{number}", state, moment, actor="ann", trigger="hand", seconds=61.26, rows=1234)
+        store.runs.observe(run)
+    assert [run["run_id"] for run in _runs("--json")] == ["run_2", "run_1", "run_0"]
+    assert [run["run_id"] for run in _runs("sales", "--json")] == ["run_2", "run_0"]
+    assert [run["run_id"] for run in _runs("--state", "failed", "--json")] == ["run_0"]
+    assert [run["run_id"] for run in _runs("--limit", "1", "--json")] == ["run_2"]
+    shown = CliRunner().invoke(runs_app, ["runs"]).stdout
+    assert re.search(r"^sales +run_2 +success +hand \(ann\) +2026-01-03 \d\d:00 +61.3 +1,234", shown, re.MULTILINE)
+    assert isinstance(CliRunner().invoke(runs_app, ["runs", "salse"]).exception, NotFound)
+    assert CliRunner().invoke(runs_app, ["runs", "--state", "done"]).exit_code == 2
+
+
+def _runs(*arguments: str) -> Any:
+    finished = CliRunner().invoke(runs_app, ["runs", *arguments])
+    assert finished.exit_code == 0, finished.output
+    return json.loads(finished.stdout)
+
+
+def test_diff_tells_nodes_edges_settings_and_what_runs_otherwise(store: Store) -> None:
+    answer = _json("diff", "sales", "1")
+    assert (answer["before"], answer["after"], answer["plan"]) == (1, 2, [])
+    assert answer["changes"] == [
+        {
+            "what": "setting", "change": "changed", "name": "/description", "field": "",
+            "before": "first", "after": "second [bold]",
+        }
+    ]  # fmt: skip
+    assert _run("diff", "sales", "1", "2").stdout.splitlines() == [
+        "sales version 1 → 2",
+        "~ setting /description: first → second [bold]",
+    ]
+    assert _run("diff", "sales", "2", "2").stdout.splitlines()[-1] == "The two say the same."
+    assert isinstance(_run("diff", "sales", "3").exception, NotFound)
 
 
 def test_versions_come_newest_first_and_the_current_one_is_marked() -> None:
@@ -73,7 +133,7 @@ def test_export_gives_the_document_that_can_be_published_again(store: Store, tmp
 
 def test_show_tells_which_task_runs_a_node() -> None:
     output = _run("show", "sales").stdout
-    for part in ("Sales [x]", "version 2 of 2, by ann", "cron @daily", "only", "set", "only-task"):
+    for part in ("Sales [x]", "version 2 of 2, by ann", "runs @daily", "only", "set", "only-task"):
         assert part in output
     assert _json("show", "sales", "--version", "1")["version"]["document"]["description"] == "first"
 

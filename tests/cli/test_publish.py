@@ -16,6 +16,7 @@ from airloom.store.migrate import migrate
 
 HERE = Path(__file__).parent
 BUNDLES = [{"name": "airloom", "classpath": "airloom.dags.bundle.PipelineBundle", "kwargs": {}}]
+SECRET = "s3cret-of-the-shop"
 COMMANDS: dict[str, list[str]] = {
     "publish": ["publish", "sales.json", "-m", "the first", "--author", "ann", "--json"],
     "publish-again": ["publish", "changed.yaml", "-m", "newest first", "--author", "ann", "--json"],
@@ -43,6 +44,38 @@ COMMANDS: dict[str, list[str]] = {
     "list-archived": ["list", "--archived", "--json"],
     "try-stored": ["try", "stored.json", "--json"],
     "try-unknown": ["try", "unknown.json", "--json"],
+    "connection-add": ["connection", "add", "shop", "--file", "connections.yaml", "--json"],
+    "connection-fields": ["connection", "add", "mail", "--type", "smpt", "--host", "h", "--extra", "timeout=5"],
+    "connection-password": [
+        "connection",
+        "add",
+        "target",
+        "--type",
+        "postgres",
+        "--host",
+        "localhost",
+        "--login",
+        "ann",
+        "--password-env",
+        "SHOP_PASSWORD",
+    ],
+    "connection-again": ["connection", "add", "shop", "--type", "postgres"],
+    "connection-replace": ["connection", "add", "mail", "--type", "smtp", "--replace"],
+    "connection-extra": ["connection", "add", "api", "--type", "http", "--extra", "api_key=x"],
+    "connection-no-type": ["connection", "add", "api"],
+    "connection-name": ["connection", "add", "a b", "--type", "http"],
+    "connection-not-in-file": ["connection", "add", "shpo", "--file", "connections.yaml"],
+    "connection-list": ["connection", "list", "--json"],
+    "connection-listed": ["connection", "list"],
+    "connection-test": ["connection", "test", "stored", "--json"],
+    "connection-test-wrong": ["connection", "test", "shop"],
+    "connection-test-type": ["connection", "test", "http_one"],
+    "connection-test-unknown": ["connection", "test", "nope"],
+    "pause-archived": ["pause", "sales"],
+    "pause-unknown": ["pause", "sale"],
+    "logs-none": ["logs", "load_orders"],
+    "backfill-archived": ["backfill", "sales", "--from", "2026-01-01", "--to", "2026-01-02"],
+    "backfill-date": ["backfill", "sales", "--from", "tomorrow", "--to", "2026-01-02"],
     "publish-back": ["publish", "sales.json", "--author", "ann", "--json"],
 }
 
@@ -88,6 +121,9 @@ def answers(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         config = {"connection": name, "sql": "SELECT 1 AS one"}
         node = {"id": "one", "type": "postgres_read", "config": config}
         (project / f"{name}.json").write_text(json.dumps({"id": name, "nodes": [node]}))
+    shop = {"conn_type": "postgres", "host": "127.0.0.1", "port": 9, "login": "ann", "password": SECRET, "schema": "s"}
+    shop["extra"] = json.dumps({"token": SECRET, "connect_timeout": 2})
+    (project / "connections.yaml").write_text(json.dumps({"shop": shop}))
     wrong = ordered_by(False)
     wrong["nodes"][1]["config"]["where"] = "state = 'paid'"
     (project / "wrong.json").write_text(json.dumps(wrong))
@@ -102,6 +138,8 @@ def answers(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         "AIRFLOW_CONN_TARGET": "postgres://ann@localhost/target",
         "AIRLOOM_ROOT": str(project),
         "AIRLOOM_DATABASE_URL": store,
+        "AIRFLOW_CONN_HTTP_ONE": "http://api.example",
+        "SHOP_PASSWORD": SECRET,
         "LOGNAME": "cal",
     }
     done = subprocess.run(
@@ -176,6 +214,31 @@ def test_a_rollback_is_a_version_of_its_own(answers: dict[str, Any]) -> None:
         ("archive-told", 0, "load_orders is archived.\n", ""),
         ("archive-unknown", 1, "", "Error: there is no pipeline 'sale'"),
         ("list", 0, "[]\n", ""),
+        (
+            "connection-fields",
+            0,
+            "The Connection mail of type smpt is kept.\n",
+            "Nothing here knows Connections of type smpt: did you mean 'smtp'?\n",
+        ),
+        (
+            "connection-password",
+            0,
+            "The Connection target of type postgres is kept.\nTry it: ",
+            "The variable AIRFLOW_CONN_TARGET is set, and wins over it.\n",
+        ),
+        ("connection-again", 1, "", "Error: there is a Connection 'shop' already\n  replace it with --replace\n"),
+        ("connection-replace", 0, "The Connection mail of type smtp is kept.\n", ""),
+        ("connection-extra", 2, "", "Usage: airloom connection add "),
+        ("connection-no-type", 2, "", "Usage: airloom connection add "),
+        ("connection-name", 1, "", "Error: 'a b' cannot be the name of a Connection\n"),
+        ("connection-not-in-file", 1, "", "Error: connections.yaml holds no Connection 'shpo'\n  did you mean 'shop'?"),
+        ("connection-test-type", 1, "", "Error: the Connection 'http_one' is of type 'http', which nothing installed"),
+        ("connection-test-unknown", 1, "", "Error: there is no Connection 'nope'\n"),
+        ("pause-archived", 1, "", "Error: pipeline 'sales' is archived"),
+        ("pause-unknown", 1, "", "Error: there is no pipeline 'sale'\n"),
+        ("logs-none", 1, "", "Error: pipeline 'load_orders' has no run yet\n  start one: airloom run load_orders\n"),
+        ("backfill-archived", 1, "", "Error: pipeline 'sales' is archived"),
+        ("backfill-date", 2, "", "Usage: airloom backfill "),
     ],
 )
 def test_people_are_told(name: str, code: int, out: str, complaint: str, answers: dict[str, Any]) -> None:
@@ -197,6 +260,21 @@ def test_explain_shows_every_stage(answers: dict[str, Any]) -> None:
     assert (found["version"], found["run"], found["nodes"]) == (4, None, [])
     assert [step["id"] for step in found["plan"]["steps"]] == ["orders-save"]
     assert "dag = pipeline(document, plan)" in found["file"]
+
+
+def test_connections_are_kept_and_tried_and_no_secret_is_shown(answers: dict[str, Any]) -> None:
+    assert json.loads(answers["connection-add"]["out"]) == {"name": "shop", "type": "postgres"}
+    listed = {(one["name"], one["source"]): one for one in json.loads(answers["connection-list"]["out"])}
+    assert listed["shop", "database"] == {
+        "name": "shop", "type": "postgres", "host": "127.0.0.1", "port": 9, "login": "ann", "schema": "s",
+        "source": "database",
+    }  # fmt: skip
+    assert {name for name, source in listed if source == "environment"} == {"target", "http_one"}
+    assert json.loads(answers["connection-test"]["out"])["works"] is True
+    refused = answers["connection-test-wrong"]
+    assert (refused["code"], refused["out"][:8]) == (1, "✗ shop: ")
+    for name, answer in answers.items():
+        assert SECRET not in answer["out"] + answer["complaint"], name
 
 
 def test_a_try_finds_the_connections_of_the_installation(answers: dict[str, Any]) -> None:

@@ -43,8 +43,8 @@ class TestList:
 
     def test_people_see_a_table(self, airloom: Any, published: Json) -> None:
         head, line = airloom("list").out.splitlines()
-        assert head.split() == ["pipeline", "version", "file", "owner", "changed"]
-        assert line.split()[:3] == ["sales", "2", "airloom"]
+        assert head.split()[:3] == ["pipeline", "version", "schedule"]
+        assert line.split()[:2] == ["sales", "2"]
 
 
 class TestShow:
@@ -59,7 +59,7 @@ class TestShow:
     def test_people_see_nodes_with_their_tasks(self, airloom: Any, published: Json) -> None:
         answer = airloom("show", "sales")
         assert answer.out.startswith("Sales\nversion 2 of 2, by ann, ")
-        assert "runs cron 0 2 * * *, timezone Europe/Berlin\n" in answer.out
+        assert "runs 0 2 * * * Europe/Berlin\n" in answer.out
         assert "by_day    aggregate  orders-save" in answer.out
 
     def test_an_earlier_version(self, airloom: Any, published: Json) -> None:
@@ -147,6 +147,18 @@ class TestStore:
         assert (answer.code, answer.out) == (3, "")
         assert "does not answer" in answer.complaint
         assert "hush" not in answer.complaint
+
+    @pytest.mark.usefixtures("airflow_database")
+    @pytest.mark.parametrize("arguments", [["list"], ["publish", "sales.json"]], ids=lambda arguments: arguments[0])
+    def test_a_store_without_tables_says_what_to_do(
+        self, arguments: list[str], airloom: Any, sales: Json, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRLOOM_DATABASE_URL", database_url)
+        answer = airloom(*arguments)
+        assert (answer.code, answer.out) == (3, "")
+        first, second = answer.complaint.splitlines()
+        assert first.startswith("Error: the tables of the store are not those of this release: relation ")
+        assert second.startswith("  run airloom prepare")
 
     def test_an_address_that_is_none_is_not_repeated(self, airloom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AIRLOOM_DATABASE_URL", "ann:hush")

@@ -18,8 +18,10 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 from tests.conformance.suite import SAMPLE
 
-from airloom.dags import platform
+from airloom.dags.actor import administrator
+from airloom.dags.node_states import node_results
 from airloom.dags.publishing import gather_facts, publish
+from airloom.dags.runs import trigger_run
 from airloom.runtime.results import NodeResult
 from airloom.runtime.trial import node_report
 from airloom.spec.configuration import configuration
@@ -35,18 +37,18 @@ def main() -> None:
     url = configuration().database_url
     assert url is not None
     store = Store(url.get_secret_value())
-    facts = gather_facts()
+    facts = gather_facts(store)
     waiting = {pipeline["document"]["id"]: pipeline for pipeline in asked["pipelines"]}
     plans: dict[str, Json] = {}
     runs: dict[str, str] = {}
     ended: dict[str, Json] = {}
     while len(ended) < len(waiting) and time.monotonic() < deadline:
         for pipeline in itertools.islice((waiting[name] for name in waiting if name not in plans), 5):
-            published = publish(store, pipeline["document"], author="conformance", facts=facts)
+            published = publish(store, pipeline["document"], actor=administrator("conformance"), facts=facts)
             assert published.version is not None, [str(problem) for problem in published.problems]
             plans[published.version.pipeline] = published.version.plan
         for name in (_parsed() & plans.keys()) - runs.keys():
-            runs[name] = platform.trigger_run(name, waiting[name]["params"])
+            runs[name] = trigger_run(name, waiting[name]["params"])
         for name, state in _ended().items():
             if name in runs and name not in ended:
                 ended[name] = {"state": state, "nodes": _reports(name, runs[name], plans[name])}
@@ -70,7 +72,7 @@ def _ended() -> dict[str, str]:
 def _reports(pipeline: str, run_id: str, plan: Json) -> Json:
     return {
         found.node: node_report(NodeResult(found.state, found.fired, found.outputs, found.error), SAMPLE)
-        for found in platform.node_results(pipeline, run_id, plan)
+        for found in node_results(pipeline, run_id, plan)
     }
 
 

@@ -13,12 +13,13 @@ from tests.conformance.suite import DATA, NODES, ROOT, SAMPLE, Case, Ending, cas
 
 from airloom.nodes.context import RunFacts
 from airloom.plan.plan import Plan
-from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
+from airloom.runtime.local import LocalSurroundings
+from airloom.runtime.pipeline import run_pipeline
 from airloom.runtime.trial import no_connections, node_report, try_document
 from airloom.spec.configuration import Configuration, configuration
-from airloom.spec.document import read_document
 from airloom.spec.params import as_expression_values, read_params
 from airloom.spec.problem import errors
+from airloom.spec.reader import read_document
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_a_document_ends_as_expected_grouped_and_ungrouped(case: Case, settings:
     plan = plans_of(case, settings)["auto"]
     together = run(case, plan, settings, tmp_path / "together")
     assert together.files == single.files
-    exits = {step.exit for step in plan.steps}
+    exits = {node for step in plan.steps for node in step.exits}
     for node, ended in single.nodes.items():
         # A group keeps what leaves it: an inner node has no outputs, unless the group was run node by node.
         if node in exits or together.nodes[node]["outputs"]:
@@ -73,7 +74,7 @@ def test_the_suite_reaches_every_sort_of_step_and_state(settings: Configuration)
     plans = [plans_of(case, settings)["auto"] for case in found]
     steps = [step for plan in plans for step in plan.steps]
     assert len(found) >= 60
-    assert {step.kind for step in steps} == {"table", "objects", "node"}
+    assert {step.kind for step in steps} == {"table", "objects", "node", "loop"}
     assert any(len(step.nodes) > 3 for step in steps)
     assert any(step.chooses for step in steps)
     assert any(plan.gates for plan in plans)

@@ -24,9 +24,9 @@ def _plan_of(document: Json) -> Json:
     for entry in read.nodes:
         outputs = tuple(Port(name) for name in entry.config.get("outputs", ["value"]))
         inputs = () if entry.config.get("source") else (Port("value", many=True),)
-        declaration = SimpleNamespace(type=entry.type, version=1, effect=entry.config.get("effect", "action"))
-        node_class = cast(type[Node], SimpleNamespace(declaration=declaration, method="run"))
-        nodes[entry.id] = ResolvedNode(entry, node_class, Ports(inputs, outputs))
+        declaration = SimpleNamespace(type=entry.type, version=1, role=entry.config.get("role", "work"))
+        node_class = cast(type[Node], SimpleNamespace(declaration=declaration, method="run", step_kind="node"))
+        nodes[entry.id] = ResolvedNode(entry, node_class, Ports(inputs, outputs), "write")
     wires = []
     for edge in read.edges:
         node, output = Edge.split(edge.source)
@@ -36,7 +36,7 @@ def _plan_of(document: Json) -> Json:
 
 @pytest.fixture(scope="session")
 def plan_of() -> Callable[[Json], Json]:
-    """Return a function that plans a document; the config of its nodes says their effect and their outputs."""
+    """Return a function that plans a document; the config of its nodes says their role and their outputs."""
     return _plan_of
 
 
@@ -71,7 +71,7 @@ def branches() -> Json:
     return {
         "id": "branches",
         "nodes": [
-            node("route", source=True, effect="control", outputs=["a", "b"]),
+            node("route", source=True, role="choice", outputs=["a", "b"]),
             node("other", source=True),
             node("x"),
             node("m"),

@@ -21,21 +21,25 @@ os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airloom-airflow-"
 import pytest
 from tests.conformance.suite import DATA, NODES, ROOT
 from tests.dags.mutants import files
+from tests.dags.objects import object_mutant
 from typer.testing import CliRunner
 
+from airloom.checks.check import check
 from airloom.dags import publishing
+from airloom.dags.actor import administrator
 from airloom.dags.factory import pipeline
 from airloom.dags.files import pipeline_text
 from airloom.plan.plan import Plan
 from airloom.spec.configuration import configuration
-from airloom.spec.document import read_document
 from airloom.spec.error import AirloomError
 from airloom.spec.problem import Problem
+from airloom.spec.reader import read_document
 from airloom.store.records import StoredVersion
 from airloom.store.store import Store
 from airloom.worker.folder import Folder
 
 PATHS = f'["include/data", "output", "{DATA}"]'
+LAST = {"id": "last", "nodes": [{"id": "one", "type": "set", "config": {"value": 1}}]}
 LONGEST = 5.0
 """Seconds of processor time that a document may take: a busy machine makes no document slow."""
 
@@ -105,12 +109,73 @@ def drop(numbers: range, store: Store, folder: Path, *, validated: int) -> Judge
     for _ in range(2):
         synchronised.synchronise()
     found.accepted = len(store.pipelines())
-    problems = {shown.path: shown.problems for shown in store.problems()}
+    problems = {shown.path: shown.problems for shown in store.problems.all()}
     found.refused = len(problems)
     found.codes = Counter(problem.code for shown in problems.values() for problem in shown)
     good = {str(pipeline.path) for pipeline in store.pipelines()}
     found.faults += _faults_of_validate(sorted(folder.iterdir())[:validated], good)
     return found
+
+
+def give(numbers: range, store: Store, url: str, folder: Path) -> Judgement:
+    """Check and publish mutants that are objects into `store`, which is that of `url`, and judge what came of them.
+
+    Publishing checks; each tenth is checked alone as well. In the end a pipeline that is right is published, and a
+    bundle writes all of it into `folder`.
+    """
+    found = Judgement()
+    facts = publishing.gather_facts(store)
+    for number in numbers:
+        name, document = f"object {number}", object_mutant(number)
+        problems: list[Problem] = []
+        try:
+            if number % 10 == 0:
+                with found.watch(name):
+                    check(document, facts)
+            with found.watch(name):
+                result = publishing.publish(store, document, actor=administrator("ann"), facts=facts)
+                problems = result.problems
+                if result.version is not None:
+                    found.faults += [f"{name}: {fault}" for fault in _faults_of_version(result.version)]
+                    found.accepted += 1
+                    continue
+        except AirloomError as error:
+            problems = [Problem(f"publish.{error.code}", error.message, hint=error.hint)]
+        except Exception:  # noqa: BLE001 it is kept as a fault, and the others are looked at, too
+            continue
+        found.refused += 1
+        found.faults += [f"{name}: {fault}" for fault in _faults_of(document, problems)]
+        if not problems:
+            found.faults.append(f"{name}: neither published nor refused")
+        found.codes.update(problem.code for problem in problems)
+        store.problems.set(f"{number}.json", problems)
+    last = publishing.publish(store, LAST, actor=administrator("ann"), facts=facts)
+    if last.version is None:
+        found.faults.append(f"what is right is not published any more: {last.problems}")
+    found.faults += _faults_of_bundle(store, url, folder)
+    return found
+
+
+def _faults_of_bundle(store: Store, url: str, folder: Path) -> Iterator[str]:
+    """Have a new bundle write everything, and look for what it does not serve."""
+    from airloom.dags.bundle import PipelineBundle
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRLOOM_DATABASE_URL", url)
+        patch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", str(folder))
+        configuration.cache_clear()
+        bundle = PipelineBundle(name="airloom")
+        bundle.initialize()
+        configuration.cache_clear()
+    for live in store.pipelines(limit=100_000):
+        text = (bundle.path / f"{live.id}.py").read_text(encoding="utf-8")
+        if "dag = pipeline(" not in text:
+            yield f"{live.id}: is published, and not served: {text[:500]}"
+    problems = sorted((bundle.path / "problems").glob("*.py"))
+    if len(problems) != len(store.problems.all()):
+        yield f"{len(problems)} files of problems in place of {len(store.problems.all())}"
+    for file in problems:
+        compile(file.read_text(encoding="utf-8"), file.name, "exec")
 
 
 def _faults_of_validate(paths: list[Path], good: set[str]) -> Iterator[str]:

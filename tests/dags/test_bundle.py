@@ -113,7 +113,7 @@ def test_nothing_unfinished_lies_where_airflow_looks(
 
 def test_problems_are_a_file_that_only_raises(store: Store, make: Callable[..., PipelineBundle]) -> None:
     problem = Problem("node.unknown_column", "no column 'amout'", node="paid", pointer="/nodes/1", hint="amount?")
-    store.set_problems('odd "name"\n.json', [problem])
+    store.problems.set('odd "name"\n.json', [problem])
     bundle = make()
     bundle.initialize()
     (file,) = bundle.path.rglob("*.py")
@@ -122,9 +122,60 @@ def test_problems_are_a_file_that_only_raises(store: Store, make: Callable[..., 
         exec(file.read_text(), {})
     for part in ('odd "name"\n.json', "paid", "/nodes/1", "no column 'amout'", "node.unknown_column", "amount?"):
         assert part in str(raised.value)
-    store.clear_problems('odd "name"\n.json')
+    store.problems.clear('odd "name"\n.json')
     bundle.refresh()
     assert _files(bundle) == set()
+
+
+ODD: list[Json] = [
+    {"description": "half \ud800 a pair"},
+    {"description": "NUL \x00"},
+    {"description": "quotes ''' \"\"\" and \\ and \u2028"},
+    {"\udfff": 1},
+    {"nodes": "none"},
+]
+
+
+def test_odd_documents_keep_no_others_from_being_served(
+    store: Store, publish: Callable[..., int], make: Callable[..., PipelineBundle]
+) -> None:
+    publish("good0")
+    for number, odd in enumerate(ODD):
+        document = {"id": f"odd{number}", "nodes": [], **odd}
+        store.publish(document, {"description": odd.get("description")}, author="ann", source="api")
+        publish(f"good{number + 1}")
+    bundle = make()
+    bundle.initialize()
+    good = {f"good{number}.py" for number in range(len(ODD) + 1)}
+    assert _files(bundle) == good | {f"odd{number}.py" for number in range(len(ODD))}
+    publish("later")
+    bundle.refresh()
+    assert {_dag(bundle, file.removesuffix(".py")).dag_id for file in {*good, "later.py"}} == {
+        file.removesuffix(".py") for file in {*good, "later.py"}
+    }
+    for name in ("odd0", "odd3"):
+        with pytest.raises(PipelineProblems, match="publish it again"):
+            _dag(bundle, name)
+
+
+def test_problems_of_odd_text_keep_no_others_from_being_served(
+    store: Store, publish: Callable[..., int], make: Callable[..., PipelineBundle]
+) -> None:
+    texts = ("half \ud800 a pair", "NUL \x00", "''' \"\"\" \\ \u2028 \r\n", "\udc80" * 2000, "é 漢 🐘")
+    for text in texts:
+        store.problems.set(f"{texts.index(text)}.json", [Problem("a.b", text, node=text, pointer=text, hint=text)])
+    publish("good")
+    bundle = make()
+    bundle.initialize()
+    assert _dag(bundle, "good").dag_id == "good"
+    problems = sorted((bundle.path / "problems").iterdir())
+    assert len(problems) == len(texts)
+    for file in problems:
+        with pytest.raises(PipelineProblems) as raised:
+            exec(file.read_text(), {})
+        assert str(raised.value).encode()
+    assert r"half \ud800 a pair" in problems[0].read_text().replace("\\\\", "\\")
+    assert "é 漢 🐘" in problems[-1].read_text()
 
 
 def test_a_restart_leaves_right_files_alone_and_removes_wrong_ones(

@@ -151,3 +151,46 @@ def test_a_closing_pipeline_is_a_dag_whatever_its_schedule_and_params(plan_of: A
     dag = pipeline(sales, plan_of(sales), closing=True)
     dag.validate()
     assert (dag.catchup, dag.allowed_run_types) == (False, {"scheduled"})
+
+
+NOW = datetime(2026, 6, 1, 12, 0, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "catchup", "last", "expected"),
+    [
+        (None, False, None, "12:00:07"),  # at once
+        (None, False, "12:00:00", "12:05:00"),  # then each interval after the run before
+        (None, False, "09:00:00", "12:00:07"),  # after a pause, at once again
+        ("2026-06-01T13:00:00", False, None, "13:00:00"),
+        ("2026-06-01T10:01:00", False, None, "12:00:07"),  # `start` is not what the times are counted from
+        ("2026-06-01T10:01:00", True, None, "10:01:00"),
+        ("2026-06-01T10:01:00", True, "10:01:00", "10:06:00"),
+    ],
+)
+def test_times_of_every_are_counted_as_the_docs_say(
+    start: str | None,
+    catchup: bool,
+    last: str | None,
+    expected: str,
+    plan_of: Plan,
+    sales: Json,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables import trigger
+    from airflow.timetables.base import DataInterval, TimeRestriction
+    from pendulum import instance
+
+    schedule = {"every": "5m", **({"start": start} if start else {})}
+    dag = pipeline({**sales, "schedule": schedule, "settings": {"catchup": catchup}}, plan_of(sales))
+    monkeypatch.setattr(trigger, "utcnow", lambda: instance(NOW))
+    before = None
+    if last is not None:
+        before = DataInterval.exact(instance(datetime.fromisoformat(f"2026-06-01T{last}+00:00")))
+    earliest = None if dag.start_date is None else instance(dag.start_date)
+    found = coerce_to_core_timetable(dag.timetable).next_dagrun_info(
+        last_automated_data_interval=before, restriction=TimeRestriction(earliest, None, dag.catchup)
+    )
+    assert found is not None
+    assert f"{found.run_after:%H:%M:%S}" == expected

@@ -59,7 +59,9 @@ def test_a_broken_file_is_told_and_keeps_its_dag(drop: Callable[..., Path]) -> N
     assert values() == {"greeting": "Hello", "other": "Hello"}
     with pytest.raises(PipelineProblems) as raised:
         raise_problems()
-    assert "greeting.json: node 'greet' at /nodes/0/type: there is no node type 'sett'" in str(raised.value)
+    assert "greeting.json: line 1, column 75, node 'greet' at /nodes/0/type: there is no node type 'sett'" in str(
+        raised.value
+    )
     assert "did you mean 'set'?" in str(raised.value)
     assert "other.json" not in str(raised.value)
     assert str(raised.value).startswith(f"{configuration().pipelines_folder} cannot be published:")

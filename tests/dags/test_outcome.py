@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from airloom.dags.outcome import error_text, outcome_of
+from airloom.dags.outcome import outcome_of
 from airloom.plan.plan import PlanStep
-from airloom.runtime.results import NodeResult
+from airloom.runtime.results import NodeResult, error_text
 
 REFERENCE = {"kind": "object", "value": 1}
 ERROR: dict[str, Any] = {"code": "data", "message": "no such day", "failure": "data", "node": "b", "hint": None}
@@ -18,7 +18,7 @@ ERROR: dict[str, Any] = {"code": "data", "message": "no such day", "failure": "d
 def step() -> PlanStep:
     """Return a step of two nodes, of which the second leads to tasks by three ports."""
     follow = {"b.rows": ("load", "report"), "b.rest": ("report",), "b.error": ("alert",)}
-    return PlanStep("a-b", "table", ("a", "b"), (), (), follow, True, 0, 30.0, None, None)
+    return PlanStep("a-b", "table", ("a", "b"), (), (), follow, True, 0, 30.0, None, None, ("b",))
 
 
 def test_what_nodes_gave_is_kept_by_node(step: PlanStep) -> None:
@@ -26,7 +26,7 @@ def test_what_nodes_gave_is_kept_by_node(step: PlanStep) -> None:
     exit_result = NodeResult("success", fired=["rows"], outputs={"rows": REFERENCE}, statistics={"seconds": 1})
     outcome = outcome_of(step, {"a": inner, "b": exit_result})
     assert outcome.values == {
-        "a.fired": ["rows"],
+        "a-b.inner": {"a": {"fired": ["rows"]}},
         "b.rows": REFERENCE,
         "b.fired": ["rows"],
         "b.statistics": {"seconds": 1},
@@ -47,7 +47,7 @@ def test_only_what_a_fired_port_leads_to_follows(step: PlanStep, fired: list[str
 def test_a_failure_that_nothing_takes_fails_the_task_and_is_kept(step: PlanStep) -> None:
     outcome = outcome_of(step, {"a": NodeResult("success", fired=["rows"]), "b": NodeResult("failed", error=ERROR)})
     assert outcome.failure == ERROR
-    assert outcome.values == {"a.fired": ["rows"], "b.error": ERROR}
+    assert outcome.values == {"a-b.inner": {"a": {"fired": ["rows"]}}, "b.error": ERROR}
 
 
 def test_a_failure_that_the_error_port_takes_leads_on(step: PlanStep) -> None:
@@ -78,5 +78,6 @@ def test_a_task_is_skipped_where_its_exit_is(step: PlanStep) -> None:
     assert outcome.values == {}
 
 
-def test_the_text_of_a_failure_names_node_and_hint() -> None:
-    assert error_text({**ERROR, "hint": "look at the calendar"}) == ("node 'b': no such day Hint: look at the calendar")
+def test_the_text_of_a_failure_names_its_place_and_hint() -> None:
+    assert error_text({**ERROR, "hint": "look at the calendar"}) == "node 'b': no such day Hint: look at the calendar"
+    assert error_text({**ERROR, "field": "days/0"}) == "node 'b', field 'days/0': no such day"

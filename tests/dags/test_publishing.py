@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from tests.dags.airflow_runs import begin_run, end_run, know_dag
 
-from airloom.dags import platform, publishing
+from airloom.dags import parsing, publishing
+from airloom.dags.actor import administrator
 from airloom.dags.publishing import archive, finish_archiving, unpause
 from airloom.spec.error import ConfigurationError, SystemFault
+from airloom.store.records import Event
 from airloom.store.store import Store
 
 Json = dict[str, Any]
@@ -24,7 +26,7 @@ def document(identifier: str = "sales", value: Any = 1, **fields: Any) -> Json:
 
 def publish(store: Store, data: Json, **named: Any) -> publishing.Published:
     """Publish a document, which has to be right."""
-    found = publishing.publish(store, data, author="ann", **named)
+    found = publishing.publish(store, data, actor=administrator("ann"), **named)
     assert found.problems == []
     return found
 
@@ -69,39 +71,44 @@ class TestArchive:
         archive(store, "sales", author="bob", force=True)
 
 
+def unpauses(store: Store) -> list[Event]:
+    """Return the events that wait to let runs of a pipeline begin."""
+    return [event for event in store.outbox.events() if event.kind == "unpause"]
+
+
 class TestEnabled:
     @pytest.fixture(autouse=True)
     def read_at_once(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         """Stand in for the DAG processor: the version of each pipeline that Airflow has read."""
         read: dict[str, int] = {}
-        monkeypatch.setattr(platform, "serialized_version", read.get)
-        monkeypatch.setattr(platform, "_wait", lambda done, timeout, every: done())
+        monkeypatch.setattr(parsing, "serialized_version", read.get)
+        monkeypatch.setattr(parsing, "wait_until", lambda done, timeout, every: done())
         return read
 
     def test_a_change_pauses_and_unpauses(self, store: Store, read_at_once: dict[str, int]) -> None:
         know_dag("sales")
         publish(store, document())
-        assert not platform.is_paused("sales")
+        assert not parsing.is_paused("sales")
         publish(store, document(settings={"enabled": False}))
-        assert platform.is_paused("sales")
+        assert parsing.is_paused("sales")
         publish(store, document())
-        (event,) = store.outbox.events()
-        assert platform.is_paused("sales"), "the version before is not to run"
+        (event,) = unpauses(store)
+        assert parsing.is_paused("sales"), "the version before is not to run"
         with pytest.raises(SystemFault):
             unpause(store, event.payload)
-        assert platform.is_paused("sales")
+        assert parsing.is_paused("sales")
         read_at_once["sales"] = 3
         unpause(store, event.payload)
-        assert not platform.is_paused("sales")
+        assert not parsing.is_paused("sales")
 
     def test_a_pause_by_hand_stays(self, store: Store) -> None:
         know_dag("held")
         publish(store, document("held"))
-        platform.set_paused("held", True)
+        parsing.set_paused("held", True)
         publish(store, document("held", value=2))
         publish(store, document("held", value=2, settings={"enabled": True}))
-        assert platform.is_paused("held")
-        assert store.outbox.events() == []
+        assert parsing.is_paused("held")
+        assert unpauses(store) == []
 
     def test_a_version_that_is_no_longer_current_unpauses_nothing(
         self, store: Store, read_at_once: dict[str, int]
@@ -110,6 +117,6 @@ class TestEnabled:
         read_at_once["back"] = 9
         for enabled in (False, True, False):
             publish(store, document("back", settings={"enabled": enabled}))
-        (event,) = store.outbox.events()
+        (event,) = unpauses(store)
         unpause(store, event.payload)
-        assert platform.is_paused("back")
+        assert parsing.is_paused("back")

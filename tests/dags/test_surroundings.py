@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airloom.dags.surroundings import TaskSurroundings
+from airloom.dags.surroundings import TaskSurroundings, index_path
 from airloom.plan.plan import Plan
 
 Json = dict[str, Any]
@@ -38,9 +37,22 @@ def make(branches: Json, plan_of: Callable[[Json], Json]) -> Callable[..., TaskS
         facts = {"conf": None, "logical_date": None, "run_after": NOON, "start_date": NOON, **run}
         context: Any = {"ti": task, "dag_run": SimpleNamespace(**facts), "params": {"day": "2026-02-03", "extra": 1}}
         document = {**branches, "params": {"day": {"type": "string", "format": "date"}}}
-        return TaskSurroundings(context, document, plan, logging.getLogger("test"))
+        return TaskSurroundings(context, document, plan)
 
     return make
+
+
+def test_the_schedule_tells_local_time_and_interval(make: Callable[..., TaskSurroundings], branches: Json) -> None:
+    branches["schedule"] = {"cron": "0 6 * * *", "timezone": "Pacific/Auckland"}
+    run = make(logical_date=datetime(2026, 1, 1, 17, tzinfo=UTC)).run
+    assert (run.local_date, run.local_time) == (date(2026, 1, 2), datetime(2026, 1, 2, 6))  # noqa: DTZ001
+    assert run.interval_start == datetime(2025, 12, 31, 17, tzinfo=UTC)
+    assert run.interval_end == datetime(2026, 1, 1, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("given", "index"), [(-1, ""), (None, ""), (0, "0"), (3, "3")])
+def test_a_mapped_task_s_index_is_its_path(given: int | None, index: str) -> None:
+    assert index_path(given) == index
 
 
 def test_references_are_looked_up_by_node(make: Callable[..., TaskSurroundings]) -> None:
@@ -91,3 +103,20 @@ def test_the_event_that_started_the_run_is_its_trigger(make: Callable[..., TaskS
     assert make().trigger is None
     assert make(conf={"day": "2026-02-03"}).trigger is None
     assert make(conf={"airloom": {"trigger": {"body": 1}}}).trigger == {"body": 1}
+
+
+def test_secrets_of_connections_are_known_to_the_step_and_to_airflow(
+    make: Callable[..., TaskSurroundings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk import Connection
+    from airflow.sdk._shared.secrets_masker import redact
+
+    found = Connection(conn_id="c", conn_type="http", password="s3cret of/airflow", extra='{"api_token": "t0ken-here"}')
+    monkeypatch.setattr(Connection, "get", lambda name: found)
+    around = make()
+    assert around.connection("c") is found
+    text = "https://ann:s3cret%20of%2Fairflow@host?token=t0ken-here"
+    assert around.redactor.text(text) == "https://ann:***@host?token=***"
+    shown = str(redact(text))
+    assert "s3cret" not in shown
+    assert "t0ken" not in shown

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from airloom.checks.uses import Use
+from airloom.dags.actor import administrator
 from airloom.dags.publishing import publish, rollback
 from airloom.dags.upgrade import migrations, upgrade
 from airloom.runtime.trial import try_document
 from airloom.spec.configuration import configuration
+from airloom.spec.node_file import NodeFile
+from airloom.store.lookup import node_file
 from airloom.store.store import Store
 
 Json = dict[str, Any]
@@ -81,11 +85,13 @@ NEWER: Json = {"id": "greeting", "nodes": [{"id": "greet", "type": "greet", "con
 @pytest.fixture
 def release(tmp_path: Path, settings: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return what makes a text the file of a node type."""
-    settings.setenv("AIRLOOM_NODES", str(tmp_path))
+    folder = tmp_path / "nodes"
+    folder.mkdir()
+    settings.setenv("AIRLOOM_NODES", str(folder))
     configuration.cache_clear()
 
     def write(text: str) -> None:
-        (tmp_path / "greet.py").write_text(text)
+        (folder / "greet.py").write_text(text)
 
     return write
 
@@ -105,7 +111,7 @@ def people(store: Store, release: Callable[[str], None], settings: pytest.Monkey
         {"id": "save", "type": "csv_write", "config": {"path": "output/greeted.csv"}},
     ]
     edges = [{"from": "people", "to": "greet"}, {"from": "greet", "to": "save"}]
-    found = publish(store, {"id": "greeting", "nodes": nodes, "edges": edges}, author="ann")
+    found = publish(store, {"id": "greeting", "nodes": nodes, "edges": edges}, actor=administrator("ann"))
     assert found.problems == []
     return file
 
@@ -118,7 +124,7 @@ def stored(store: Store) -> Json:
 
 def test_the_first_look_changes_nothing(store: Store, release: Callable[[str], None]) -> None:
     release(BEFORE)
-    publish(store, GREETING, author="ann")
+    publish(store, GREETING, actor=administrator("ann"))
     assert upgrade(store) == []
     assert upgrade(store) is None
     latest = store.releases.latest()
@@ -126,19 +132,35 @@ def test_the_first_look_changes_nothing(store: Store, release: Callable[[str], N
     assert latest.report == []
 
 
-def test_a_published_pipeline_stays_with_its_version_of_a_type(store: Store, release: Callable[[str], None]) -> None:
+def test_a_release_learns_what_published_pipelines_use(store: Store, release: Callable[[str], None]) -> None:
     release(BEFORE)
-    publish(store, GREETING, author="ann")
+    publish(store, GREETING, actor=administrator("ann"))
+    assert store.uses.of("greeting") == [Use("greet", "type", "greet")]
+    store.uses.record("greeting", 1, [])
+    assert upgrade(store) == []
+    assert store.uses.of("greeting") == [Use("greet", "type", "greet")]
+
+
+def test_a_published_pipeline_stays_with_its_version_of_a_type(
+    store: Store, store_url: str, release: Callable[[str], None]
+) -> None:
+    release(BEFORE)
+    publish(store, GREETING, actor=administrator("ann"))
     upgrade(store)
     release(AFTER)
-    assert upgrade(store) == []
-    assert store.pipeline("greeting").version == 1
-    assert stored(store)["planned"] == 1
+    [concerned] = upgrade(store) or []
+    assert concerned.changes == ["node greet: its type is that of a changed file"]
+    assert store.pipeline("greeting").version == 2
+    assert stored(store) == {**GREETING["nodes"][0], "version": 1, "planned": 1}
+    files = [store.version("greeting", number).plan["nodes"]["greet"]["file"] for number in (1, 2)]
+    assert files == [NodeFile("greet.py", text).hash for text in (BEFORE, AFTER)]
+    kept = [node_file(store_url, digest) for digest in files]
+    assert [file.text for file in kept if file] == [BEFORE, AFTER]
 
 
 def test_migrate_shows_what_the_newest_types_make_of_it(store: Store, release: Callable[[str], None]) -> None:
     release(BEFORE)
-    publish(store, GREETING, author="ann")
+    publish(store, GREETING, actor=administrator("ann"))
     assert list(migrations(store)) == []
     release(AFTER)
     [migration] = migrations(store)
@@ -147,17 +169,17 @@ def test_migrate_shows_what_the_newest_types_make_of_it(store: Store, release: C
     assert '-        "name": "Ada"' in migration.diff.splitlines()
     assert '+          "Ada"' in migration.diff.splitlines()
     assert store.pipeline("greeting").version == 1
-    assert publish(store, migration.document, author="ann").problems == []
+    assert publish(store, migration.document, actor=administrator("ann")).problems == []
     assert stored(store) == {**GREETING["nodes"][0], "config": {"names": ["Ada"]}, "planned": 2}
     assert list(migrations(store)) == []
 
 
 def test_a_version_of_an_older_release_can_be_gone_back_to(store: Store, release: Callable[[str], None]) -> None:
     release(BEFORE)
-    publish(store, GREETING, author="ann")
+    publish(store, GREETING, actor=administrator("ann"))
     release(AFTER)
-    publish(store, NEWER, author="ann")
-    result = rollback(store, "greeting", 1, author="bob")
+    publish(store, NEWER, actor=administrator("ann"))
+    result = rollback(store, "greeting", 1, actor=administrator("bob"))
     assert result.problems == []
     assert stored(store) == {**GREETING["nodes"][0], "version": 1, "planned": 1}
     tried = try_document(store.version("greeting").document, configuration())
@@ -166,7 +188,7 @@ def test_a_version_of_an_older_release_can_be_gone_back_to(store: Store, release
 
 def test_a_type_that_is_gone_is_told(store: Store, release: Callable[[str], None]) -> None:
     release(BEFORE)
-    publish(store, GREETING, author="ann")
+    publish(store, GREETING, actor=administrator("ann"))
     upgrade(store)
     release(AFTER.replace("class GreetV1(Transform)", "class Other(Transform)"))
     concerned = upgrade(store)
@@ -190,7 +212,7 @@ def test_what_a_release_plans_otherwise_is_published_and_told(
     concerned = upgrade(store)
     assert concerned is not None
     assert [(entry.pipeline, entry.changes) for entry in concerned] == [
-        ("greeting", ["node greet: its SQL is another"])
+        ("greeting", ["node greet: its SQL is another", "node greet: its type is that of a changed file"])
     ]
     current = store.version("greeting")
     assert (current.number, current.author) == (2, "upgrade")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -13,39 +12,72 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.docs.console import BLOCK, blocks, compare
 
 from airloom.checks.check import check
+from airloom.cli import reference
+from airloom.nodes import sdk
+from airloom.nodes.catalog import catalog
 from airloom.spec.text import read_text
 
 PROJECT = Path(__file__).parents[2]
 DOCS = PROJECT / "docs"
-PAGES = sorted([*DOCS.glob("*.md"), PROJECT / "README.md", PROJECT / "ARCHITECTURE.md"])
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = sorted([*DOCS.rglob("*.md"), *(PROJECT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING"))])
 LINK = re.compile(r"\]\(([^)#: ]*)(?:#([^)]*))?\)")
 
-spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
-assert spec
-assert spec.loader
-generate = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(generate)
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PROJECT).with_suffix("").as_posix()
 
 
-def blocks(path: Path) -> list[tuple[str, str]]:
-    """Return language and text of the blocks of a page."""
-    return BLOCK.findall(path.read_text())
+WANTED = reference.pages()
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.stem)
-def test_generated_parts_are_current(path: Path) -> None:
-    assert generate.current(path) == path.read_text(), "run: python docs/generate.py"
+@pytest.mark.parametrize("path", sorted(WANTED), ids=name_of)
+def test_a_page_is_current(path: Path) -> None:
+    assert path.read_text() == WANTED[path], f"run: {reference.COMMAND}"
 
 
 def test_every_generated_part_stands_on_a_page() -> None:
-    found = {part[1] for path in DOCS.glob("*.md") for part in generate.PART.findall(path.read_text())}
-    assert found == generate.PARTS.keys()
+    found = {part[1] for path in DOCS.glob("*.md") for part in reference.PART.findall(path.read_text())}
+    assert found == reference.PARTS.keys()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_the_page_of_the_sdk_has_a_section_for_every_name() -> None:
+    headings = re.findall(r"^### `(\w+)`$", (DOCS / "sdk.md").read_text(), re.MULTILINE)
+    assert sorted(headings) == sorted(sdk.__all__)
+
+
+def test_a_name_of_the_sdk_without_a_heading_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sdk, "__all__", [*sdk.__all__, "Novelty"])
+    with pytest.raises(ValueError, match="Novelty"):
+        reference.PARTS["sdk"]()
+
+
+def test_every_category_has_its_page_and_no_other_is_kept() -> None:
+    built_in = {node.declaration.category for node in catalog().all()} - {"own"}
+    assert {path.stem for path in (DOCS / "nodes").glob("*.md")} == built_in
+
+
+def test_the_command_writes_names_and_removes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "docs"
+    shutil.copytree(DOCS, folder)
+    monkeypatch.setattr(reference, "FOLDER", folder)
+    monkeypatch.setattr(reference, "NODES", folder / "nodes")
+    assert reference.main(["--check"]) == 0
+    (folder / "nodes" / "files.md").unlink()
+    (folder / "nodes" / "ghosts.md").write_text("# Ghosts\n")
+    assert reference.main(["--check"]) == 2
+    assert capsys.readouterr().out == "nodes/files.md is old\nnodes/ghosts.md tells of no category\n"
+    assert reference.main([]) == 0
+    assert {path.name: path.read_text() for path in (folder / "nodes").iterdir()} == {
+        path.name: path.read_text() for path in (DOCS / "nodes").iterdir()
+    }
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_links_lead_somewhere(path: Path) -> None:
     for target, anchor in LINK.findall(BLOCK.sub("", path.read_text())):
         page = path.parent / target if target else path
@@ -64,10 +96,11 @@ def documents() -> list[Any]:
             if language in ("json", "yaml"):
                 data, problems = read_text(text, f"block.{language}")
                 if not problems and isinstance(data, dict) and {"id", "nodes"} <= data.keys():
-                    found.append(pytest.param(data, id=f"{path.stem}-{data['id']}"))
+                    found.append(pytest.param(data, id=f"{name_of(path)}-{data['id']}"))
     return found
 
 
+@pytest.mark.usefixtures("own_types")
 @pytest.mark.parametrize("document", documents())
 def test_documents_have_no_error_of_form(document: dict[str, Any]) -> None:
     # Without facts: whether the files that they name exist is not asked.
@@ -122,17 +155,3 @@ def printed(project: Path, arguments: list[str]) -> list[str]:
     )
     assert done.stderr == ""
     return [line.rstrip() for line in done.stdout.splitlines()]
-
-
-def compare(found: list[str], shown: str) -> None:
-    """Compare lines with those of a page, on which … stands for lines left out before it; rows may change places."""
-    wanted = [settled(line) for line in shown.splitlines()]
-    lines = [settled(line) for line in found]
-    if wanted[0] == "…":
-        wanted = wanted[1:]
-        lines = lines[len(lines) - len(wanted) :]
-    assert sorted(lines) == sorted(wanted)
-
-
-def settled(line: str) -> str:
-    return re.sub(r" [0-9.]+s$", " 0s", line.rstrip())

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import sqlglot
 
-from airloom.engine.reading import quoted
+from airloom.engine.quoting import quoted
 from airloom.engine.relation import Columns
 from airloom.engine.shapes import Shapes
 from airloom.engine.spark import session

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ import pytest
 from tests.engine.hostile_code import ALWAYS_CLOSED, COUNTING, OPEN_WITHOUT_A_BOX, TOOLS, WITH_AN_END
 
 from airloom.engine import box, walls
+from airloom.engine.child import MemoryExceeded
 
 LOG = logging.getLogger("airloom.tests.box")
 DRIVER = Path(__file__).with_name("box_driver.py")
@@ -217,6 +219,75 @@ class TestValues:
         module.chmod(0o600)
         monkeypatch.setattr(box, "_packages", lambda: [str(module.parent)])
         assert box.run_value(code("import package_of_test as p\ndef run(value):\n    return p.ANSWER"), None, LOG) == 42
+
+
+HOSTILE = """
+import os, sys
+
+def run(value):
+    frame = sys._getframe()
+    while "request" not in frame.f_locals:
+        frame = frame.f_back
+    request = frame.f_locals["request"]
+    answer = ANSWER
+    while answer:
+        answer = answer[os.write(request["output"], answer):]
+    os.write(request["report"], b'{"missing": {}, "fault": null}')
+    os._exit(0)
+"""
+
+
+def hostile(answer: str, memory: int = GIGABYTE, seconds: float = 60) -> box.Code:
+    """Return code that writes its answer itself, past everything that would look at it."""
+    return box.Code(HOSTILE.replace("ANSWER", answer), "run", {}, seconds, memory)
+
+
+class TestHostileAnswers:
+    """The answer of code is read like a stranger's: it costs this process no more than the code was allowed."""
+
+    @pytest.mark.parametrize(
+        ("answer", "error", "said"),
+        [
+            ("b'[' * 10_000_000", box.CodeError, "more than 200 levels"),
+            ("b'[' * 201 + b']' * 201", box.CodeError, "more than 200 levels"),
+            ("b'[NaN]'", box.CodeError, "NaN, which JSON can't hold"),
+            ("b'[' + b'0,' * 1_000_000 + b'-Infinity]'", box.CodeError, "Infinity, which JSON can't hold"),
+            ("b'9' * 2_000_000", box.CodeError, "cannot be read as JSON"),
+            ("b''", box.CodeError, "cannot be read as JSON"),
+            (r"b'\xff\xfe\x00\xd8' * 1_000_000", box.CodeError, "cannot be read as JSON"),
+            ("b'[1] [2]'", box.CodeError, "cannot be read as JSON"),
+            ("b'x' * 60_000_000", box.CodeError, "60,000,000 bytes"),
+        ],
+    )
+    def test_what_is_no_value_is_refused(self, answer: str, error: type[Exception], said: str) -> None:
+        with pytest.raises(error, match=said):
+            box.run_value(hostile(answer), None, LOG)
+
+    @pytest.mark.parametrize("part", ["[],", "{},", '{"":0},'])
+    def test_one_that_needs_more_memory_than_its_code_may_take_never_comes_here(self, part: str) -> None:
+        answer = f"b'[' + b'{part}' * {9_000_000 // len(part)} + b'0]'"
+        before = most_memory()
+        with pytest.raises(MemoryExceeded):
+            box.run_value(hostile(answer, memory=150_000_000), None, LOG)
+        assert most_memory() - before < 50_000_000
+
+    def test_one_that_takes_longer_than_its_code_may_is_stopped(self) -> None:
+        answer = "b'[' + b'[],' * 16_000_000 + b'0]'"
+        with pytest.raises(box.CodeTimeout, match="could not be read within 1 seconds"):
+            box.run_value(hostile(answer, memory=4 * GIGABYTE, seconds=1), None, LOG)
+
+    def test_a_large_one_comes_whole(self) -> None:
+        value = [{"ä": [None, True, 1.5, 10**30, "x" * 100, {}]}] * 20_000
+        assert box.run_value(code("def run(value):\n    return value"), value, LOG) == value
+
+    def test_the_deepest_comes(self) -> None:
+        value = json.loads("[" * 200 + "]" * 200)
+        assert box.run_value(code("def run(value):\n    return value"), value, LOG) == value
+
+
+def most_memory() -> int:
+    """Return the most bytes of memory that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 class TestErrors:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import functools
 import logging
 import math
 import multiprocessing
@@ -19,10 +21,12 @@ from pathlib import Path
 
 import pytest
 
-from airloom.engine.child import MemoryExceeded, QueryTimeout, run_in_child
+from airloom.engine.child import MemoryExceeded, QueryTimeout, ask, run_in_child, safe_start
+from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError, DataError, SystemFault
 
 LONG = 60.0
+STARTS = ["fork", "server"]
 
 
 def wait_for(happened, seconds=20.0):
@@ -55,22 +59,112 @@ def test_returns_the_result():
     assert run_in_child(os.getpid, timeout=LONG) != os.getpid()
 
 
-def test_spawns_where_threads_forbid_a_fork():
-    results = []
-    thread = threading.Thread(
-        target=lambda: results.append(run_in_child(operator.add, 1, 2, timeout=LONG, start="spawn"))
-    )
+@contextlib.contextmanager
+def beside_a_thread():
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
     thread.start()
-    thread.join()
-    assert results == [3]
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
-def test_carries_our_errors_whole():
-    def fail():
-        raise DataError("a bad row", node="load", field="/table", hint="look at row 3")
+def test_a_process_with_threads_lets_a_server_fork():
+    assert safe_start() == "fork"
+    with beside_a_thread():
+        assert safe_start() == "server"
+    parents = [run_in_child(os.getppid, timeout=LONG, start="server") for _ in range(2)]
+    assert parents[0] == parents[1] != os.getpid()
 
+
+def test_a_child_of_the_server_has_the_environment_and_the_folder_of_now(tmp_path, monkeypatch):
+    run_in_child(os.getpid, timeout=LONG, start="server")
+    monkeypatch.setenv("AIRLOOM_THREADS", "7")
+    monkeypatch.chdir(tmp_path)
+    assert run_in_child(threads_of_configuration, timeout=LONG, start="server") == 7
+    assert run_in_child(os.getcwd, timeout=LONG, start="server") == str(tmp_path)
+
+
+def threads_of_configuration():
+    return configuration().threads
+
+
+def note_in(path):
+    Path(path).write_text(str(os.getpid()))
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_who_forks_prepares_what_the_children_need(tmp_path, start):
+    prepare = functools.partial(note_in, str(tmp_path / "pid"))
+    parent = run_in_child(os.getppid, timeout=LONG, start=start, prepare=[prepare])
+    assert (tmp_path / "pid").read_text() == str(parent)
+
+
+def test_a_server_that_was_killed_is_started_again():
+    parent = run_in_child(os.getppid, timeout=LONG, start="server")
+    os.kill(parent, signal.SIGKILL)
+    wait_for(lambda: not is_alive(parent))
+    assert run_in_child(os.getppid, timeout=LONG, start="server") != parent
+
+
+def test_threads_that_ask_the_server_at_once_get_their_own_results():
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        found = threads.map(
+            lambda number: run_in_child(operator.add, number, 1, timeout=LONG, start="server"), range(64)
+        )
+        assert list(found) == list(range(1, 65))
+
+
+def ask_twice(name):
+    return ask(name, 1, 2) + ask(name, 3, 4)
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_child_asks_its_parent(start):
+    assert run_in_child(ask_twice, "sum", timeout=LONG, start=start, answers={"sum": add}) == 10
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_child_is_told_why_there_is_no_answer(start):
+    def refuse(left, right):
+        raise ConfigurationError("no sum today")
+
+    with pytest.raises(ConfigurationError, match="no sum today") as caught:
+        run_in_child(ask_twice, "sum", timeout=LONG, start=start, answers={"sum": refuse})
+    assert "in ask_twice" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_what_else_an_answer_raises_ends_the_child(start):
+    with pytest.raises(ZeroDivisionError):
+        run_in_child(ask_twice, "quotient", timeout=LONG, start=start, answers={"quotient": lambda one, two: one / 0})
+
+
+def ask_and_hang():
+    ask("slow")
+    ask("asked")
+    time.sleep(600)
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_the_time_of_an_answer_does_not_count(start):
+    asked = []
+    answers = {"slow": lambda: time.sleep(2), "asked": lambda: asked.append(1)}
+    with pytest.raises(QueryTimeout):
+        run_in_child(ask_and_hang, timeout=1.5, start=start, answers=answers)
+    assert asked == [1]
+
+
+def fail():
+    raise DataError("a bad row", node="load", field="/table", hint="look at row 3")
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_carries_our_errors_whole(start):
     with pytest.raises(DataError) as caught:
-        run_in_child(fail, timeout=LONG)
+        run_in_child(fail, timeout=LONG, start=start)
     assert caught.value.to_json() == {
         "code": "data",
         "message": "a bad row",
@@ -107,22 +201,15 @@ def test_reports_every_other_end_as_a_system_fault(function, arguments, expected
     assert expected in caught.value.message or expected.lower() in caught.value.message.lower()
 
 
-def test_kills_what_takes_too_long_with_its_own_children(tmp_path):
+@pytest.mark.parametrize("start", STARTS)
+def test_kills_what_takes_too_long_with_its_own_children(tmp_path, start):
     pids = tmp_path / "pids"
-
-    def hang():
-        grandchild = subprocess.Popen(["sleep", "600"])
-        pids.write_text(f"{os.getpid()} {grandchild.pid}")
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        time.sleep(600)
-
     with pytest.raises(QueryTimeout) as caught:
-        run_in_child(hang, timeout=1.0)
+        run_in_child(write_and_hang, str(pids), timeout=2.0, start=start)
     assert "AIRLOOM_QUERY_TIMEOUT" in caught.value.hint
     assert caught.value.failure == "data"
-    child, grandchild = map(int, pids.read_text().split())
-    assert not is_alive(child)
-    wait_for(lambda: not is_alive(grandchild))
+    for process in pids.read_text().split():
+        wait_for(lambda process=process: not is_alive(process))
 
 
 def test_kills_one_long_call_inside_duckdb():
@@ -192,42 +279,41 @@ def test_works_in_a_process_that_may_have_no_children():
     process.close()
 
 
-def test_log_lines_reach_the_parent():
-    records = []
+def log_lines():
+    log = logging.getLogger("airloom.test.child")
+    log.info("read %d rows", 7)
+    log.warning("%s", object)
 
-    class Keep(logging.Handler):
-        def emit(self, record):
-            records.append((record.name, record.levelname, record.getMessage(), record.process))
 
-    def work():
-        log = logging.getLogger("airloom.test.child")
-        log.info("read %d rows", 7)
-        log.warning("%s", object)
-
-    keep = Keep()
-    logger = logging.getLogger("airloom.test")
-    logger.addHandler(keep)
-    logger.setLevel(logging.INFO)
-    try:
-        run_in_child(work, timeout=LONG)
-    finally:
-        logger.removeHandler(keep)
-    assert [record[:3] for record in records] == [
-        ("airloom.test.child", "INFO", "read 7 rows"),
-        ("airloom.test.child", "WARNING", "<class 'object'>"),
+@pytest.mark.parametrize("start", STARTS)
+def test_log_lines_reach_the_parent(caplog, start):
+    caplog.set_level(logging.INFO)
+    run_in_child(log_lines, timeout=LONG, start=start)
+    assert caplog.record_tuples == [
+        ("airloom.test.child", logging.INFO, "read 7 rows"),
+        ("airloom.test.child", logging.WARNING, "<class 'object'>"),
     ]
-    assert records[0][3] != os.getpid()
+    assert caplog.records[0].process != os.getpid()
 
 
-def test_leaves_no_zombie_and_no_open_file():
+@pytest.mark.parametrize("start", STARTS)
+def test_leaves_no_zombie_and_no_open_file(start):
+    run_in_child(add, 1, 2, timeout=LONG, start=start)
     before = len(os.listdir("/proc/self/fd")), children_of_this_process()
     for _ in range(10):
-        run_in_child(add, 1, 2, timeout=LONG)
+        run_in_child(add, 1, 2, timeout=LONG, start=start)
         with contextlib.suppress(SystemFault):
-            run_in_child(os._exit, 1, timeout=LONG)
+            run_in_child(os._exit, 1, timeout=LONG, start=start)
         with contextlib.suppress(QueryTimeout):
-            run_in_child(time.sleep, 60, timeout=0.05)
+            run_in_child(time.sleep, 60, timeout=0.05, start=start)
     assert (len(os.listdir("/proc/self/fd")), children_of_this_process()) == before
+
+
+def write_and_hang(path):
+    grandchild = subprocess.Popen(["sleep", "600"])
+    Path(path).write_text(f"{os.getpid()} {grandchild.pid}")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(600)
 
 
 def make_files(folder=None):
@@ -238,30 +324,34 @@ def make_files(folder=None):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("killed", [False, True])
-def test_temporary_files_go_with_the_child(tmp_path, monkeypatch, killed):
+def test_temporary_files_go_with_the_child(tmp_path, monkeypatch, killed, start):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(SystemFault, match="killed") if killed else contextlib.nullcontext():
-        run_in_child(make_files, None if killed else tmp_path, timeout=60)
+    with pytest.raises(SystemFault, match=r"killed|ended without") if killed else contextlib.nullcontext():
+        run_in_child(make_files, None if killed else tmp_path, timeout=60, start=start)
     assert list(tmp_path.iterdir()) == []
 
 
 PARENT = textwrap.dedent(
     """
-    import signal, sys, time
+    import os, signal, sys, time
     from airloom.engine.child import run_in_child
 
     def stop(number, frame):
         raise SystemExit(7)
 
     def hang():
-        print(__import__("os").getpid(), flush=True)
+        print(os.getpid(), flush=True)
         time.sleep(600)
 
     # A parent that runs in the background may have handed on that SIGINT is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if sys.argv[1] == "handler":
+    if "handler" in sys.argv:
         signal.signal(signal.SIGTERM, stop)
+    if "slow" in sys.argv:
+        # The signal comes while Python calls this, where an exception goes nowhere.
+        os.register_at_fork(after_in_parent=lambda: [time.sleep(0.01) for _ in range(200)])
     run_in_child(hang, timeout=600)
     """
 )
@@ -270,18 +360,57 @@ PARENT = textwrap.dedent(
 @pytest.mark.parametrize(
     ("mode", "sent", "code"),
     [
-        ("default", signal.SIGKILL, -signal.SIGKILL),
-        ("default", signal.SIGTERM, -signal.SIGTERM),
+        ("", signal.SIGKILL, -signal.SIGKILL),
+        ("", signal.SIGTERM, -signal.SIGTERM),
         ("handler", signal.SIGTERM, 7),
-        ("default", signal.SIGINT, -signal.SIGINT),
+        ("handler slow", signal.SIGTERM, 7),
+        ("", signal.SIGINT, -signal.SIGINT),
+        ("slow", signal.SIGINT, -signal.SIGINT),
     ],
 )
 def test_the_child_dies_with_its_parent(mode, sent, code):
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, mode], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", PARENT, *mode.split()], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as parent:
-        child = int(parent.stdout.readline())
-        assert is_alive(child)
-        parent.send_signal(sent)
-        assert parent.wait(20) == code
+        try:
+            child = int(parent.stdout.readline())
+            assert is_alive(child)
+            parent.send_signal(sent)
+            assert parent.wait(20) == code
+        finally:
+            parent.kill()
         wait_for(lambda: not is_alive(child))
+
+
+SERVED = """
+import os, threading, time
+from airloom.engine.child import run_in_child
+
+print(run_in_child(os.getppid, timeout=60, start="server"), flush=True)
+threading.Thread(target=run_in_child, args=(time.sleep, 600), kwargs={"timeout": 600, "start": "server"}).start()
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_the_server_and_its_children_die_with_the_program(sent):
+    with subprocess.Popen([sys.executable, "-c", SERVED], stdout=subprocess.PIPE, text=True) as program:
+        try:
+            server = int(program.stdout.readline())
+            wait_for(lambda: children_of(server))
+            child = next(iter(children_of(server)))
+        finally:
+            program.send_signal(sent)
+        program.wait(20)
+        wait_for(lambda: not is_alive(server) and not is_alive(child))
+
+
+def children_of(process):
+    return {pid for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split() if is_alive(pid)}
+
+
+def test_a_fork_of_the_program_starts_a_server_of_its_own():
+    parent = run_in_child(os.getppid, timeout=LONG, start="server")
+    other = run_in_child(lambda: run_in_child(os.getppid, timeout=LONG, start="server"), timeout=LONG)
+    assert other != parent
+    assert run_in_child(os.getppid, timeout=LONG, start="server") == parent

@@ -13,7 +13,7 @@ from airloom.engine.policy import FUNCTIONS
 from airloom.engine.sql_field import SqlFieldError, parse_formula, parse_query
 from airloom.spec.error import SystemFault
 
-LISTED = {name for names in FUNCTIONS.values() for name in names} | BUILT_IN | {"listagg"}
+LISTED = {name for names in FUNCTIONS.values() for name in names} | BUILT_IN
 CANARY = "canary-5d41402a"
 MEGABYTE = 2**20
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from airloom.local.client import ApiError
+from airloom.local.client import AirflowError
 from airloom.spec.problem import Problem
 from airloom.store.records import NodeRun
 from airloom.store.store import Store
@@ -113,6 +113,7 @@ DOCUMENTS: list[Json] = [
     chain("busy", setting("one", pool="hold")),
     chain("stuck", setting("one", pool="hold")),
     chain("steady", setting("one")),
+    chain("daily", setting("one"), schedule={"cron": "0 6 * * *", "timezone": "Pacific/Auckland"}),
     chain("counting", setting("one", "{{ params.count }}"), params={"count": integer(3, minimum=1)}),
     chain("failing", setting("one"), setting("two", "{{ 1 / params.divisor }}"), setting("three"),
           params={"divisor": integer(0)}, settings={"grouping": "none", "retries": 2}),
@@ -167,7 +168,7 @@ class Airloom:
 
     def nodes(self, pipeline: str, run_id: str) -> dict[str, NodeRun]:
         """Return what the worker kept of a run that has ended."""
-        return {run.node: run for run in eventually(lambda: self.store.node_runs(pipeline, run_id))}
+        return {run.node: run for run in eventually(lambda: self.store.node_runs.of(pipeline, run_id))}
 
     def ran(self, pipeline: str, **params: Any) -> list[str]:
         """Run a pipeline to a good end and return its nodes."""
@@ -256,6 +257,65 @@ def test_what_a_failed_node_leaves(airloom: Airloom) -> None:
     assert two["try_number"] == 1, "a fault of the configuration is not tried again"
 
 
+def test_the_log_names_an_error_once_that_the_run_goes_on_from(airloom: Airloom) -> None:
+    run = airloom.start("errors", divisor=0, second=0)
+    assert airloom.wait("errors", run) == "success"
+    tasks = {task["task"]: task["lines"] for task in airloom("logs", "errors", run)["tasks"]}
+    for task in ("risky", "tolerated"):
+        [line] = [line for line in tasks[task] if "division by zero" in line["text"]]
+        assert line["level"] == "error"
+        assert line["text"].startswith(f"node '{task}', field '/value': ")
+
+
+def test_logs_are_told_task_by_task(airloom: Airloom) -> None:
+    failed = airloom("run", "failing", "--wait", ends_with=1)
+    answer = airloom("logs", "failing", failed["run_id"])
+    lines = {task["task"]: [line["text"] for line in task["lines"]] for task in answer["tasks"]}
+    assert list(lines) == ["one", "two", "three"]
+    assert any(line.startswith("node one: success") for line in lines["one"])
+    assert sum("division by zero" in line for line in lines["two"]) == 1
+    assert lines["three"] == []
+    assert not any("DAG bundles loaded" in line for line in lines["one"])
+    everything = airloom("logs", "failing", failed["run_id"], "--all", "--node", "one")
+    assert [task["task"] for task in everything["tasks"]] == ["one"]
+    assert any("DAG bundles loaded" in line["text"] for line in everything["tasks"][0]["lines"])
+    assert "did you mean 'two'?" in airloom("logs", "failing", "--node", "tow", ends_with=1)
+    assert "--follow" in airloom("logs", "failing", "--follow", ends_with=2)
+
+
+def test_the_schedule_of_the_past_is_filled(airloom: Airloom) -> None:
+    at = "2026-01-0{}T17:00:00+00:00"  # six o'clock of the next day in Auckland
+    taken = airloom("run", "daily", "--date", "2026-01-03T06:00", "--wait")
+    assert taken["logical_date"] == at.format(2)
+    assert taken["run_id"] in airloom("run", "daily", "--date", at.format(2), ends_with=1)
+    days = ("backfill", "daily", "--from", "2026-01-02", "--to", "2026-01-04")
+    assert airloom(*days, "--dry-run") == {"pipeline": "daily", "started": False, "times": [at.format(1), at.format(3)]}
+    assert airloom(*days)["times"] == [at.format(1), at.format(3)]
+
+    def ended() -> list[Json]:
+        found = [run for run in airloom("runs", "daily") if run["trigger"] == "backfill"]
+        return found if len(found) == 2 and all(run["state"] == "success" for run in found) else []
+
+    assert {run["version"] for run in eventually(ended)} == {1}
+    assert airloom(*days)["times"] == []
+    assert "has no schedule" in airloom(*("backfill", "steady", *days[2:]), ends_with=1)
+    assert "before it begins" in airloom(*days[:3], "2026-02-01", *days[4:], ends_with=1)
+
+
+def test_a_paused_pipeline_waits(airloom: Airloom) -> None:
+    assert airloom("pause", "greeting") == [{"pipeline": "greeting", "paused": True}]
+    run_id = airloom("run", "greeting")["run_id"]
+    listed = {pipeline["id"]: pipeline for pipeline in airloom("list")}
+    assert listed["greeting"]["paused"] is True
+    assert listed["greeting"]["last_run"]["run_id"] == run_id
+    assert listed["daily"]["schedule"] == {"cron": "0 6 * * *", "timezone": "Pacific/Auckland"}
+    assert airloom("logs", "greeting", run_id)["tasks"][0]["state"] is None
+    airloom("unpause", "greeting")
+    assert airloom.wait("greeting", run_id) == "success"
+    assert "there is no pipeline 'nope'" in airloom("pause", "greeting", "nope", ends_with=1)
+    assert airloom("list")[0]["paused"] is not True
+
+
 def test_the_rendered_template_tab_shows_what_a_node_was_run_with(airloom: Airloom) -> None:
     run_id = airloom.start("greeting", name="Ada")
     assert airloom.wait("greeting", run_id) == "success"
@@ -326,7 +386,7 @@ def test_active_runs_of_an_archived_pipeline_end_and_none_begins(airloom: Airloo
     run_id = airloom.start("busy")
     assert airloom("archive", "busy")["ending_runs"] == [run_id]
     eventually(lambda: installation.api("GET", "/api/v2/dags/busy")["allowed_run_types"] == ["scheduled"])
-    with pytest.raises(ApiError, match="does not allow manual runs"):
+    with pytest.raises(AirflowError, match="does not allow manual runs"):
         installation.api("POST", "/api/v2/dags/busy/dagRuns", {"logical_date": None})
     installation.api("PATCH", "/api/v2/pools/hold?update_mask=slots", {**slots, "slots": 8})
     eventually(lambda: installation.api("GET", f"/api/v2/dags/busy/dagRuns/{run_id}")["state"] == "success")
@@ -366,12 +426,23 @@ def test_a_broken_file_is_an_import_error_and_the_last_good_version_runs(
     airloom: Airloom, store: Store, installation: Running
 ) -> None:
     problem = Problem("config.invalid", "no such column", node="one", pointer="/nodes/0/config", hint="look again")
-    store.set_problems("steady.json", [problem], "steady")
+    store.problems.set("steady.json", [problem], "steady")
     (error,) = eventually(lambda: installation.api("GET", "/api/v2/importErrors")["import_errors"])
     assert error["filename"].startswith("problems/steady_json-")
     for part in ("steady.json", "'one'", "/nodes/0/config", "no such column", "config.invalid", "look again"):
         assert part in error["stack_trace"]
     assert error["stack_trace"].count('File "') == 1
     assert airloom.ran("steady") == ["one"]
-    store.clear_problems("steady.json")
+    store.problems.clear("steady.json")
     eventually(lambda: not installation.api("GET", "/api/v2/importErrors")["import_errors"])
+
+
+def test_a_dag_that_is_deleted_in_airflow_comes_back_while_its_pipeline_is_live(airloom: Airloom) -> None:
+    document = {"id": "deleted", "nodes": [{"id": "one", "type": "set", "config": {"value": 1}}]}
+    airloom.publish(document)
+    airloom("run", "deleted", "--wait")
+    airloom.running.api("DELETE", "/api/v2/dags/deleted")
+    began = time.monotonic()
+    eventually(lambda: "deleted" in [dag["dag_id"] for dag in airloom.running.api("GET", "/api/v2/dags")["dags"]], 90)
+    assert time.monotonic() - began < 75
+    assert airloom("run", "deleted", "--wait")["state"] == "success"

@@ -17,7 +17,8 @@ from airloom.local.deployment import SECRETS
 ROOT = Path(__file__).parents[2]
 COMPILE = (
     "write the pins anew: uv pip compile pyproject.toml --extra celery --extra pandas --extra polars --universal "
-    "--constraint requirements.txt --no-header --no-annotate --output-file docker/requirements.txt"
+    "--python-version 3.11 --generate-hashes --constraint requirements.txt --no-header --no-annotate "
+    "--output-file docker/requirements.txt"
 )
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -27,7 +28,9 @@ def pins(file: str) -> dict[str, set[str]]:
     """Return the packages of a requirements file, each with its pins."""
     found: dict[str, set[str]] = {}
     for line in (ROOT / file).read_text().splitlines():
-        name, _, version = line.partition("==")
+        name, equals, version = line.removesuffix(" \\").partition("==")
+        if not equals:  # a hash of the line before, or a comment
+            continue
         found.setdefault(name, set()).add(version)
     return found
 
@@ -36,6 +39,13 @@ def test_the_image_has_the_versions_that_are_tested() -> None:
     tested, image = pins("requirements.txt"), pins("docker/requirements.txt")
     both = tested.keys() & image.keys()
     assert {name: image[name] for name in both} == {name: tested[name] for name in both}, COMPILE
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "docker/requirements.txt", "requirements-spark.txt"])
+def test_every_pin_has_a_hash(file: str) -> None:
+    entries = re.split(r"\n(?=\S)", (ROOT / file).read_text().strip())
+    bare = [entry for entry in entries if "==" in entry and "--hash=sha256:" not in entry]
+    assert bare == [], COMPILE
 
 
 def test_the_image_has_every_package_that_is_asked_for() -> None:

@@ -94,7 +94,7 @@ def test_databases_are_made_once_and_passwords_follow_the_variables(
             "ADMINISTRATOR_DATABASE_URL": databases.url("postgres"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url("deployed_airflow", "deployed_airflow", password),
             "AIRLOOM_DATABASE_URL": url("deployed_store", "deployed_store", password),
-            "AIRLOOM_TASK_DATABASE_URL": url("airloom_task", "deployed_store", password),
+            "AIRLOOM_TASK_DATABASE_URL": url("deployed_store_task", "deployed_store", password),
             "WAREHOUSE_DATABASE_URL": url("deployed_warehouse", "deployed_warehouse", password),
             "AIRFLOW__CORE__FERNET_KEY": secrets["FERNET_KEY"],
             "ADMIN_PASSWORD": secrets["ADMIN_PASSWORD"],
@@ -120,6 +120,8 @@ def test_databases_are_made_once_and_passwords_follow_the_variables(
                 ).fetchone() == (True,)
         with psycopg.connect(plain(given["AIRLOOM_TASK_DATABASE_URL"])) as connection:
             assert connection.execute("select count(*) from versions").fetchone() == (0,)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("create temporary table mine (a int)")
         with psycopg.connect(plain(given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])) as connection:
             users = connection.execute("select username from ab_user").fetchall()
             connections = connection.execute("select conn_id from connection").fetchall()

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airloom.local.airflow import PLATFORM
-from airloom.local.airflow_examination import OURS, SECRETS, examine_airflow
+from airloom.local.airflow import BUNDLES, PLATFORM, variable
+from airloom.local.airflow_examination import (
+    BUNDLES_SETTING,
+    OURS,
+    SECRETS,
+    SORT,
+    examine_airflow,
+    examine_database,
+    needed_settings,
+)
 from airloom.local.examination import examine_folders, examine_machine
 from airloom.local.finding import Finding
 from airloom.local.store_examination import examine_server, examine_store
+from airloom.nodes.modules import MissingModule
 from airloom.spec.configuration import configuration
 from airloom.spec.problem import Problem
 from airloom.store.migrate import ensure_task_role
@@ -35,11 +46,6 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest
     configuration.cache_clear()
 
 
-def variable(setting: str) -> str:
-    """Return the variable of a setting of Airflow."""
-    return f"AIRFLOW__{setting.replace('.', '__')}".upper()
-
-
 def found(findings: Iterable[Finding], *, state: str | None = None) -> dict[str, Finding]:
     """Return findings by name, those of a state where one is given; each that asks for something has a hint."""
     kept = [finding for finding in findings if state in (None, finding.state)]
@@ -54,6 +60,7 @@ class TestAirflow:
         for name, value in PLATFORM.items():
             settings.setenv(variable(name), value)
         settings.setenv(variable("core.executor"), OURS)
+        settings.setenv(variable("dag_processor.dag_bundle_storage_path"), "/srv/airflow/bundles")
         for name in SECRETS:
             settings.setenv(variable(name), "a secret of theirs")
 
@@ -72,8 +79,9 @@ class TestAirflow:
             ("workers.min_heartbeat_interval", "often", "advice"),
             ("workers.execution_api_retries", "5", "advice"),
             ("core.auth_manager", "airflow.api_fastapi.auth.managers.simple.SimpleAuthManager", "advice"),
-            ("core.executor", "LocalExecutor", "wrong"),
-            ("core.executor", "CeleryExecutor,other:airflow.executors.local_executor.LocalExecutor", "wrong"),
+            ("dag_processor.dag_bundle_storage_path", "", "advice"),
+            ("core.executor", "LocalExecutor", "advice"),
+            ("core.executor", "CeleryExecutor,other:airflow.executors.local_executor.LocalExecutor", "advice"),
             ("core.fernet_key", "", "wrong"),
             ("api_auth.jwt_secret", "", "wrong"),
         ],
@@ -102,6 +110,20 @@ class TestAirflow:
         bundle = '[{"name": "ours", "classpath": "airloom.dags.bundle.PipelineBundle", "kwargs": {}}]'
         settings.setenv(variable("dag_processor.dag_bundle_config_list"), bundle)
         assert found(examine_airflow(), state="advice")["bundle"].message.startswith("ours: ")
+
+    @pytest.mark.parametrize("url", ["sqlite:////tmp/airflow.db", "mysql://ann:secret@localhost/airflow"])
+    def test_a_database_of_another_sort_is_no_more_than_advised_against(self, url: str) -> None:
+        (finding,) = examine_database(url)
+        assert finding.state == "advice"
+        assert "secret" not in repr(finding)
+
+    def test_what_pipelines_need_comes_beside_the_bundles_that_are_there(self, settings: pytest.MonkeyPatch) -> None:
+        theirs = {"name": "theirs", "classpath": "theirs.Bundle", "kwargs": {}}
+        settings.setenv(variable(BUNDLES_SETTING), json.dumps([theirs]))
+        settings.setenv(variable("core.min_serialized_dag_update_interval"), "30")
+        needed = needed_settings()
+        assert json.loads(needed.pop(BUNDLES_SETTING) or "") == [theirs, *BUNDLES]
+        assert needed == {"core.min_serialized_dag_update_interval": "0", SORT: None}
 
     def test_no_secret_is_shown(self, settings: pytest.MonkeyPatch) -> None:
         assert "a secret of theirs" not in repr(list(examine_airflow()))
@@ -152,26 +174,38 @@ class TestStore:
         settings.setenv("AIRLOOM_TASK_DATABASE_URL", ensure_task_role(store_url, "secret of tasks"))
         return settings
 
-    def test_a_new_one_is_right(self, shipped: pytest.MonkeyPatch) -> None:
-        assert found(examine_store(), state="wrong") == {}
-        assert found(examine_store())["tables"].state == "right"
+    @pytest.fixture
+    def worker(self, store: Store) -> Iterator[None]:
+        """Let somebody wait for events, as a worker does."""
+        stopping = threading.Event()
+        waiting = threading.Thread(target=lambda: list(store.outbox.wakeups(stopping)))
+        waiting.start()
+        while not store.outbox.workers():
+            assert waiting.is_alive()
+        yield
+        stopping.set()
+        waiting.join()
+
+    def test_a_new_one_is_right(self, shipped: pytest.MonkeyPatch, worker: None) -> None:
+        assert found(examine_store(airflow_answers=False), state="wrong") == {}
+        assert found(examine_store(airflow_answers=False))["tables"].state == "right"
 
     def test_none(self, settings: pytest.MonkeyPatch) -> None:
-        assert [finding.name for finding in examine_store()] == ["database"]
+        assert [finding.name for finding in examine_store(airflow_answers=False)] == ["database"]
 
     def test_one_that_does_not_answer(self, settings: pytest.MonkeyPatch) -> None:
         settings.setenv("AIRLOOM_DATABASE_URL", "postgresql://ann:secret@127.0.0.1:1/store")
-        (finding,) = examine_store()
+        (finding,) = examine_store(airflow_answers=False)
         assert (finding.name, finding.state) == ("database", "wrong")
         assert "secret" not in repr(finding)
 
-    def test_another_sort_of_database(self) -> None:
-        (finding,) = examine_server("Airflow", "sqlite:////tmp/airflow.db")
-        assert finding.state == "wrong"
+    def test_no_worker(self, shipped: pytest.MonkeyPatch, store: Store) -> None:
+        finding = found(examine_store(airflow_answers=False), state="wrong")["worker"]
+        assert finding.hint == "start one beside Airflow: airloom worker"
 
     def test_one_of_an_earlier_release(self, settings: pytest.MonkeyPatch, database_url: str) -> None:
         settings.setenv("AIRLOOM_DATABASE_URL", database_url)
-        assert found(examine_store(), state="wrong")["tables"].hint == "run airloom prepare"
+        assert found(examine_store(airflow_answers=False), state="wrong")["tables"].hint == "run airloom prepare"
 
     def test_clocks_that_differ(self, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         from datetime import datetime, timedelta, tzinfo
@@ -188,22 +222,22 @@ class TestStore:
         self, shipped: pytest.MonkeyPatch, store_url: str, databases: Databases
     ) -> None:
         shipped.delenv("AIRLOOM_TASK_DATABASE_URL")
-        assert "whole store" in found(examine_store(), state="wrong")["role of tasks"].message
-        for url, text in ((store_url, "more than"), (databases.url("postgres"), "is no store")):
+        assert "whole store" in found(examine_store(airflow_answers=False), state="wrong")["role of tasks"].message
+        for url, text in ((store_url, "more than"), (databases.url("postgres"), "not those of this")):
             shipped.setenv("AIRLOOM_TASK_DATABASE_URL", url)
             configuration.cache_clear()
-            assert text in found(examine_store(), state="wrong")["role of tasks"].message
+            assert text in found(examine_store(airflow_answers=False), state="wrong")["role of tasks"].message
 
     def test_events_that_died_and_that_nobody_handles(self, shipped: pytest.MonkeyPatch, store: Store) -> None:
         from datetime import timedelta
 
         store.outbox.enqueue("run_ended", {})
-        assert found(examine_store())["outbox"].state == "right"
+        assert found(examine_store(airflow_answers=False))["outbox"].state == "right"
         store.outbox.enqueue("run_ended", {}, delay=timedelta(minutes=-10))
         with store.outbox._engine.begin() as connection:
             connection.exec_driver_sql(f"update outbox set attempts = {ATTEMPTS} where id = 1")
-        assert found(examine_store())["outbox"].state == "advice"
-        assert found(examine_store())["worker"].state == "wrong"
+        states = [finding.state for finding in examine_store(airflow_answers=False) if finding.name == "outbox"]
+        assert states == ["advice", "wrong"]
 
     def test_pipelines_that_cannot_run(
         self, shipped: pytest.MonkeyPatch, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -213,11 +247,11 @@ class TestStore:
         node = {"type": "csv_read", "version": 1}
         for pipeline, planned in (("whole", node), ("unknown", {**node, "type": "csv_reed"})):
             store.publish({"id": pipeline}, {"nodes": {"one": planned}}, author="ann", source="api")
-        store.set_problems("broken.json", [Problem("text.syntax", "it ends too early")])
-        findings = found(examine_store())
+        store.problems.set("broken.json", [Problem("text.syntax", "it ends too early")])
+        findings = found(examine_store(airflow_answers=False))
         assert (findings["unknown"].state, findings["broken.json"].state) == ("wrong", "advice")
         assert findings["unknown"].hint == "did you mean 'csv_read'?"
         store.archive("unknown", "ann")
-        assert "1 published pipelines have" in found(examine_store())["node types"].message
-        monkeypatch.setattr(CsvRead, "missing_extra", classmethod(lambda cls: "files"))
-        assert found(examine_store(), state="wrong")["whole"].hint == "pip install 'airloom[files]'"
+        assert "1 published pipelines have" in found(examine_store(airflow_answers=False))["node types"].message
+        monkeypatch.setattr(CsvRead, "missing_module", classmethod(lambda cls: MissingModule("paint", "buy it")))
+        assert found(examine_store(airflow_answers=False), state="wrong")["whole"].hint == "buy it"

@@ -46,7 +46,7 @@ def test_a_busy_port_is_named_before_anything_starts(tmp_path: Path, offset: int
 
 def test_one_at_a_time_works_on_a_home(tmp_path: Path) -> None:
     installation = opened(tmp_path)
-    with lifecycle._lock(installation), pytest.raises(lifecycle.AlreadyRunning, match="is at work on"):
+    with lifecycle._lock(installation), pytest.raises(lifecycle.AtWork, match="is at work on"):
         lifecycle.stop(installation)
 
 

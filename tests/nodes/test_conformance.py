@@ -27,7 +27,7 @@ from airloom.nodes.testing import Rows, outputs_of, run_table, typed
 from airloom.spec.document import IDENTIFIER
 
 SCHEMAS = Path(__file__).parent / "schemas"
-NODES = [node for node in catalog().all() if node.__module__.startswith("airloom.nodes.")]
+NODES = [node for node in catalog().all() if node.declaration.category != "own"]
 EXAMPLES = [
     pytest.param(node, example, id=f"{node.declaration.type}-{example.title}")
     for node in NODES
@@ -60,6 +60,8 @@ def test_a_node_says_what_it_is(node: type[Node]) -> None:
     assert len(declaration.summary) <= 120
     assert declaration.category == node.__module__.split(".")[2]
     assert declaration.version >= 1
+    assert declaration.stability in ("stable", "preview")
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", declaration.icon), "a name of Lucide's"
     assert catalog().get(declaration.type) is node
 
 
@@ -73,6 +75,16 @@ def test_a_node_shows_itself_at_work(node: type[Node]) -> None:
     assert node.examples
     if issubclass(node, Table | Transform | Control):
         assert any(example.outputs for example in node.examples)
+
+
+@every_node
+def test_a_preset_is_a_ready_config(node: type[Node]) -> None:
+    presets = node.declaration.presets
+    assert len({preset.name for preset in presets}) == len(presets)
+    for preset in presets:
+        assert re.fullmatch(IDENTIFIER, preset.name)
+        assert preset.title
+        assert node.model_validate(preset.config)
 
 
 @every_node

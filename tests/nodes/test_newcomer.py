@@ -106,7 +106,7 @@ def test_a_broken_file_takes_only_its_own_types_away(folder: Path) -> None:
 def test_a_type_that_is_there_already_is_a_problem(folder: Path) -> None:
     shutil.copy(folder / "round_numbers.py", folder / "zz_again.py")
     found = catalog()
-    assert found.get("round_numbers").__module__.startswith("airloom_own_nodes.round_numbers")
+    assert found.get("round_numbers").__module__.startswith("airloom.nodes.own.round_numbers")
     assert [problem.code for problem in found.problems] == ["node.duplicate_type"]
 
 

@@ -145,7 +145,7 @@ def end(plan: Plan, name: str, fate: str) -> Outcome:
     node = plan.nodes[name]
     if fate == "fail":
         return Outcome(FAILED, fired_ports(node, failed=True), handles_failure(node))
-    if node.effect == "control":
+    if node.role == "choice":
         return Outcome(SUCCESS, fired_ports(node, chosen="" if fate == "ok" else fate))
     return Outcome(SUCCESS, fired_ports(node))
 
@@ -210,7 +210,7 @@ def run_task(
     if any(outcomes[name].state == FAILED and not outcomes[name].handled for name in step.nodes):
         tasks[task] = "failed"
         return
-    if outcomes[step.exit].state == SKIPPED:
+    if all(outcomes[name].state == SKIPPED for name in step.exits):
         tasks[task] = "skipped"
         return
     tasks[task] = "success"

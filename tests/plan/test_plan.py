@@ -34,7 +34,7 @@ def grouped(resolved: Resolved, grouping: str) -> Plan:
 
 def fates(plan: Plan, data: st.DataObject) -> dict[str, str]:
     return {
-        name: data.draw(st.sampled_from(["a", "b", "ok", "fail"] if node.effect == "control" else ["ok", "ok", "fail"]))
+        name: data.draw(st.sampled_from(["a", "b", "ok", "fail"] if node.role == "choice" else ["ok", "ok", "fail"]))
         for name, node in plan.nodes.items()
     }
 
@@ -65,7 +65,7 @@ def test_every_node_stands_in_one_step_and_one_port_leads_on(resolved: Resolved)
     placed = [node for step in plan.steps for node in step.nodes]
     assert sorted(placed) == sorted(plan.nodes)
     for step in plan.steps:
-        assert {source.partition(".")[0] for source in step.follow} <= {step.exit}
+        assert {source.partition(".")[0] for source in step.follow} <= set(step.exits)
         known = {other.id for other in plan.steps} | {gate.id for gate in plan.gates}
         assert set(step.upstream) <= known
 

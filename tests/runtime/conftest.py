@@ -20,7 +20,8 @@ from airloom.engine.tables import first_rows
 from airloom.nodes.context import RunFacts
 from airloom.plan.build import build_plan
 from airloom.plan.plan import Plan
-from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
+from airloom.runtime.local import LocalSurroundings
+from airloom.runtime.pipeline import run_pipeline
 from airloom.runtime.results import NodeResult
 from airloom.runtime.step import run_step
 from airloom.runtime.trial import no_connections

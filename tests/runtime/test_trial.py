@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.runtime.conftest import node
 
-from airloom.runtime.trial import Trial, plain, try_document
+from airloom.nodes.kinds import File, plain
+from airloom.runtime.trial import Trial, try_document
 
 if TYPE_CHECKING:
     from tests.runtime.conftest import Workshop
@@ -235,6 +236,7 @@ def test_a_connection_that_is_not_there_says_how_to_give_one(workshop: Workshop)
         (float("nan"), "nan"),
         (float("inf"), "inf"),
         (b"\x00\xff", "00ff"),
+        ([File("a", 1)], [{"uri": "a", "bytes": 1, "media_type": None, "sha256": None, "etag": None}]),
         (date(2026, 1, 31), "2026-01-31"),
         (datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31T12:00:00+00:00"),
         ({1: [Decimal("1.5"), (None, True)]}, {"1": [1.5, [None, True]]}),

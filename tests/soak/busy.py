@@ -21,7 +21,7 @@ import psutil
 import psycopg
 from tests.installations import Running
 
-from airloom.local.client import ApiError
+from airloom.local.client import AirflowError
 from airloom.local.databases import databases, embedded_server
 from airloom.local.supervisor import Supervisor
 from airloom.spec.error import TransientError
@@ -141,7 +141,7 @@ class Deployment:
         """Start a run; Airflow may be away just now."""
         try:
             self.running.api("POST", f"/api/v2/dags/{name}/dagRuns", {"logical_date": None})
-        except (ApiError, TransientError):
+        except (AirflowError, TransientError):
             self.refused += 1
 
     # What goes on all the time

@@ -12,6 +12,7 @@ import time
 
 from sqlalchemy.exc import OperationalError
 
+from airloom.dags.actor import administrator
 from airloom.dags.publishing import publish
 from airloom.spec.configuration import configuration
 from airloom.spec.error import TransientError
@@ -27,7 +28,7 @@ def main() -> None:
         document = json.loads(line)
         while True:
             try:
-                published = publish(store, document, author="busy")
+                published = publish(store, document, actor=administrator("busy"))
                 break
             except (TransientError, OperationalError):
                 time.sleep(1)

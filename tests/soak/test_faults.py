@@ -22,7 +22,7 @@ import pytest
 from tests.installations import Running, installed
 
 from airloom.local import lifecycle
-from airloom.local.client import ApiError
+from airloom.local.client import AirflowError
 from airloom.local.databases import embedded_server
 from airloom.local.supervisor import Supervisor
 from airloom.spec.error import TransientError
@@ -91,7 +91,7 @@ class Site:
         """Return the tasks that Airflow would run."""
         try:
             answer = self.running.api("GET", f"/api/v2/dags/{pipeline}/tasks")
-        except ApiError as error:
+        except AirflowError as error:
             if error.status != 404:
                 raise
             return set()
@@ -109,7 +109,7 @@ class Site:
         def over() -> str | None:
             try:
                 state = str(self.running.api("GET", f"/api/v2/dags/{pipeline}/dagRuns/{run}")["state"])
-            except (ApiError, TransientError):
+            except (AirflowError, TransientError):
                 return None
             return state if state in ("success", "failed") else None
 
@@ -154,7 +154,7 @@ class Site:
         """Tell whether Airflow says that every part is."""
         try:
             health = lifecycle.client(self.running.installation).health()
-        except (ApiError, TransientError):
+        except (AirflowError, TransientError):
             return False
         return {part["status"] for part in health.values()} == {"healthy"}
 
@@ -235,7 +235,7 @@ def test_the_store_is_away_for_a_minute(site: Site, store: Store, report: Callab
     assert site.ended("cold", cold) == "success"
     assert site.tasks("cold", cold) == {"one": ("success", 1)}, "it waited, and lost no try"
     assert "This task waits for the store" in site.task_log("cold", cold, "one")
-    assert not store.node_runs("quick", on_disk)
+    assert not store.node_runs.of("quick", on_disk)
     site.unnoted = on_disk
 
 
@@ -372,4 +372,4 @@ def test_a_package_that_is_away_is_named(site: Site, packages: Path) -> None:
 def test_the_end_of_a_run_that_was_not_noted_is_made_up_for(site: Site, store: Store) -> None:
     run = site.unnoted
     assert run is not None, "the store was not away"
-    eventually(lambda: store.node_runs("quick", run), 600)
+    eventually(lambda: store.node_runs.of("quick", run), 600)

@@ -1,4 +1,4 @@
-"""Ten thousand documents with faults: through the drop folder and `airloom validate`, published, made into DAGs."""
+"""Documents with faults, ten thousand as files and ten thousand as objects: checked, published, made into DAGs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.dags.judging import Judgement, drop, use_examples
+from tests.dags.judging import Judgement, drop, give, use_examples
 
 from airloom.spec.configuration import configuration
 from airloom.store.store import Store
@@ -25,7 +25,13 @@ def _examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def total() -> Judgement:
-    """Return what was seen so far."""
+    """Return what was seen so far of files."""
+    return Judgement()
+
+
+@pytest.fixture(scope="module")
+def total_of_objects() -> Judgement:
+    """Return what was seen so far of objects."""
     return Judgement()
 
 
@@ -37,5 +43,18 @@ def test_no_dropped_file_whatever_does_harm(
     total.add(found)
     seconds, name = total.slowest
     report(f"{total.accepted} published, {total.refused} refused; the slowest took {seconds:.1f} s ({name})")
+    assert not found.faults, "\n\n".join(found.faults)
+    assert found.accepted + found.refused == BATCH
+
+
+@pytest.mark.parametrize("start", range(0, 10_000, BATCH))
+def test_no_object_whatever_does_harm(
+    start: int, store: Store, store_url: str, tmp_path: Path, total_of_objects: Judgement, report: Callable[[str], None]
+) -> None:
+    found = give(range(start, start + BATCH), store, store_url, tmp_path)
+    total_of_objects.add(found)
+    seconds, name = total_of_objects.slowest
+    accepted, refused = total_of_objects.accepted, total_of_objects.refused
+    report(f"{accepted} published, {refused} refused; the slowest took {seconds:.1f} s ({name})")
     assert not found.faults, "\n\n".join(found.faults)
     assert found.accepted + found.refused == BATCH

@@ -118,7 +118,7 @@ def wait_until_ended(deployment: Deployment) -> list[Run]:
 
 def wait_until_kept(store: Store, runs: list[Run]) -> None:
     """Wait until the store has what became of each run's nodes; what was not noted is made up for."""
-    wait_while(lambda: [run.id for run in runs if not store.node_runs(run.pipeline, run.id)], 900)
+    wait_while(lambda: [run.id for run in runs if not store.node_runs.of(run.pipeline, run.id)], 900)
 
 
 def wait_while(left: Callable[[], list[str]], seconds: float) -> None:
@@ -160,7 +160,7 @@ def wrong_runs(deployment: Deployment, store: Store, runs: list[Run], report: Ca
             continue
         version = store.version_at(run.pipeline, int(run.revision))
         word = version.document["description"]
-        nodes = {kept.node: kept for kept in store.node_runs(run.pipeline, run.id)}
+        nodes = {kept.node: kept for kept in store.node_runs.of(run.pipeline, run.id)}
         if {kept.version for kept in nodes.values()} != {version.number}:
             yield f"{run.pipeline} {run.id}: its nodes are kept as those of another version than {version.number}"
         if "save" in nodes:

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from airloom.spec.error import ConfigurationError
-from airloom.store.lookup import QUERY, plain, published_at
+from airloom.spec.node_file import NodeFile
+from airloom.store.lookup import QUERY, node_file, plain, published_at
 from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
 
@@ -25,6 +26,15 @@ def test_a_version_is_found_by_revision(store: Store, store_url: str) -> None:
     ] * 2
     assert published_at(store_url, "a", 9) == ({"id": "a", "name": "2"}, {"format": 1, "version": 2})
     assert published_at(store_url, "c", 9) is None
+
+
+def test_a_file_of_node_types_is_found_by_its_hash(store: Store, store_url: str) -> None:
+    first, second = NodeFile("greet.py", "A = 1\n"), NodeFile("greet.py", "A = 'ä'\r\n")
+    for name, files in (("1", [first]), ("2", [first, second])):
+        store.publish({"id": "a", "name": name}, {}, author="ann", source="api", node_files=files)
+    assert node_file(store_url, first.hash) == first
+    assert node_file(store_url, second.hash) == second
+    assert node_file(store_url, "0" * 64) is None
 
 
 def test_an_archived_pipeline_is_found_by_its_runs(store: Store, store_url: str) -> None:

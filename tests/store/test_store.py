@@ -14,8 +14,12 @@ from sqlalchemy import event
 
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem
+from airloom.store.database import fingerprint
+from airloom.store.event import run_started
+from airloom.store.lookup import published_at
+from airloom.store.problems import problem_file_name
 from airloom.store.records import Changes, ConflictError, NodeRun, NotFound, StoredVersion, StoreUnavailable
-from airloom.store.store import Store, fingerprint, problem_file_name
+from airloom.store.store import Store
 
 
 def document(identifier: str = "sales", **fields: Any) -> dict[str, Any]:
@@ -82,9 +86,9 @@ class TestPublish:
         statements: list[str] = []
         event.listen(store._engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
         publish(store, name="counted")
-        assert len(statements) == 4, statements
+        assert len(statements) == 7, statements
         publish_file(store, "a.json", "other")
-        assert len(statements) == 9, statements
+        assert len(statements) == 15, statements
 
     def test_many_publishers_at_once(self, store: Store) -> None:
         def work(index: int) -> StoredVersion:
@@ -199,7 +203,7 @@ class TestPlaces:
         with pytest.raises(ConfigurationError, match=r"comes from the file 'a\.json'"):
             publish(store)
         with pytest.raises(ConfigurationError, match=r"comes from the file 'a\.json'"):
-            store.save_draft("sales", document(), etag=None, author="ann")
+            store.drafts.save("sales", document(), etag=None, author="ann")
 
     def test_a_detached_pipeline_belongs_to_the_api(self, store: Store) -> None:
         publish_file(store, "a.json")
@@ -294,77 +298,77 @@ def test_a_run_finds_the_version_it_is_pinned_to(store: Store) -> None:
 
 class TestDrafts:
     def test_each_save_needs_the_etag_of_the_one_before(self, store: Store) -> None:
-        first = store.save_draft("sales", document(name="1"), etag=None, author="ann")
-        second = store.save_draft("sales", document(name="2"), etag=first.etag, author="bob")
-        assert store.draft("sales") == second
+        first = store.drafts.save("sales", document(name="1"), etag=None, author="ann")
+        second = store.drafts.save("sales", document(name="2"), etag=first.etag, author="bob")
+        assert store.drafts.get("sales") == second
         assert second.etag != first.etag
 
     def test_an_outdated_editor_gets_the_other_draft(self, store: Store) -> None:
-        first = store.save_draft("sales", document(name="1"), etag=None, author="ann")
-        second = store.save_draft("sales", document(name="2"), etag=first.etag, author="bob")
+        first = store.drafts.save("sales", document(name="1"), etag=None, author="ann")
+        second = store.drafts.save("sales", document(name="2"), etag=first.etag, author="bob")
         for etag in (first.etag, None):
             with pytest.raises(ConflictError, match="bob saved a draft") as caught:
-                store.save_draft("sales", document(name="3"), etag=etag, author="ann")
+                store.drafts.save("sales", document(name="3"), etag=etag, author="ann")
             assert caught.value.current == second
-        assert store.draft("sales") == second
+        assert store.drafts.get("sales") == second
 
     def test_of_two_at_once_one_is_told(self, store: Store) -> None:
-        etag = store.save_draft("sales", document(), etag=None, author="ann").etag
+        etag = store.drafts.save("sales", document(), etag=None, author="ann").etag
         barrier = threading.Barrier(2)
 
         def save(name: str) -> str | None:
             barrier.wait()
             try:
-                return store.save_draft("sales", document(name=name), etag=etag, author=name).author
+                return store.drafts.save("sales", document(name=name), etag=etag, author=name).author
             except ConflictError:
                 return None
 
         with ThreadPoolExecutor(2) as threads:
             results = list(threads.map(save, ["ann", "bob"]))
-        winner = store.draft("sales")
+        winner = store.drafts.get("sales")
         assert winner is not None
         assert sorted(results, key=str) == sorted([winner.author, None], key=str)
 
     def test_a_discarded_draft_is_no_silent_loss(self, store: Store) -> None:
-        draft = store.save_draft("sales", document(), etag=None, author="ann")
+        draft = store.drafts.save("sales", document(), etag=None, author="ann")
         with pytest.raises(ConflictError):
-            store.discard_draft("sales", etag="outdated")
-        store.discard_draft("sales", etag=draft.etag)
-        assert store.draft("sales") is None
+            store.drafts.discard("sales", etag="outdated")
+        store.drafts.discard("sales", etag=draft.etag)
+        assert store.drafts.get("sales") is None
         with pytest.raises(ConflictError, match="discarded") as caught:
-            store.save_draft("sales", document(), etag=draft.etag, author="bob")
+            store.drafts.save("sales", document(), etag=draft.etag, author="bob")
         assert caught.value.current is None
 
     def test_drafts_raise_no_revision(self, store: Store) -> None:
-        store.save_draft("sales", document(), etag=None, author="ann")
+        store.drafts.save("sales", document(), etag=None, author="ann")
         assert store.revision() == 0
-        assert [draft.pipeline for draft in store.drafts()] == ["sales"]
+        assert [draft.pipeline for draft in store.drafts.all()] == ["sales"]
 
 
 class TestProblems:
     PROBLEM = Problem("node.unknown_type", "there is no type 'x'", node="a", pointer="/nodes/0/type", hint="try y")
 
     def test_appear_and_go(self, store: Store) -> None:
-        assert store.set_problems("a.json", [self.PROBLEM], "sales")
+        assert store.problems.set("a.json", [self.PROBLEM], "sales")
         appeared = store.changes(0, 1)
         assert [(shown.path, shown.pipeline, shown.problems) for shown in appeared.problems] == [
             ("a.json", "sales", [self.PROBLEM])
         ]
         assert appeared.resolved == []
-        assert store.problems() == appeared.problems
-        assert store.clear_problems("a.json")
+        assert store.problems.all() == appeared.problems
+        assert store.problems.clear("a.json")
         gone = store.changes(1, 2)
         assert (gone.problems, gone.resolved) == ([], [appeared.problems[0].file_name])
-        assert store.problems() == []
+        assert store.problems.all() == []
 
     def test_only_a_difference_raises_the_revision(self, store: Store) -> None:
-        assert not store.clear_problems("a.json")
-        assert store.set_problems("a.json", [self.PROBLEM])
-        assert not store.set_problems("a.json", [self.PROBLEM])
+        assert not store.problems.clear("a.json")
+        assert store.problems.set("a.json", [self.PROBLEM])
+        assert not store.problems.set("a.json", [self.PROBLEM])
         assert store.revision() == 1
-        assert store.set_problems("a.json", [self.PROBLEM, self.PROBLEM])
-        assert store.clear_problems("a.json")
-        assert not store.clear_problems("a.json")
+        assert store.problems.set("a.json", [self.PROBLEM, self.PROBLEM])
+        assert store.problems.clear("a.json")
+        assert not store.problems.clear("a.json")
         assert store.revision() == 3
 
     def test_file_names_differ_and_can_be_files(self) -> None:
@@ -401,16 +405,16 @@ def test_node_runs_are_kept_and_replaced(store: Store) -> None:
         "sales", "r1", "a", "success", version=1, fired=["rows"], outputs={"rows": {"kind": "table", "rows": 3}},
         statistics={"bytes": 5}, attempt=2, started_at=now, ended_at=ended, seconds=2.0, rows=3,
     )  # fmt: skip
-    mapped = NodeRun("sales", "r1", "a", "skipped", map_index=1)
+    mapped = NodeRun("sales", "r1", "a", "skipped", index_path="1")
     other = NodeRun("sales", "r1", "b", "not_run")
-    store.record_node_runs("sales", "r1", [failed, other])
-    store.record_node_runs("sales", "r2", [replace(failed, run_id="r2")])
-    assert store.node_runs("sales", "r1") == [failed, other]
-    store.record_node_runs("sales", "r1", [done, mapped])
-    assert store.node_runs("sales", "r1") == [done, mapped]
-    assert store.node_runs("sales", "r2") == [replace(failed, run_id="r2")]
-    store.record_node_runs("sales", "r1", [])
-    assert store.node_runs("sales", "r1") == []
+    store.node_runs.record("sales", "r1", [failed, other])
+    store.node_runs.record("sales", "r2", [replace(failed, run_id="r2")])
+    assert store.node_runs.of("sales", "r1") == [failed, other]
+    store.node_runs.record("sales", "r1", [done, mapped])
+    assert store.node_runs.of("sales", "r1") == [done, mapped]
+    assert store.node_runs.of("sales", "r2") == [replace(failed, run_id="r2")]
+    store.node_runs.record("sales", "r1", [])
+    assert store.node_runs.of("sales", "r1") == []
 
 
 def test_a_lock_is_held_by_one(store: Store, store_url: str) -> None:
@@ -432,3 +436,28 @@ def test_an_unreachable_store_says_so_without_its_password() -> None:
 def test_fingerprints_tell_values_apart() -> None:
     assert fingerprint({"a": 1}) == fingerprint({"a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 1.5}) != fingerprint({"a": "1.5"})
+
+
+def test_a_pipeline_whose_file_is_broken_is_told_so(store: Store) -> None:
+    problem = Problem("connection.unknown", "there is no Connection 'shop'", pointer="/nodes/0/config/connection")
+    store.problems.set("sales.json", [problem], "sales")
+    with pytest.raises(NotFound) as caught:
+        store.pipeline("sales")
+    assert caught.value.message == "pipeline 'sales' was never published: sales.json has problems"
+    assert "/nodes/0/config/connection: there is no Connection 'shop'" in str(caught.value.hint)
+    with pytest.raises(NotFound, match="there is no pipeline 'other'"):
+        store.pipeline("other")
+
+
+def test_a_database_without_our_tables_says_what_to_do(database_url: str) -> None:
+    store = Store(database_url)
+    for ask in (
+        lambda: store.pipelines(),
+        lambda: store.publish(document(), plan(), author="ann", source="api"),
+        lambda: published_at(database_url, "sales", 1),
+        lambda: run_started(database_url, "sales", "run_1"),
+    ):
+        with pytest.raises(StoreUnavailable, match=r"are not those of this release: .+ does not exist") as caught:
+            ask()
+        assert "airloom prepare" in str(caught.value.hint)
+    store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,23 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from airloom.dags.actor import Actor
 from airloom.dags.publishing import Published
-from airloom.spec.document import read_document
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem
+from airloom.spec.reader import read_document
 from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
 from airloom.worker.folder import FOLDER, Folder
 
 
-def publish(store: Store, document: object, *, author: str, message: str, source: Any, path: str) -> Published:
+def publish(store: Store, document: object, *, actor: Actor, message: str, source: Any, path: str) -> Published:
     """Publish as the real one does, with the document's own reader as the only check."""
     read, problems = read_document(document)
     if read is None or problems:
         return Published(None, problems)
     plan = {"format": 1, "nodes": {}, "steps": []}
-    version = store.publish(read.to_json(), plan, author=author, message=message, source=source, path=path)
+    version = store.publish(read.to_json(), plan, author=actor.name, message=message, source=source, path=path)
     return Published(version, [Problem("graph.unused", "only a warning", severity="warning")])
 
 
@@ -68,7 +70,7 @@ class Bench:
         return {pipeline.id: (pipeline.path, pipeline.version) for pipeline in self.store.pipelines()}
 
     def problems(self) -> dict[str, list[str]]:
-        return {shown.path: [problem.code for problem in shown.problems] for shown in self.store.problems()}
+        return {shown.path: [problem.code for problem in shown.problems] for shown in self.store.problems.all()}
 
 
 @pytest.fixture
@@ -103,6 +105,23 @@ class TestFiles:
         os.utime(file)
         bench.look(5)
         assert bench.store.revision() == revision
+
+    def test_one_that_takes_long_holds_up_no_other(self, bench: Bench) -> None:
+        released = threading.Event()
+
+        def publish_slowly(store: Store, document: Any, **named: Any) -> Published:
+            if document["id"] in ("a", "b", "c"):
+                assert released.wait(60)
+            published = publish(store, document, **named)
+            if len(bench.live()) >= 6:
+                released.set()
+            return published
+
+        bench.publish = publish_slowly
+        for identifier in "abcdefghi":
+            bench.write(f"{identifier}.json")
+        bench.look()
+        assert list(bench.live()) == list("abcdefghi")
 
     def test_an_unchanged_folder_is_not_read_again(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         bench.write("sales.json")
@@ -184,16 +203,26 @@ class TestBrokenFiles:
         bench.look()
         assert bench.live() == {"sales": ("sales.json", 1)}
         assert bench.problems() == {"sales.json": ["text.syntax"]}
-        assert bench.store.problems()[0].pipeline == "sales"
+        assert bench.store.problems.all()[0].pipeline == "sales"
         bench.write("sales.json", name="mended")
         bench.look()
         assert bench.live() == {"sales": ("sales.json", 2)}
         assert bench.problems() == {}
 
+    def test_problems_name_line_and_column(self, bench: Bench) -> None:
+        problem = Problem("node.unknown_type", "there is no such type", node="a", pointer="/nodes/0/type")
+        bench.publish = lambda *given, **named: Published(None, [problem])
+        bench.write("text.yaml", "id: text\nnodes: {\n")
+        bench.write("type.yaml", "id: type\nnodes:\n  - {id: a, type: sett}\n")
+        bench.look()
+        text, unknown = (shown.problems[0] for shown in bench.store.problems.all())
+        assert str(text).startswith("line 3, column 1, at /: this is not YAML")
+        assert str(unknown).startswith("line 3, column 13, node 'a' at /nodes/0/type: ")
+
     def test_a_broken_one_that_never_ran_goes_with_its_problems(self, bench: Bench) -> None:
         file = bench.write("sales.json", '{"id": "Sales!", "nodes": 5}')
         bench.look()
-        assert bench.problems() == {"sales.json": ["document.type", "document.identifier"]}
+        assert bench.problems() == {"sales.json": ["document.identifier", "document.type"]}
         file.unlink()
         bench.look(1)
         assert (bench.live(), bench.problems(), bench.store.files.all()) == ({}, {}, {})
@@ -286,7 +315,7 @@ class TestBrokenFiles:
             bench.write(f"{name}.json")
         bench.look()
         assert bench.problems() == {"bad.json": ["publish.fault"], "refused.json": ["publish.configuration"]}
-        fault, refused = (shown.problems[0] for shown in bench.store.problems())
+        fault, refused = (shown.problems[0] for shown in bench.store.problems.all())
         assert "s3cret" not in str(fault)
         assert (refused.pointer, refused.hint) == ("/id", "elsewhere")
         assert list(bench.live()) == ["good"]
@@ -554,7 +583,7 @@ class TestLosses:
             file.unlink()
         bench.look(8)
         assert bench.problems() == {FOLDER: ["folder.loss"]}
-        assert "p0.json, p1.json, p2.json" in str(bench.store.problems()[0].problems[0])
+        assert "p0.json, p1.json, p2.json" in str(bench.store.problems.all()[0].problems[0])
         bench.look(10, seconds=1000)
         assert len(bench.live()) == 3
 

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from airloom.spec.configuration import Configuration
 from airloom.spec.error import DataError
+from airloom.store import outbox
 from airloom.store.lookup import plain
 from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
 from airloom.worker import worker
-from airloom.worker.worker import Job, clean_up, drain, work
+from airloom.worker.handlers import LANES, Handler
+from airloom.worker.worker import Job, clean_up, drain, lanes_of, work
 
 
 @contextmanager
@@ -155,6 +163,118 @@ class TestDrain:
         assert len(store.outbox.events()) == 2
 
 
+class TestLanes:
+    @pytest.mark.parametrize("slow", LANES)
+    def test_a_slow_handler_holds_no_other_lane_up(self, store: Store, slow: str) -> None:
+        handled: set[int] = set()
+        release = threading.Event()
+        table = {lane: Handler(lane, lambda _, payload: handled.add(payload["number"])) for lane in LANES}
+        table[slow] = Handler(slow, lambda *_: until(release))
+        others = [lane for lane in LANES if lane != slow]
+        stopping = threading.Event()
+        with working(*lanes_of(store, table, stopping)):
+            for _ in range(2 * LANES[slow]):
+                store.outbox.enqueue(slow, {})
+            for number in range(30):
+                store.outbox.enqueue(others[number % 2], {"number": number})
+            wait_until(lambda: handled == set(range(30)) and len(store.outbox.events()) == 2 * LANES[slow])
+            release.set()
+            wait_until(lambda: not store.outbox.events())
+            stopping.set()
+
+    def test_an_event_wakes_its_lane_before_the_next_look(self, store: Store) -> None:
+        handled = threading.Event()
+        stopping = threading.Event()
+        jobs = lanes_of(store, {"mail": Handler("delivery", lambda *_: handled.set())}, stopping)
+        with working(*(replace(job, every=600) for job in jobs)):
+            time.sleep(0.5)
+            store.outbox.enqueue("nobody's", {})
+            store.outbox.enqueue("mail", {})
+            assert handled.wait(10)
+            stopping.set()
+
+    def test_an_event_that_nobody_told_of_is_found_by_looking(self, store: Store, store_url: str) -> None:
+        handled: list[object] = []
+        stopping = threading.Event()
+        jobs = lanes_of(store, {"mail": Handler("delivery", lambda _, payload: handled.append(payload["n"]))}, stopping)
+        with working(*(replace(job, every=600) if job.name != "wake-ups" else job for job in jobs)):
+            store.outbox.enqueue("mail", {"n": "later"}, delay=timedelta(seconds=2))
+            wait_until(lambda: handled == ["later"])
+            with psycopg.connect(plain(store_url)) as session:
+                session.execute("alter table outbox disable trigger user")
+            store.outbox.enqueue("mail", {"n": "untold"})
+            wait_until(lambda: handled == ["later", "untold"])
+            stopping.set()
+
+    def test_one_look_a_second_serves_all_threads(self, store: Store) -> None:
+        asked: Counter[tuple[str, int]] = Counter()
+
+        def count(*_: object) -> None:
+            asked[threading.current_thread().name, threading.get_ident()] += 1
+
+        event.listen(store._engine, "before_cursor_execute", count)
+        stopping = threading.Event()
+        table = {lane: Handler(lane, lambda *_: None) for lane in LANES}
+        with working(*lanes_of(store, table, stopping)):
+            wait_until(lambda: max([asked[key] for key in list(asked) if key[0] == "wake-ups"], default=0) > 8)
+            stopping.set()
+        assert max(times for (name, _), times in asked.items() if name != "wake-ups") <= 2
+
+
+def handle_slowly(store: Store, payload: dict[str, object]) -> None:
+    """Note the event, take some time, and do what it asks for under its key."""
+    with psycopg.connect(plain(str(payload["url"])), autocommit=True) as connection:
+        connection.execute("insert into begun values (%s)", (payload["n"],))
+        time.sleep(0.15)
+        connection.execute("insert into effects values (%s) on conflict do nothing", (payload["n"],))
+        connection.execute("insert into ended values (%s)", (payload["n"],))
+
+
+def work_until_killed(url: str) -> None:
+    """Run a worker in a process that will be killed."""
+    outbox.LEASE = timedelta(seconds=1)
+    outbox.FIRST_PAUSE = outbox.LONGEST_PAUSE = timedelta(seconds=0.1)
+    outbox.ATTEMPTS = 1000  # an event that is at work in each kill is not to blame
+    stopping = threading.Event()
+    store = Store(url)
+    work(lanes_of(store, {"mail": Handler("delivery", handle_slowly)}, stopping), stopping)
+
+
+def kill_workers(store: Store, store_url: str, kills: int) -> tuple[int, int, int, int]:
+    """Kill worker after worker at work; return how many events there were, were done, were begun and were ended."""
+    context = multiprocessing.get_context("spawn")
+    with psycopg.connect(plain(store_url), autocommit=True) as connection:
+        for statement in ("begun (n int)", "ended (n int)", "effects (n int primary key)"):
+            connection.execute(f"create table {statement}".encode())
+        put_in = 0
+        for _ in range(kills):
+            for _ in range(3):
+                store.outbox.enqueue("mail", {"n": put_in, "url": store_url}, key=f"k{put_in % 7}")
+                put_in += 1
+            (begun,) = connection.execute("select count(*) from begun").fetchone() or (0,)
+            process = context.Process(target=work_until_killed, args=(store_url,))
+            process.start()
+            query = "select count(*) > %s from begun"
+            wait_until(lambda: connection.execute(query, (begun,)).fetchone() == (True,))  # noqa: B023
+            time.sleep(random.random() * 0.3)
+            process.kill()
+            process.join()
+        process = context.Process(target=work_until_killed, args=(store_url,))
+        process.start()
+        wait_until(lambda: not store.outbox.events())
+        process.kill()
+        process.join()
+        counts = "select (select count(*) from effects), (select count(*) from begun), (select count(*) from ended)"
+        effects, begun, ended = connection.execute(counts).fetchone() or (0, 0, 0)
+    return put_in, effects, begun, ended
+
+
+def test_workers_that_are_killed_lose_nothing(store: Store, store_url: str) -> None:
+    put_in, effects, begun, ended = kill_workers(store, store_url, kills=10)
+    assert effects == put_in
+    assert begun > ended >= put_in  # some were cut short, and done again
+
+
 class TestLostDatabase:
     def test_the_worker_goes_on_when_it_is_back(
         self, store: Store, store_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -164,16 +284,18 @@ class TestLostDatabase:
         stopping = threading.Event()
         name = store_url.rpartition("/")[2]
         administrator = plain(store_url.replace(name, "postgres"))
-        job = Job("events", 0.1, lambda: drain(store, {"mail": lambda _, p: handled.append(p["n"])}, stopping))
-        with working(job), psycopg.connect(administrator, autocommit=True) as server:
+        table = {"mail": Handler("delivery", lambda _, payload: handled.append(payload["n"]))}
+        with working(*lanes_of(store, table, stopping)), psycopg.connect(administrator, autocommit=True) as server:
             store.outbox.enqueue("mail", {"n": 1})
             wait_until(lambda: handled == [1])
             server.execute(f"alter database {name} allow_connections false".encode())
             server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
-            wait_until(lambda: "events waits for the store" in caplog.text)
+            wait_until(lambda: "delivery waits for the store" in caplog.text)
+            wait_until(lambda: "wake-ups waits for the store" in caplog.text)
             server.execute(f"alter database {name} allow_connections true".encode())
             store.outbox.enqueue("mail", {"n": 2})
             wait_until(lambda: handled == [1, 2])
+            stopping.set()
         assert "Traceback" not in caplog.text
 
 
@@ -220,14 +342,15 @@ def test_the_command_stops_cleanly(
             stdout=stream,
         )
     try:
-        wait_until(lambda: store.problems() or process.poll() is not None)
+        wait_until(lambda: store.problems.all() or process.poll() is not None)
         process.send_signal(number)
         assert process.wait(60) == 0, log.read_text()
     finally:
         process.kill()
         process.wait()
     text = log.read_text()
-    assert "The worker runs: drop folder, events, upgrade, ended runs, archive, clean-up" in text
+    jobs = "drop folder, starts, answers, previews, housekeeping, wake-ups, agreement, schedules, upgrade"
+    assert f"The worker runs: {jobs}, run events, ended runs, archive, clean-up" in text
     assert "The worker stops\n" in text
     assert "Traceback" not in text
-    assert [shown.path for shown in store.problems()] == ["bad.json"]
+    assert [shown.path for shown in store.problems.all()] == ["bad.json"]

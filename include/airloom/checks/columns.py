@@ -7,31 +7,47 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from airloom.checks.blame import Blame
 from airloom.checks.config import CheckedNode
-from airloom.checks.facts import Facts, unreachable
+from airloom.checks.facts import Describe, Description, Facts, Question
 from airloom.checks.resolved import Wire
 from airloom.engine.faults import REJECT_COLUMNS
-from airloom.engine.policy import SqlFieldError
 from airloom.engine.prepare import ready_files
-from airloom.engine.relation import ColumnError, Columns, ColumnsUnknown, Query, Relation, name_as
+from airloom.engine.relation import Columns, ColumnsUnknown, Query, Relation
 from airloom.engine.scan import Scan
 from airloom.engine.shapes import QueryError, Shapes
 from airloom.engine.storage import FileMissing, Files
 from airloom.nodes.calling import queries_of
-from airloom.nodes.fields import marks_of
+from airloom.nodes.context import Context, PlainContext, RunFacts
+from airloom.nodes.fields import value_at
 from airloom.nodes.sdk import FileSource, Node
-from airloom.spec.document import EngineName
-from airloom.spec.error import AirloomError
-from airloom.spec.problem import Problem, Severity
+from airloom.spec.document import Document, EngineName
+from airloom.spec.error import AirloomError, ConfigurationError, TextFault, TransientError
+from airloom.spec.problem import Part, Problem, Severity
 
-# Binding a field by itself takes as long as its whole node: only where there is something to find.
-_CONSTANTS = re.compile(r"'|::|(?<![<>])=|\b(cast|in|distinct|union)\b", re.IGNORECASE)
-_COMPARES = re.compile(r"[=<>]|\b(and|or|not|is|in|i?like|between|true|false|exists)\b", re.IGNORECASE)
+
+class NodeFault(ConfigurationError):
+    """Raise when a node type does what none should."""
+
+    code = "node.fault"
+
+    @classmethod
+    def of(cls, node_type: str, what: str, error: Exception) -> NodeFault:
+        """Return the fault of a type that cannot do something."""
+        message = f"the node type {node_type!r} cannot {what}: {type(error).__name__}: {error}"
+        return cls(message, hint="whoever wrote the node type has to mend it")
+
+
+class NoAnswer(TransientError):
+    """Raise when a system behind a Connection does not answer in time."""
+
+    code = "connection.no_answer"
 
 
 @dataclass
@@ -53,10 +69,11 @@ def report_columns(
 ) -> ColumnReport:
     """Return the column types of a document's nodes; to be run in a process that can be killed.
 
-    `sources` are the columns of those that are no files, by node.
+    `sources` are the columns of those that read through Connections, by node.
     """
     report = ColumnReport()
     found: dict[str, Columns | AirloomError] = dict(sources)
+    _describe_without_connections(nodes, facts.files, found, report.problems)
     feeding: dict[tuple[str, str], list[str]] = {}
     for wire in wires:
         feeding.setdefault((wire.target, wire.input), []).append(f"{wire.source}.{wire.output}")
@@ -75,7 +92,7 @@ def report_columns(
             except AirloomError as error:
                 found[name] = error
         for name in order:
-            if name in nodes and nodes[name].node is not None:
+            if name in nodes and nodes[name].read is not None:
                 _Columns(nodes[name], feeding, found.get(name), shapes, engine, report).find()
     return report
 
@@ -91,33 +108,80 @@ def prepare() -> None:
     Relation("rows").where(parse_condition("number > 1")).sql("duckdb")
 
 
-def describe_nodes(nodes: Mapping[str, CheckedNode], facts: Facts, problems: list[Problem]) -> dict[str, Columns]:
-    """Ask the nodes that can tell their columns themselves, in this process: it holds the Connections.
-
-    Without Connections and files, a node that needs them stays unknown.
-    """
-    context = facts.context()
+def ask_for_columns(
+    document: Document, nodes: Mapping[str, CheckedNode], describe: Describe, problems: list[Problem]
+) -> dict[str, Columns]:
+    """Return the columns of the nodes that read through Connections, as far as they are told."""
+    asked = {name: checked for name, checked in nodes.items() if checked.connections and _describes(checked)}
+    if not asked:
+        return {}
+    questions = [
+        Question(
+            name,
+            checked.entry.type,
+            checked.entry.version,
+            checked.entry.config,
+            document.params,
+            list(checked.connections.values()),
+        )
+        for name, checked in asked.items()
+    ]
     found: dict[str, Columns] = {}
-    for name, checked in nodes.items():
-        node = checked.node
-        if node is None or not checked.ports.outputs:
-            continue
-        try:
-            columns = node.describe(context or unreachable())
-        except AirloomError as error:
-            if context is None:
-                continue
-            at = checked.at + "/config" + ("/" + error.field.lstrip("/") if error.field else "")
-            # The table may come before the run does: only what is wrong with a table that is there is an error.
-            severity: Severity = "warning" if error.field in (None, "table", "connection") else "error"
-            problems.append(Problem(error.code, error.message, severity, name, at, error.hint))
-            continue
-        except Exception as error:  # noqa: BLE001 somebody's node type may raise anything; the other nodes are checked
-            problems.append(_fault_of_type(checked, "tell its columns", error))
-            continue
-        if columns is not None:
-            found[name] = columns
+    for name, description in describe(questions).items():
+        if description.error is not None:
+            problems.append(_undescribed(asked[name], description.error))
+        elif description.columns is not None:
+            found[name] = description.columns
     return found
+
+
+def _describes(checked: CheckedNode) -> bool:
+    overridden = checked.node_class.describe is not Node.describe
+    return overridden and checked.node is not None and bool(checked.ports.outputs)
+
+
+def _undescribed(checked: CheckedNode, error: AirloomError) -> Problem:
+    if isinstance(error, NodeFault) or error.code == NodeFault.code:
+        return Problem(error.code, error.message, "error", checked.entry.id, checked.at, error.hint)
+    field = error.field
+    if field is None and error.code == NoAnswer.code:
+        field = next(iter(checked.connections), None)
+    at = checked.at + "/config" + ("/" + field.lstrip("/") if field else "")
+    # The table may come before the run does: only what is wrong with a table that is there is an error.
+    severity: Severity = "warning" if error.field in (None, "table", "connection") else "error"
+    return Problem(error.code, error.message, severity, checked.entry.id, at, error.hint)
+
+
+def described(node: Node, context: Context) -> Description:
+    """Ask a node for its columns; what goes wrong is in the answer."""
+    try:
+        return Description(node.describe(context))
+    except AirloomError as error:
+        return Description(error=error)
+    except Exception as error:  # noqa: BLE001 somebody's node type may raise anything; the other nodes are checked
+        return Description(error=NodeFault.of(node.declaration.type, "tell its columns", error))
+
+
+def _describe_without_connections(
+    nodes: Mapping[str, CheckedNode], files: Files | None, found: dict[str, Any], problems: list[Problem]
+) -> None:
+    """Ask the nodes that can tell their columns by their config, or by files."""
+    context = PlainContext(
+        RunFacts("check", "check"), {}, files or Files(Path(), ()), _refuse, logging.getLogger("airloom.check")
+    )
+    for name, checked in nodes.items():
+        if checked.connections or not _describes(checked):
+            continue
+        description = described(checked.node, context)  # type: ignore[arg-type] # asked before
+        if description.columns is not None:
+            found[name] = description.columns
+        elif description.error is not None and (files is not None or isinstance(description.error, NodeFault)):
+            problems.append(_undescribed(checked, description.error))
+
+
+def _refuse(name: str) -> Any:
+    hint = "whoever wrote the node type has to declare the field with ConnectionId"
+    raise ConfigurationError(f"Connection {name!r} is asked for, but no field of the config names it", hint=hint)
 
 
 def _scans(
@@ -126,9 +190,10 @@ def _scans(
     """Return the scans of the file sources; an error of one is put into `found`."""
     scans: dict[str, Scan] = {}
     for name, checked in nodes.items():
-        if files is not None and isinstance(checked.node, FileSource):
+        node = checked.read
+        if files is not None and isinstance(node, FileSource):
             try:
-                scans[name] = checked.node.scan(files)
+                scans[name] = node.scan(files)
             except AirloomError as error:
                 found[name] = error
     return scans
@@ -146,7 +211,7 @@ class _Columns:
     ) -> None:
         self.checked = checked
         self.name = checked.entry.id
-        self.node: Node = checked.node  # type: ignore[assignment] # asked before
+        self.node: Node = checked.read  # type: ignore[assignment] # asked before
         self.described = described
         self.shapes = shapes
         self.engine = engine
@@ -154,7 +219,11 @@ class _Columns:
         self.sources = {port.name: feeding.get((self.name, port.name), []) for port in checked.ports.inputs}
 
     def find(self) -> None:
-        if isinstance(self.described, AirloomError):
+        if not self.checked.sure:
+            # What is left of its config is looked at, as far as it is right or wrong by itself.
+            for at, fault in self._blame.wrong_alone(self._table_columns()):
+                self._problem(fault, at)
+        elif isinstance(self.described, AirloomError):
             # The file may come before the run does: what cannot be looked at now is no error yet.
             missing = isinstance(self.described, FileMissing)
             at = "/" + (self.described.field or "path").lstrip("/")
@@ -166,7 +235,8 @@ class _Columns:
         elif self.node.method == "query":
             self._find_query()
         else:
-            self._check_marked_columns()
+            for at, fault in self._blame.wrong_columns(self._table_columns()):
+                self._problem(fault, at)
 
     def _keep(self, port: str, columns: Columns) -> None:
         name = f"{self.name}.{port}"
@@ -177,6 +247,7 @@ class _Columns:
             return
         self.report.columns[name] = dict(columns)
 
+    @functools.cached_property
     def _relations(self) -> dict[str, Any]:
         relations: dict[str, Any] = {}
         for port in self.checked.ports.inputs:
@@ -187,19 +258,35 @@ class _Columns:
             relations[port.name] = found if port.many else (found[0] if found else None)
         return relations
 
+    @functools.cached_property
+    def _blame(self) -> Blame:
+        config = self.checked.entry.config
+        if self.checked.node is None:
+            config = self.node.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return Blame(self.node, config, self._relations, self.shapes)
+
     def _find_query(self) -> None:
         if any(port.required and not self.sources[port.name] for port in self.checked.ports.inputs):
             return
         try:
-            queries = queries_of(self.node, self._relations())
+            queries: Mapping[str, Query] | None = queries_of(self.node, self._relations)
         except ColumnsUnknown:
-            return
+            queries = None
         except AirloomError as error:
-            self._find_faults(error)
+            for at, fault in self._blame.of_making(error, self._table_columns()):
+                self._problem(fault, at)
             return
         except Exception as error:  # noqa: BLE001 somebody's node type may raise anything; the other nodes are checked
-            self.report.problems.append(_fault_of_type(self.checked, "make its query", error))
+            fault = NodeFault.of(self.checked.entry.type, "make its query", error)
+            self.report.problems.append(_undescribed(self.checked, fault))
             return
+        unreadable = list(self._blame.unreadable())
+        for at, fault in unreadable:
+            self._problem(fault, at)
+        if not unreadable and queries is not None:
+            self._bind(queries)
+
+    def _bind(self, queries: Mapping[str, Query]) -> None:
         if not all(source in self.shapes.columns for found in self.sources.values() for source in found):
             return
         texts: dict[str, str] = {}
@@ -209,63 +296,17 @@ class _Columns:
                 return
         for port, text in texts.items():
             self.report.sql.setdefault(self.name, {})[port] = text
-        for at, fault in self._sure_faults(queries):
+        for at, fault in self._blame.sure_faults(queries):
             self._problem(fault, at)
-
-    @functools.cached_property
-    def _forms(self) -> list[tuple[str, str]]:
-        """Return the place of each field of SQL with what it is: a condition, a formula, a query."""
-        marks = marks_of(type(self.node).config_schema(), dict(self.checked.entry.config))
-        return [(at, mark["form"]) for at, mark, _ in marks if mark["is"] == "sql" and mark["form"] != "foreign"]
-
-    def _sure_faults(self, queries: Mapping[str, Query]) -> Iterator[tuple[str, AirloomError]]:
-        """Yield what fails in every run, in fields of SQL that can be bound."""
-        yield from self._no_conditions()
-        asked = [(at, form) for at, form in self._forms if _CONSTANTS.search(_value_at(self.node, at))]
-        if not asked or self._constants_fault(*queries.values()) is None:
-            return
-        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
-        for at, form in asked:
-            if form == "query":
-                fault = self._constants_fault(*queries.values())
-            elif len(relations) == 1:
-                formula = relations[0].formula(_value_at(self.node, at), aggregates=True)
-                fault = self._constants_fault(relations[0].select(name_as(formula, "value")))
-            else:
-                fault = None
-            if fault is not None:
-                yield at, fault
-
-    def _constants_fault(self, *queries: Query) -> AirloomError | None:
-        from airloom.engine.constants import check_constants
-
-        try:
-            for query in queries:
-                check_constants(query, self.shapes)
-        except AirloomError as error:
-            return error
-        return None
-
-    def _no_conditions(self) -> Iterator[tuple[str, QueryError]]:
-        """Yield the fields that should be conditions and are values of another type."""
-        texts = {at: _value_at(self.node, at) for at, form in self._forms if form == "condition"}
-        asked = {at: text for at, text in texts.items() if not _COMPARES.search(text)}
-        relations = [found for found in self._relations().values() if isinstance(found, Relation)] if asked else []
-        for at, text in asked.items() if len(relations) == 1 else ():
-            if _fault_of(relations[0], text, aggregates=False) is None:
-                formula = relations[0].formula(text)
-                found = self.shapes.kinds(relations[0].select(name_as(formula, "value")))
-                kind = found[0][1] if found else "BOOLEAN"
-                if kind not in ("BOOLEAN", '"NULL"'):
-                    hint = "compare it, as in amount > 0 or status = 'paid'"
-                    yield at, QueryError(f"a condition is true or false; this is {kind}", hint=hint)
+        for at, fault in self._blame.null_comparisons():
+            self._problem(fault, at, "warning")
 
     def _describe(self, port: str, query: Query, texts: dict[str, str]) -> Columns | None:
         try:
             text, columns = self.shapes.describe(query)
         except QueryError as error:
-            at, found = self._blame(error)
-            self._problem(found, at)
+            for at, found in self._blame.of_binding(error):
+                self._problem(found, at)
             return None
         texts[port] = text
         if self.engine == "spark" and not self._runs_on_spark(text, columns):
@@ -282,128 +323,23 @@ class _Columns:
                 to_spark(text, known)
             check_columns(columns)
         except SparkUnsupported as error:
-            at, fault = self._spark_blame(error, known)
+            at, fault = self._blame.of_spark(error, known)
             self._problem(fault, at)
             return False
         return True
 
-    def _spark_blame(self, error: AirloomError, known: Mapping[str, Columns]) -> tuple[str, AirloomError]:
-        """Say each SQL field alone; the first that Spark cannot be told is the one."""
-        from airloom.engine.spark.query import SparkUnsupported, to_spark
-
-        fields = _sql_fields(self.node, self.checked.entry.config)
-        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
-        for at, _ in fields if relations else ():
-            try:
-                formula = relations[0].formula(_value_at(self.node, at), aggregates=True)
-                to_spark(relations[0].select(name_as(formula, "value")).sql("duckdb"), known)
-            except SparkUnsupported as found:
-                return at, found
-            except AirloomError:
-                # A whole query is no formula; it is the only field of its node.
-                return at, error
-        return "", error
-
-    # Where a fault stands
-
-    def _find_faults(self, error: AirloomError) -> None:
-        """Report what keeps the node from making its queries: every field that is wrong by itself, else the error."""
-        before = len(self.report.problems)
-        self._check_marked_columns()
-        for at, fault in self._field_faults(error):
-            self._problem(fault, at)
-        if not any(problem.message == error.message for problem in self.report.problems[before:]):
-            self._problem(error, self._field_of(error))
-
-    def _field_faults(self, error: AirloomError) -> list[tuple[str, AirloomError]]:
-        fields = _sql_fields(self.node, self.checked.entry.config)
-        relations = list(self._relations().values())
-        if len(fields) < 2 or len(relations) != 1 or not isinstance(relations[0], Relation):
-            return []
-        found = []
-        for at, _ in fields:
-            text = _value_at(self.node, at)
-            plain, grouped = (_fault_of(relations[0], text, aggregates=allowed) for allowed in (False, True))
-            # Whether the node allows aggregates here shows in the error it raised itself.
-            fault = plain if plain is not None and plain.message == error.message else grouped
-            if fault is not None:
-                found.append((at, fault))
-        return found
-
-    def _field_of(self, error: AirloomError) -> str:
-        config = self.checked.entry.config
-        if error.field:
-            return "/" + error.field.lstrip("/")
-        if isinstance(error, ColumnError):
-            for at, mark, value in marks_of(type(self.node).config_schema(), config):
-                if mark["is"] == "column" and value == error.column:
-                    return at
-            return next((at for at, text in _sql_fields(self.node, config) if error.column in text), "")
-        return self._blame(error)[0] if isinstance(error, SqlFieldError) else ""
-
-    def _blame(self, error: AirloomError) -> tuple[str, AirloomError]:
-        """Bind each SQL field alone; the first that fails is the one."""
-        for at, fault in self._no_conditions():
-            return at, fault
-        fields = _sql_fields(self.node, self.checked.entry.config)
-        if len(fields) == 1:
-            return fields[0][0], error
-        relations = [relation for relation in self._relations().values() if isinstance(relation, Relation)]
-        for at, _ in fields if relations else ():
-            text = _value_at(self.node, at)
-            try:
-                formula = relations[0].formula(text, aggregates=True)
-                self.shapes.describe(relations[0].select(formula))
-            except AirloomError as found:
-                return at, found
-        return "", error
-
-    def _check_marked_columns(self) -> None:
+    def _table_columns(self) -> Columns | None:
+        """Return the columns of the one table that comes in, or None where there are several or they are unknown."""
         tables = [port for port in self.checked.ports.inputs if port.kind == "table" and self.sources[port.name]]
         if len(tables) != 1 or len(self.sources[tables[0].name]) != 1:
-            return
-        columns = self.shapes.columns.get(self.sources[tables[0].name][0])
-        if columns is None:
-            return
-        relation = Relation("rows", columns)
-        for at, mark, value in marks_of(type(self.node).config_schema(), self.checked.entry.config):
-            if mark["is"] == "column" and "{{" not in value:
-                try:
-                    relation.resolve(value)
-                except ColumnError as error:
-                    self._problem(error, at)
+            return None
+        return self.shapes.columns.get(self.sources[tables[0].name][0])
 
     def _problem(self, error: AirloomError, at: str, severity: Severity = "error") -> None:
         where = self.checked.at + "/config" + at
-        self.report.problems.append(Problem(error.code, error.message, severity, self.name, where, error.hint))
-
-
-def _fault_of_type(checked: CheckedNode, what: str, error: Exception) -> Problem:
-    message = f"the node type {checked.entry.type!r} cannot {what}: {type(error).__name__}: {error}"
-    hint = "whoever wrote the node type has to mend it"
-    return Problem("node.fault", message, "error", checked.entry.id, checked.at, hint)
-
-
-def _fault_of(relation: Relation, text: str, *, aggregates: bool) -> AirloomError | None:
-    try:
-        relation.formula(text, aggregates=aggregates)
-    except AirloomError as error:
-        return error
-    return None
-
-
-def _sql_fields(node: Node, config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    marks = marks_of(type(node).config_schema(), dict(config))
-    return [(at, value) for at, mark, value in marks if mark["is"] == "sql"]
-
-
-def _value_at(node: Node, at: str) -> Any:
-    value: Any = node
-    for part in (part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]):
-        if isinstance(value, Mapping):
-            value = value[part]
-        elif isinstance(value, list | tuple):
-            value = value[int(part)]
-        else:
-            value = getattr(value, part)
-    return value
+        text = value_at(self.checked.entry.config, at)
+        for found in (error, *(error.others if isinstance(error, TextFault) else ())):
+            part = Part.of(text, found.word, found.line) if isinstance(found, TextFault) else None
+            self.report.problems.append(
+                Problem(found.code, found.message, severity, self.name, where, found.hint, part=part)
+            )

@@ -12,10 +12,12 @@ from pydantic import ValidationError
 
 from airloom.checks.facts import Facts
 from airloom.nodes.catalog import UnknownNodeType, catalog
+from airloom.nodes.context import RUN_NAMES
 from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at
 from airloom.nodes.ports import RESERVED
 from airloom.nodes.sdk import Node, Ports, ports_of
-from airloom.spec.document import Document, NodeEntry, problem_of
+from airloom.spec.connection import how_to_make
+from airloom.spec.document import Document, Edge, NodeEntry
 from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.expression import (
     capture_declared,
@@ -25,8 +27,11 @@ from airloom.spec.expression import (
     references,
     render,
 )
-from airloom.spec.params import Schemas, as_expression_values, column_types, read_params
+from airloom.spec.fault import problems_of
+from airloom.spec.meant import as_meant
+from airloom.spec.params import as_expression_values, column_types, read_params
 from airloom.spec.problem import Problem, pointer, suggestion
+from airloom.spec.scope import Scope, visits
 
 SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key|access_?key)$", re.IGNORECASE)
 SECRET_TEXT = re.compile(
@@ -37,12 +42,20 @@ SECRET_TEXT = re.compile(
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
 )
 """A URL with a password, a signed JSON Web Token, a private key in PEM; tokens of GitHub and Slack, key ids of AWS."""
+BRACES = re.compile(r"\$?\{\s*params\.(\w+)\s*\}")
 ADVICE = "put it into an Airflow Connection, and name the Connection here"
-RUN_NAMES = frozenset({"id", "logical_date", "started_at", "attempt"})
+FACTS_OF_RUN = frozenset(RUN_NAMES)
+FACTS_OF_LAST = FACTS_OF_RUN | {"state", "error"}
+"""What `finally` knows of the run that has ended."""
+LOOP_NAMES = frozenset({"item", "index"})
+WORDS = {"name", "description", "tags", "owner", "params", "inputs", "agents"}
+"""The fields of a document that hold texts of no node."""
 Texts = list[tuple[str, str]]
 Marks = Mapping[str, Mapping[str, Any]]
 MOST_FAULTS = 100
 """Faults of one node's fields that are told one by one."""
+MOST_TRIES = 3
+"""How often a config is mended until it can be read."""
 
 
 @dataclass
@@ -54,8 +67,19 @@ class CheckedNode:
     node_class: type[Node]
     ports: Ports
     node: Node | None
+    draft: Node | None = None
+    """The node as it may be meant, or without the faulty parts of its config: for the columns alone."""
+    sure: bool = True
+    """Whether the draft may be meant, so that columns below it can be followed."""
     references: dict[tuple[str, ...], str] = field(default_factory=dict)
     """What its expressions read, such as `("nodes", "orders", "rows")`, each with the place of the first of them."""
+    connections: dict[str, str] = field(default_factory=dict)
+    """The Connections that its config names, by their places in it."""
+
+    @property
+    def read(self) -> Node | None:
+        """Return the node as far as it could be read."""
+        return self.node or self.draft
 
 
 class ConfigCheck:
@@ -67,18 +91,33 @@ class ConfigCheck:
         self.types = column_types(document.params)
         defaults, _ = read_params(document.params, {})
         self.samples = {"params": as_expression_values(document.params, defaults)}
+        self._names = {
+            **dict.fromkeys(document.params, "params"),
+            **{visit.entry.id: "nodes" for visit in visits(document)},
+        }
         self.problems: list[Problem] = []
+        self.scope: Scope[NodeEntry, Edge]
         self.secrets: set[str] = set()
 
-    def check(self, entry: NodeEntry, at: str) -> CheckedNode | None:
+    def check(self, entry: NodeEntry, at: str, scope: Scope[NodeEntry, Edge]) -> CheckedNode | None:
         """Return the node as far as it can be read, or None; what is wrong is added to `problems`."""
+        self.scope = scope
+        for word, text in (("name", entry.name), ("description", entry.description)):
+            self._check_secret_text(text, at + pointer(word), entry.id)
         try:
             node_class = catalog().get(entry.type, entry.version)
         except UnknownNodeType as error:
             where = "/version" if "version" in error.message else "/type"
             self._add("node.unknown_type", error.message, at + where, entry.id, error.hint)
-            return None
+            return self._as_near_type(entry, at, error.near) if error.near else None
+        if entry.type in self.facts.switched_off:
+            self._add(
+                "node.switched_off", f"the node type {entry.type!r} is switched off", at + "/type", entry.id,
+                "use another type, or ask an administrator to switch it on",
+            )  # fmt: skip
         self._check_installed(node_class, entry, at)
+        self._check_body(node_class, entry, at)
+        self._check_alone(node_class, entry, at)
         inside = at + pointer("config")
         marks = {place: mark for place, mark, _ in marks_of(node_class.config_schema(), entry.config)}
         texts = list(_texts(entry.config))
@@ -88,19 +127,43 @@ class ConfigCheck:
         self._check_paths(entry, texts, inside, marks)
         self._check_pool(entry, at)
         sample = self._sample(entry, texts, marks)
-        node = self._validate(node_class, entry, sample, inside)
-        ports = ports_of(node_class, node if node is not None else entry.config)
+        node, draft, sure = self._validate(node_class, entry, sample, inside)
+        ports = ports_of(node_class, node if node is not None else entry.config, self.facts.interface)
         for port in ports.outputs:
             if port.name in RESERVED:
                 self._add(
                     "port.reserved", f"no port can be called {port.name!r}", inside, entry.id,
                     f"{', '.join(sorted(RESERVED))} are what a run keeps of every node; choose another name",
                 )  # fmt: skip
-        return CheckedNode(entry, at, node_class, ports, node, found)
+        named = {}
+        if node is not None and any(mark.get("is") == "connection" for mark in marks.values()):
+            named = {
+                place: str(value)
+                for place, mark, value in marks_of(node_class.config_schema(), sample)
+                if mark["is"] == "connection"
+            }
+        return CheckedNode(entry, at, node_class, ports, node, draft, sure, found, named)
 
-    def check_params(self, params: Schemas) -> None:
-        """Look for secrets in the params: a run's page in Airflow shows their defaults to everybody."""
-        for at, text in _texts(params, "/params"):
+    def _as_near_type(self, entry: NodeEntry, at: str, near: str) -> CheckedNode | None:
+        """Return the node as one of a type of nearly the same name, where its config fits that."""
+        try:
+            node_class = catalog().get(near)
+        except UnknownNodeType:
+            return None
+        marks = {place: mark for place, mark, _ in marks_of(node_class.config_schema(), entry.config)}
+        sample = self._sample(entry, list(_texts(entry.config)), marks)
+        try:
+            draft = node_class.model_validate(sample)
+        except ValidationError:
+            return None
+        if any(isinstance(text, _Unknown) for _, text in _texts(sample)):
+            return None
+        return CheckedNode(entry, at, node_class, ports_of(node_class, draft, self.facts.interface), None, draft)
+
+    def check_words(self, document: Document) -> None:
+        """Look for secrets in what Airflow shows to everybody: names, descriptions, tags, defaults of params."""
+        words = document.model_dump(mode="json", include=WORDS)
+        for at, text in _texts(words):
             self._check_secret_text(text, at, None)
 
     def _check_secret_text(self, text: str, at: str, node: str | None, *, named: bool = False) -> None:
@@ -115,12 +178,27 @@ class ConfigCheck:
         self.problems.append(Problem(code, message, "warning" if warn else "error", node, at, hint))
 
     def _check_installed(self, node_class: type[Node], entry: NodeEntry, at: str) -> None:
-        extra = node_class.missing_extra()
-        if extra:
-            self._add(
-                "node.missing_extra", f"{entry.type!r} needs a package that is not installed", at + "/type", entry.id,
-                f"pip install 'airloom[{extra}]'",
-            )  # fmt: skip
+        if missing := node_class.missing_module():
+            message = f"{entry.type!r} needs {missing.name}, which is not installed"
+            self._add("node.missing_module", message, at + "/type", entry.id, missing.hint)
+
+    def _check_body(self, node_class: type[Node], entry: NodeEntry, at: str) -> None:
+        loops = node_class.declaration.role == "loop"
+        if loops and entry.body is None:
+            self._add("node.body_missing", f"{entry.type!r} needs a body", at, entry.id,
+                      'write "body": {"nodes": […], "edges": […], "result": "…"}')  # fmt: skip
+        elif entry.body is not None and not loops:
+            self._add("node.body", f"{entry.type!r} takes no body", at + "/body", entry.id, "only a loop has one")
+
+    def _check_alone(self, node_class: type[Node], entry: NodeEntry, at: str) -> None:
+        """Refuse what only a node with a task of its own can have, and what this release does not run."""
+        for name in ("retries", "retry_delay", "timeout", "pool"):
+            if self.scope.in_loop and getattr(entry, name) is not None:
+                self._add("node.inside", f"a node inside of a body has no {name} of its own", f"{at}/{name}",
+                          entry.id, f"set it on {self.scope.owner!r}, whose task runs the body")  # fmt: skip
+        if node_class.declaration.role == "trigger":
+            self._add("node.trigger", f"this release starts no run by {entry.type!r}", at + "/type", entry.id,
+                      "start runs by schedule, by hand or by Airflow's REST API")  # fmt: skip
 
     def _check_pool(self, entry: NodeEntry, at: str) -> None:
         if entry.pool and self.facts.pools is not None and entry.pool not in self.facts.pools:
@@ -135,9 +213,13 @@ class ConfigCheck:
         found: dict[tuple[str, ...], str] = {}
         for at, text in texts:
             meaning = marks.get(at, {}).get("is")
-            if meaning in ("raw", "secret") or not has_expression(text):
+            if meaning in ("raw", "secret"):
                 continue
-            problems = check_sql_expressions(text) if meaning == "sql" else check_expression(text)
+            if not has_expression(text):
+                self._check_braces(text, inside + at, entry.id)
+                continue
+            check = check_sql_expressions if meaning == "sql" else check_expression
+            problems = check(text, self._names)
             self.problems.extend(problem.at(inside + at, entry.id) for problem in problems)
             if not problems:
                 for reference in sorted(references(text)):
@@ -145,17 +227,31 @@ class ConfigCheck:
                     found.setdefault(reference, inside + at)
         return found
 
+    def _check_braces(self, text: str, at: str, node: str) -> None:
+        """Warn of what other systems take for an expression, such as ${params.day}."""
+        found = BRACES.search(text) if "{" in text else None
+        if found is not None and found[1] in self.document.params:
+            self._add("expression.braces", f"{found[0]!r} stays as it is", at, node,
+                      f"write {{{{ params.{found[1]} }}}}", warn=True)  # fmt: skip
+
     def _check_reference(self, reference: tuple[str, ...], at: str, node: str) -> None:
         if len(reference) < 2:
             return
         if reference[0] == "params" and reference[1] not in self.document.params:
             hint = suggestion(reference[1], self.document.params) or "declare it in the document's params"
             self._add("expression.unknown_param", f"there is no parameter {reference[1]!r}", at, node, hint)
-        elif reference[0] == "run" and reference[1] not in RUN_NAMES:
-            hint = suggestion(reference[1], RUN_NAMES) or f"run has {', '.join(sorted(RUN_NAMES))}"
-            self._add("expression.unknown_name", f"run has no {reference[1]!r}", at, node, hint)
+        elif reference[0] == "run":
+            self._check_name(reference, FACTS_OF_LAST if self.scope.at == "/finally" else FACTS_OF_RUN, at, node)
+        elif reference[0] == "loop" and self.scope.in_loop:
+            self._check_name(reference, LOOP_NAMES, at, node)
         elif reference[0] == "loop":
             self._add("expression.no_loop", "loop is known only in the body of a loop", at, node)
+
+    def _check_name(self, reference: tuple[str, ...], known: frozenset[str], at: str, node: str) -> None:
+        name = reference[1]
+        if name not in known:
+            hint = suggestion(name, known) or f"{reference[0]} has {', '.join(sorted(known))}"
+            self._add("expression.unknown_name", f"{reference[0]} has no {name!r}", at, node, hint)
 
     # Config
 
@@ -182,21 +278,24 @@ class ConfigCheck:
         except AirloomError:
             return _Unknown(text)
 
-    def _validate(self, node_class: type[Node], entry: NodeEntry, sample: dict[str, Any], inside: str) -> Node | None:
+    def _validate(
+        self, node_class: type[Node], entry: NodeEntry, sample: dict[str, Any], inside: str
+    ) -> tuple[Node | None, Node | None, bool]:
+        """Return the node, or else a draft of it, and whether the draft may be what is meant."""
         unknown = {at for at, text in _texts(sample) if isinstance(text, _Unknown)}
         try:
             node = node_class.model_validate(sample)
         except ValidationError as error:
-            faults = [
-                fault for fault in error.errors(include_url=False) if not isinstance(fault.get("input"), _Unknown)
-            ]
-            problems = (problem_of(fault, inside, node_class, sample, "config") for fault in faults[:MOST_FAULTS])
+            faults = error.errors(include_url=False)
+            told = [fault for fault in faults if not isinstance(fault.get("input"), _Unknown)]
+            problems = problems_of(told[:MOST_FAULTS], inside, node_class, sample, "config")
             self.problems += dict.fromkeys(problem.at("", entry.id) for problem in problems)
-            if len(faults) > MOST_FAULTS:
-                message = f"{len(faults) - MOST_FAULTS} more of its fields are wrong"
+            if len(told) > MOST_FAULTS:
+                message = f"{len(told) - MOST_FAULTS} more of its fields are wrong"
                 self._add("config.more", message, inside, entry.id, "mend those that are told first")
-            return None
-        return None if unknown else node
+            draft, sure = (None, False) if unknown or told != faults else _draft(node_class, sample, faults)
+            return None, draft, sure
+        return (None if unknown else node), None, True
 
     def _check_secrets(
         self,
@@ -234,14 +333,31 @@ class ConfigCheck:
             if mark.get("is") != "connection" or has_expression(text):
                 continue
             if text not in known:
-                hint = suggestion(text, known) or "create it in Airflow: Admin, Connections"
+                hint = suggestion(text, known) or how_to_make(text, mark.get("type"))
                 self._add("connection.unknown", f"there is no Connection {text!r}", inside + at, entry.id, hint)
             elif mark.get("type") and known[text] != mark["type"]:
                 fitting = sorted(name for name, kind in known.items() if kind == mark["type"])
                 self._add(
                     "connection.type", f"the Connection {text!r} is of type {known[text]!r}, not {mark['type']!r}",
-                    inside + at, entry.id, f"Connections that fit: {', '.join(fitting)}" if fitting else None,
+                    inside + at, entry.id,
+                    f"Connections that fit: {', '.join(fitting)}" if fitting else how_to_make("NAME", mark["type"]),
                 )  # fmt: skip
+
+
+def _draft(node_class: type[Node], sample: dict[str, Any], faults: list[Any]) -> tuple[Node | None, bool]:
+    """Return the node as it may be meant, else without what is faulty, and whether it may be meant."""
+    all_sure = True
+    for _ in range(MOST_TRIES):
+        meant = as_meant(sample, faults, node_class)
+        if meant is None:
+            break
+        sample, sure = meant
+        all_sure = all_sure and sure
+        try:
+            return node_class.model_validate(sample), all_sure
+        except ValidationError as error:
+            faults = error.errors(include_url=False)
+    return None, False
 
 
 class _Unknown(str):

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from airloom.engine.relation import Columns
 from airloom.engine.storage import Files
-from airloom.nodes.context import PlainContext, RunFacts
-from airloom.spec.error import ConfigurationError
+from airloom.nodes.ports import Interfaces, no_interfaces
+from airloom.spec.error import AirloomError
+
+
+@dataclass(frozen=True)
+class Question:
+    """Ask a node that reads through Connections for its columns: plain data, for another process may answer."""
+
+    node: str
+    type: str
+    version: int | None
+    config: dict[str, Any]
+    params: dict[str, Any]
+    """The params of the document."""
+    connections: list[str]
+
+
+@dataclass(frozen=True)
+class Description:
+    """Hold the columns of a node, None where only a run can tell, or why it cannot tell them."""
+
+    columns: Columns | None = None
+    error: AirloomError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form in which another process hands it over."""
+        columns = None if self.columns is None else list(self.columns.items())
+        return {"columns": columns, "error": None if self.error is None else self.error.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Description:
+        """Return what `to_json` wrote."""
+        columns, told = data["columns"], data["error"]
+        error = None if told is None else AirloomError.from_json(told)
+        return cls(None if columns is None else dict(columns), error)
+
+
+Describe = Callable[[Sequence[Question]], Mapping[str, Description]]
 
 
 @dataclass(frozen=True)
@@ -22,21 +57,9 @@ class Facts:
     pools: frozenset[str] | None = None
     files: Files | None = None
     """Where file sources are looked at for their columns."""
-    connection: Callable[[str], Any] | None = None
-    """Gives an Airflow Connection by name: sources are asked for their columns through it."""
-
-    def context(self) -> PlainContext | None:
-        """Return what a source needs to describe itself, or None where Connections are out of reach."""
-        if self.connection is None or self.files is None:
-            return None
-        log = logging.getLogger("airloom.check")
-        return PlainContext(RunFacts("check", "check"), {}, self.files, self.connection, log)
-
-
-def unreachable() -> PlainContext:
-    """Return the context of a check that knows neither Connections nor files."""
-
-    def refuse(name: str) -> Any:
-        raise ConfigurationError(f"Connection {name!r} is out of reach here")
-
-    return PlainContext(RunFacts("check", "check"), {}, Files(Path(), ()), refuse, logging.getLogger("airloom.check"))
+    describe: Describe | None = None
+    """Gives, by node, what each question asks for; it takes a bounded time, whatever another system does."""
+    switched_off: frozenset[str] = frozenset()
+    """The node types that no version may use any more."""
+    interface: Interfaces = no_interfaces
+    """Gives what a published pipeline takes and gives as a part of another one, by its id."""

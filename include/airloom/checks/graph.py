@@ -1,94 +1,219 @@
-"""Do the edges fit? Ends, ports, kinds, arity, cycles, and what expressions reach for."""
+"""Do the edges fit? Ends, ports, kinds, arity, cycles; no edge crosses the border of a body."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+import itertools
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from graphlib import CycleError
 
 from airloom.checks.config import CheckedNode
-from airloom.checks.resolved import ResolvedNode, Wire, default_input, default_output, topological
-from airloom.nodes.ports import ERROR, TABLE_FIELDS, Each, connects
-from airloom.spec.document import Document, Edge
-from airloom.spec.problem import Problem, pointer, suggestion
+from airloom.checks.exclusion import Exclusion
+from airloom.checks.resolved import Wire, default_input, default_output, topological
+from airloom.nodes.kinds import KINDS
+from airloom.nodes.ports import ERROR, Each, Port, connects
+from airloom.spec.document import IDENTIFIER, Document, Edge, NodeEntry
+from airloom.spec.problem import Problem, errors, suggestion
+from airloom.spec.scope import Scope, scopes
 
 
-def check_graph(
-    document: Document,
-    places: Sequence[int],
-    declared: Collection[str],
-    nodes: Mapping[str, CheckedNode],
-    problems: list[Problem],
-) -> tuple[tuple[Wire, ...], list[str]]:
-    """Return the good edges with both ports named, and the topological order (empty where there is a cycle).
+@dataclass
+class ScopeGraph:
+    """Hold the good edges of a scope with both ports named, and its nodes in topological order.
 
-    `places` are the indexes of the edges in the document as it was written, `declared` the ids of all its nodes;
-    `nodes` are those that could be read.
+    The order is empty where there is a cycle, and then `uncircled` is what would be without the edges that lead back.
+    `after` names the nodes that come before a node without an edge, for
+    expressions in its body read them.
     """
-    wires: list[tuple[Wire, str]] = []
-    broken: set[str] = set()
-    seen: set[tuple[str, str]] = set()
-    for index, edge in zip(places, document.edges, strict=True):
-        at = pointer("edges", index)
-        wire = _resolve(edge, at, declared, nodes, problems)
-        if wire is None:
-            broken.add(edge.target)
-            continue
-        if (f"{wire.source}.{wire.output}", f"{wire.target}.{wire.input}") in seen:
-            problems.append(Problem("edge.duplicate", "this edge is there twice", pointer=at, hint="remove one"))
-            continue
-        seen.add((f"{wire.source}.{wire.output}", f"{wire.target}.{wire.input}"))
-        wires.append((wire, at))
-    order = _order(document, [wire for wire, _ in wires], problems)
-    feeding: dict[tuple[str, str], list[tuple[Wire, str]]] = {}
-    for wire, at in wires:
-        feeding.setdefault((wire.target, wire.input), []).append((wire, at))
-    _check_missing(nodes, feeding, broken, problems)
-    if order:
-        # In a circle, the edge too many is the one back.
-        _check_several(nodes, feeding, problems)
-        _check_references(document, declared, nodes, problems)
-    return tuple(wire for wire, _ in wires), order
+
+    scope: Scope[NodeEntry, Edge]
+    wires: tuple[Wire, ...]
+    order: list[str]
+    after: dict[str, list[str]] = field(default_factory=dict)
+    uncircled: tuple[tuple[Wire, ...], list[str]] = ((), [])
 
 
-def resolved_nodes(nodes: Mapping[str, CheckedNode]) -> dict[str, ResolvedNode]:
-    """Return the nodes as the plan takes them."""
-    return {name: ResolvedNode(node.entry, node.node_class, node.ports) for name, node in nodes.items()}
+class GraphCheck:
+    """Check the edges of one document, scope by scope."""
 
+    def __init__(self, document: Document, nodes: Mapping[str, CheckedNode], problems: list[Problem]) -> None:
+        self.document = document
+        self.nodes = nodes
+        self.problems = problems
+        self.homes = {name: scope for scope in scopes(document) for name in scope.ids}
 
-def _resolve(
-    edge: Edge, at: str, declared: Collection[str], nodes: Mapping[str, CheckedNode], problems: list[Problem]
-) -> Wire | None:
-    source, output = Edge.split(edge.source)
-    target, target_port = Edge.split(edge.target)
-    missing = [(end, side) for end, side in ((source, "from"), (target, "to")) if end not in declared]
-    for end, side in missing:
-        problems.append(
+    def check(self) -> list[ScopeGraph]:
+        """Return the graph of each scope; a scope whose nodes or edges are no lists has none."""
+        return [self._graph(scope) for scope in scopes(self.document) if scope.whole]
+
+    def _graph(self, scope: Scope[NodeEntry, Edge]) -> ScopeGraph:
+        inside = {entry.id: self.nodes[entry.id] for _, entry in scope.nodes if entry.id in self.nodes}
+        wires: list[tuple[Wire, str]] = []
+        broken: set[str] = set()
+        seen: set[tuple[str, str]] = set()
+        for at, edge in scope.edges:
+            wire = self._resolve(edge, at, scope)
+            if wire is None:
+                broken.add(edge.target)
+                continue
+            if (f"{wire.source}.{wire.output}", f"{wire.target}.{wire.input}") in seen:
+                self.problems.append(
+                    Problem("edge.duplicate", "this edge is there twice", pointer=at, hint="remove one")
+                )
+                continue
+            seen.add((f"{wire.source}.{wire.output}", f"{wire.target}.{wire.input}"))
+            wires.append((wire, at))
+        found = tuple(wire for wire, _ in wires)
+        names = [entry.id for _, entry in scope.nodes]
+        order, left = _order(names, dict(wires), self.problems)
+        feeding: dict[tuple[str, str], list[tuple[Wire, str]]] = {}
+        for wire, at in wires:
+            feeding.setdefault((wire.target, wire.input), []).append((wire, at))
+        _check_missing(inside, feeding, broken, self.problems)
+        if order:
+            # In a circle, the edge too many is the one back.
+            _check_several(inside, feeding, Exclusion(inside, found), scope, self.problems)
+            return ScopeGraph(scope, found, order)
+        return ScopeGraph(scope, found, [], uncircled=(left, topological(names, left)))
+
+    def warn_of_unconnected(self) -> None:
+        """Warn of each node that no edge touches and nothing reads, where others have edges."""
+        if errors(self.problems):
+            return  # an edge that is wrong may be the one that leads there
+        bodies = (entry.body for scope in scopes(self.document) for _, entry in scope.nodes)
+        ends = [*self.document.outputs.values(), *(body.result for body in bodies if body and body.result)]
+        connected = {Edge.split(end)[0] for end in ends} | self._read_by_expressions
+        for scope in scopes(self.document):
+            touched = {Edge.split(end)[0] for _, edge in scope.edges for end in (edge.source, edge.target)}
+            for at, entry in scope.nodes if touched else ():
+                node = self.nodes.get(entry.id)
+                # A config node that nothing is wired to is told of by itself.
+                if node is None or node.node_class.declaration.role == "config":
+                    continue
+                if entry.id not in connected | touched:
+                    self.problems.append(
+                        Problem("node.unconnected", f"no edge leads to {entry.id!r} or away from it", "warning",
+                                entry.id, at, "it runs by itself; connect it, or remove it")
+                    )  # fmt: skip
+
+    @functools.cached_property
+    def _read_by_expressions(self) -> set[str]:
+        references = (reference for node in self.nodes.values() for reference in node.references)
+        return {reference[1] for reference in references if reference[0] == "nodes" and len(reference) > 1}
+
+    def _resolve(self, edge: Edge, at: str, scope: Scope[NodeEntry, Edge]) -> Wire | None:
+        source, output = Edge.split(edge.source)
+        target, target_port = Edge.split(edge.target)
+        missing = False
+        if source in ("loop", "inputs"):
+            port = self._given(source, output, at + "/from", scope)
+        else:
+            missing = self._is_missing(source, at + "/from", scope)
+            port = None
+        missing |= self._is_missing(target, at + "/to", scope)
+        if missing or target not in self.nodes or (source not in self.nodes and port is None):
+            return None
+        if port is None:
+            name = _output(self.nodes[source], output, at + "/from", self.problems)
+            port = self.nodes[source].ports.output(name) if name else None
+        found_input = _input(self.nodes[target], target_port, at + "/to", self.problems)
+        if port is None or found_input is None:
+            return None
+        kind_to = self.nodes[target].ports.input(found_input)
+        if kind_to and not connects(port.kind, kind_to.kind):
+            self.problems.append(
+                Problem(
+                    "edge.kind",
+                    f"{source}.{port.name} gives {_kind(port.kind)}, "
+                    f"{target}.{found_input} takes {_kind(kind_to.kind)}",
+                    node=target, pointer=at,
+                    hint="put a node between that turns one into the other",
+                )
+            )  # fmt: skip
+            return None
+        return Wire(source, port.name, target, found_input)
+
+    def _is_missing(self, node: str, at: str, scope: Scope[NodeEntry, Edge]) -> bool:
+        if node in scope.ids:
+            return False
+        home = self.homes.get(node)
+        if home is not None:
+            where = (
+                f"the body of {home.owner!r}" if home.owner else home.at.lstrip("/") or "the document, outside of it"
+            )
+            self.problems.append(
+                Problem(
+                    "edge.border", f"{node!r} stands {where}", pointer=at,
+                    hint="no edge crosses the border of a body; read a node outside of it by an expression, "
+                    "and a node inside of it by the body's result",
+                )
+            )  # fmt: skip
+            return True
+        # An id that cannot be one is told at its node; no edge is to name it.
+        known = [name for name in scope.ids if re.fullmatch(IDENTIFIER, name)]
+        self.problems.append(
             Problem(
-                "edge.unknown_node", f"there is no node {end!r}", pointer=at + pointer(side),
-                hint=suggestion(end, declared) or (f"nodes: {', '.join(sorted(declared)[:20])}" if declared else None),
+                "edge.unknown_node", f"there is no node {node!r}", pointer=at,
+                hint=suggestion(node, known) or (f"nodes: {', '.join(sorted(known)[:20])}" if known else None),
             )
         )  # fmt: skip
-    if missing or source not in nodes or target not in nodes:
+        return True
+
+    def _given(self, source: str, name: str | None, at: str, scope: Scope[NodeEntry, Edge]) -> Port | None:
+        """Return the port of what is no node: the item of a loop, an input of the pipeline."""
+        if source == "loop" and not scope.in_loop:
+            self.problems.append(Problem("edge.no_loop", "loop is known only in the body of a loop", pointer=at))
+            return None
+        known = {port.name: port for port in (LOOP_PORTS if source == "loop" else input_ports(self.document))}
+        if source == "inputs" and scope.at:
+            self.problems.append(
+                Problem("edge.border", "an input is known only outside of bodies", pointer=at,
+                        hint="hand it to the node that has the body")
+            )  # fmt: skip
+        elif name in known:
+            return known[name]
+        else:
+            hint = suggestion(name or "", known) or f"{source} has {', '.join(known) or 'nothing'}"
+            self.problems.append(
+                Problem("edge.unknown_port", f"{source} has no {name!r}" if name else f"name one of {source}",
+                        pointer=at, hint=hint)
+            )  # fmt: skip
         return None
-    found_output = _output(nodes[source], output, at + "/from", problems)
-    found_input = _input(nodes[target], target_port, at + "/to", problems)
-    if found_output is None or found_input is None:
+
+
+LOOP_PORTS = (Port("item", "any"), Port("index", "number"))
+
+
+def input_ports(document: Document) -> tuple[Port, ...]:
+    """Return what is handed to a pipeline, as ports; of any kind where its own is none."""
+    return tuple(
+        Port(name, found.kind if found.kind in KINDS else "any", required=found.required)
+        for name, found in document.inputs.items()
+    )
+
+
+def check_end(
+    end: str, code: str, at: str, scope: Scope[NodeEntry, Edge], nodes: Mapping[str, CheckedNode]
+) -> tuple[str, Port] | Problem | None:
+    """Return the node and port that the text of an end names in a scope, or what is wrong with it.
+
+    None says that what is wrong with the node is told at the node.
+    """
+    name, port = Edge.split(end)
+    if name not in scope.ids:
+        hint = suggestion(name, scope.ids) or (f"nodes: {', '.join(sorted(scope.ids)[:20])}" if scope.ids else None)
+        return Problem(code, f"there is no node {name!r} here", pointer=at, hint=hint)
+    if name not in nodes:
         return None
-    kind_from = nodes[source].ports.output(found_output)
-    kind_to = nodes[target].ports.input(found_input)
-    if kind_from and kind_to and not connects(kind_from.kind, kind_to.kind):
-        problems.append(
-            Problem(
-                "edge.kind",
-                f"{source}.{found_output} gives {_kind(kind_from.kind)}, "
-                f"{target}.{found_input} takes {_kind(kind_to.kind)}",
-                node=target, pointer=at,
-                hint="put a node between that turns one into the other",
-            )
-        )  # fmt: skip
-        return None
-    return Wire(source, found_output, target, found_input)
+    faults: list[Problem] = []
+    found = _output(nodes[name], port, at, faults)
+    if found is None:
+        return Problem(code, faults[0].message, "error", name, at, faults[0].hint)
+    resolved = nodes[name].ports.output(found)
+    return (name, resolved) if resolved else None
 
 
 def _kind(kind: str) -> str:
@@ -97,7 +222,7 @@ def _kind(kind: str) -> str:
 
 def _output(node: CheckedNode, port: str | None, at: str, problems: list[Problem]) -> str | None:
     names = [found.name for found in node.ports.outputs]
-    runs = node.node_class.declaration.effect != "config"
+    runs = node.node_class.declaration.role != "config"
     if port is None:
         port = default_output(node.ports)
         if port is None:
@@ -109,7 +234,8 @@ def _output(node: CheckedNode, port: str | None, at: str, problems: list[Problem
         return port
     if port in names or (port == ERROR and runs):
         return port
-    hint = suggestion(port, [*names, ERROR]) or f"ports: {', '.join([*names, ERROR])}"
+    known = [*names, ERROR] if runs else names
+    hint = suggestion(port, known) or f"ports: {', '.join(known)}"
     problems.append(
         Problem("edge.unknown_port", f"{node.entry.id!r} has no output {port!r}", "error", node.entry.id, at, hint)
     )
@@ -139,18 +265,33 @@ def _input(node: CheckedNode, port: str | None, at: str, problems: list[Problem]
     return None
 
 
-def _order(document: Document, wires: list[Wire], problems: list[Problem]) -> list[str]:
-    try:
-        return topological(document, wires)
-    except CycleError as error:
-        path = error.args[1]
-        problems.append(
-            Problem(
-                "graph.cycle", f"the edges go in a circle: {' → '.join(path)}", node=path[0], pointer="/edges",
-                hint="a loop is a node with a body, never an edge back",
-            )
-        )  # fmt: skip
-        return []
+def _order(nodes: list[str], wires: Mapping[Wire, str], problems: list[Problem]) -> tuple[list[str], tuple[Wire, ...]]:
+    """Return the nodes in order, none where there is a circle, and the edges but for those that lead back."""
+    left = dict(wires)
+    while True:
+        try:
+            order = topological(nodes, left)
+        except CycleError as error:
+            back = _edge_back(error.args[1], left, nodes)
+            at = error.args[1].index(back.target)
+            circle = [*error.args[1][at:-1], *error.args[1][:at], back.target]
+            problems.append(
+                Problem(
+                    "graph.cycle", f"the edges go in a circle: {' → '.join(circle)}", node=back.target,
+                    pointer=left.pop(back), hint=f"take one of these edges out, such as the one from {back.source!r}",
+                )
+            )  # fmt: skip
+        else:
+            return (order if len(left) == len(wires) else []), tuple(left)
+
+
+def _edge_back(circle: Sequence[str], wires: Mapping[Wire, str], nodes: Sequence[str]) -> Wire:
+    """Return the edge of a circle that leads back: to an input that has another one, to a node that stands before."""
+    steps = set(itertools.pairwise(circle))
+    inside = [wire for wire in wires if (wire.source, wire.target) in steps]
+    fed = Counter((wire.target, wire.input) for wire in wires)
+    place = {node: index for index, node in enumerate(nodes)}
+    return max(inside, key=lambda wire: (fed[wire.target, wire.input] > 1, place[wire.source] - place[wire.target]))
 
 
 def _check_missing(
@@ -172,7 +313,7 @@ def _check_missing(
                         hint=f'write an edge such as {{"from": "…", "to": "{name}.{port.name}"}}',
                     )
                 )  # fmt: skip
-        if node.node_class.declaration.effect == "config" and name not in sources:
+        if node.node_class.declaration.role == "config" and name not in sources:
             problems.append(
                 Problem("node.unused", f"{name!r} is wired to nothing", "warning", name, node.at, "wire it to a port")
             )
@@ -181,96 +322,42 @@ def _check_missing(
 def _check_several(
     nodes: Mapping[str, CheckedNode],
     feeding: Mapping[tuple[str, str], list[tuple[Wire, str]]],
+    exclusion: Exclusion,
+    scope: Scope[NodeEntry, Edge],
     problems: list[Problem],
 ) -> None:
     for name, node in nodes.items():
         for port in node.ports.inputs:
             found = feeding.get((name, port.name), [])
-            if len(found) > 1 and not port.many and not _exclusive([wire for wire, _ in found], nodes):
+            if len(found) > 1 and not port.many and not exclusion.exclusive(wire for wire, _ in found):
+                at, hint = found[1][1], "join them first: tables with concat, values with merge"
+                free = [other.name for other in node.ports.inputs if (name, other.name) not in feeding]
+                if free:
+                    hint += f"; or did you mean the input {free[0]!r}, which has no edge?"
+                for wire, place in found:
+                    if circle := _circle(wire, scope):
+                        at, hint = place, f"this edge makes a circle: {' → '.join(circle)}; take it out"
                 problems.append(
                     Problem(
                         "edge.several", f"the input {port.name!r} of {name!r} takes one edge, not {len(found)}",
-                        node=name, pointer=found[1][1], hint="join them with concat or merge first",
+                        node=name, pointer=at, hint=hint,
                     )
                 )  # fmt: skip
 
 
-def _exclusive(wires: list[Wire], nodes: Mapping[str, CheckedNode]) -> bool:
-    """Tell whether at most one of the edges can fire: ports of one control node, or a node's error and another."""
-    if len({wire.source for wire in wires}) != 1:
-        return False
-    effect = nodes[wires[0].source].node_class.declaration.effect
-    others = [wire for wire in wires if wire.output != ERROR]
-    return effect == "control" or len(others) <= 1
-
-
-def _check_references(
-    document: Document, declared: Collection[str], nodes: Mapping[str, CheckedNode], problems: list[Problem]
-) -> None:
-    # Edges that are wrong in another way say all the same what comes before what.
-    feeding: dict[str, set[str]] = {}
-    for edge in document.edges:
-        feeding.setdefault(Edge.split(edge.target)[0], set()).add(Edge.split(edge.source)[0])
-
-    @functools.cache
-    def above(name: str) -> set[str]:
-        found: set[str] = set()
-        waiting = [name]
-        while waiting:
-            new = feeding.get(waiting.pop(), set()) - found
-            found |= new
-            waiting += new
-        return found
-
-    for name, node in nodes.items():
-        for reference, at in sorted(node.references.items()):
-            if reference[0] != "nodes" or len(reference) < 2:
-                continue
-            if reference[1] in declared and reference[1] not in nodes:
-                continue  # what is wrong with that node is told there
-            problem = _reference_problem(reference, name, nodes, above)
-            if problem:
-                problems.append(problem.at(at, name))
-
-
-def _reference_problem(
-    reference: tuple[str, ...], name: str, nodes: Mapping[str, CheckedNode], above: Callable[[str], set[str]]
-) -> Problem | None:
-    other = reference[1]
-    if other not in nodes:
-        earlier = [known for known in nodes if known in above(name)]
-        return Problem(
-            "expression.unknown_node", f"an expression names node {other!r}, which is not there",
-            hint=suggestion(other, nodes) or (f"nodes before this one: {', '.join(earlier[:20])}" if earlier else None),
-        )  # fmt: skip
-    if other == name:
-        return Problem(
-            "expression.not_upstream", f"an expression reads {other!r}, the node that it stands in",
-            hint="only what nodes before it gave can be read",
-        )  # fmt: skip
-    if name in above(other):
-        return Problem(
-            "expression.not_upstream", f"an expression reads {other!r}, which comes after {name!r}",
-            hint="only what nodes before it gave can be read",
-        )  # fmt: skip
-    if other not in above(name):
-        return Problem(
-            "expression.not_upstream", f"an expression reads {other!r}, which does not come before {name!r}",
-            hint=f"add edges from {other!r} to {name!r}",
-        )  # fmt: skip
-    ports = [port.name for port in nodes[other].ports.outputs]
-    if len(reference) > 2 and reference[2] not in [*ports, ERROR]:
-        return Problem(
-            "expression.unknown_port", f"{other!r} has no output {reference[2]!r}",
-            hint=suggestion(reference[2], ports) or f"ports: {', '.join(ports)}",
-        )  # fmt: skip
-    if len(reference) > 3:
-        port = nodes[other].ports.output(reference[2])
-        if port is not None and port.kind == "table" and reference[3] not in TABLE_FIELDS:
-            near = suggestion(reference[3], TABLE_FIELDS)
-            of_row = f"for a value of its first row write nodes.{'.'.join(reference[1:3])}.first(1)[0].{reference[3]}"
-            return Problem(
-                "expression.unknown_field", f"the table {'.'.join(reference[1:3])!r} has no {reference[3]!r}",
-                hint=near or f"it has {', '.join(sorted(TABLE_FIELDS))}; {of_row}",
-            )  # fmt: skip
-    return None
+def _circle(wire: Wire, scope: Scope[NodeEntry, Edge]) -> list[str]:
+    """Return the way from the target of an edge back to it, by edges that are wrong in another way, too."""
+    readers: dict[str, list[str]] = {}
+    for _, edge in scope.edges:
+        readers.setdefault(Edge.split(edge.source)[0], []).append(Edge.split(edge.target)[0])
+    ways = {wire.target: [wire.target]}
+    waiting = [wire.target]
+    while waiting:
+        name = waiting.pop(0)
+        if name == wire.source:
+            return [*ways[name], wire.target]
+        for reader in readers.get(name, ()):
+            if reader not in ways:
+                ways[reader] = [*ways[name], reader]
+                waiting.append(reader)
+    return []

@@ -24,16 +24,31 @@ def columns_at(
     """
     if not isinstance(data, Mapping):
         return None
-    edges = [edge for edge in _items(data, "edges") if isinstance(edge.get("from"), str) and "to" in edge]
-    found = check(_leading_to(data, edges, node), facts).columns
+    outermost, graph = _place_of(data, node)
+    found = check(_leading_to(data, _edges(data), outermost), facts).columns
     if side == "output":
         return found.get(f"{node}.{port}")
-    sources = [str(edge["from"]) for edge in edges if _leads_into(data, edge, node, port)]
+    sources = [str(edge["from"]) for edge in _edges(graph) if _leads_into(graph, edge, node, port)]
     if len(sources) != 1:
         return None
     source, _, output = sources[0].partition(".")
     tables = [name for name in found if name == f"{source}.{output}" or (not output and name.startswith(f"{source}."))]
     return found[tables[0]] if len(tables) == 1 else None
+
+
+def _place_of(graph: Mapping[str, Any], node: str) -> tuple[str, Mapping[str, Any]]:
+    """Return the node outside of all bodies that holds a node, itself mostly, and the graph that the node stands in."""
+    for item in _items(graph, "nodes"):
+        body = item.get("body")
+        if item.get("id") != node and isinstance(body, dict):
+            _, inside = _place_of(body, node)
+            if any(other.get("id") == node for other in _items(inside, "nodes")):
+                return str(item.get("id")), inside
+    return node, graph
+
+
+def _edges(graph: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [edge for edge in _items(graph, "edges") if isinstance(edge.get("from"), str) and "to" in edge]
 
 
 def _items(data: Mapping[str, Any], field: str) -> Iterator[dict[str, Any]]:

@@ -6,25 +6,62 @@ import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
+from typing import Any
 
 from airloom.engine.relation import Columns
-from airloom.nodes.ports import WIRING
-from airloom.nodes.sdk import Node, Ports
+from airloom.nodes.catalog import catalog, remember
+from airloom.nodes.kinds import KINDS
+from airloom.nodes.ports import Interface
+from airloom.nodes.sdk import Effect, Node, Ports, Role
 from airloom.spec.document import Document, NodeEntry
+from airloom.spec.node_file import NodeFile
 
 
 @dataclass(frozen=True)
 class ResolvedNode:
-    """A node of a document with its class and the ports that its config gives it."""
+    """A node of a document with its class, the ports that its config gives it, and what its expressions read.
+
+    `effect` is that of this node: its own, or a stronger one of what it runs inside itself or is wired to.
+    """
 
     entry: NodeEntry
     node_class: type[Node]
     ports: Ports
+    effect: Effect = "pure"
+    reads: tuple[str, ...] = ()
+    file: NodeFile | None = None
+    """The user's file that the class comes from."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The process that reads this may not know the text of a user's file.
+        declared = self.node_class.declaration
+        rest = (self.ports, self.effect, self.reads, self.file)
+        return _resolved_node, (self.entry, declared.type, declared.version, *rest)
+
+    @property
+    def role(self) -> Role:
+        """Return how the node runs."""
+        return self.node_class.declaration.role
+
+
+def _resolved_node(
+    entry: NodeEntry,
+    name: str,
+    version: int,
+    ports: Ports,
+    effect: Effect,
+    reads: tuple[str, ...],
+    file: NodeFile | None,
+) -> ResolvedNode:
+    if file is not None:
+        remember(file)
+    node_class = catalog().get(name, version, file.hash if file is not None else "")
+    return ResolvedNode(entry, node_class, ports, effect, reads, file)
 
 
 @dataclass(frozen=True)
 class Wire:
-    """An edge with both ports named."""
+    """An edge with both ports named; `loop` and `inputs` are sources that are no nodes."""
 
     source: str
     output: str
@@ -34,7 +71,11 @@ class Wire:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What the checks found out about a correct document, and what building its plan needs."""
+    """What the checks found out about a correct document, or a part of one, and what building its plan needs.
+
+    `nodes` and `wires` are those that stand side by side; `bodies` holds what stands inside of a node, `after` the
+    nodes that a node's body reads by expression, which come before it.
+    """
 
     document: Document
     nodes: Mapping[str, ResolvedNode]
@@ -44,6 +85,24 @@ class Resolved:
     """The columns of each `node.port` where they are known."""
     referenced: frozenset[str] = frozenset()
     """The nodes that expressions of other nodes read."""
+    after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bodies: Mapping[str, Resolved] = field(default_factory=dict)
+    result: str | None = None
+    """The `node.port` that is the result of a body."""
+    last: Resolved | None = None
+    """What stands in `finally`."""
+    interface: Interface = field(default_factory=Interface)
+    """What the pipeline takes and gives as a part of another one."""
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)
+    """Those of the pipelines that nodes name."""
+
+    @property
+    def every_node(self) -> dict[str, ResolvedNode]:
+        """Return the nodes that stand side by side, and all that stand inside of them or in `finally`."""
+        found = dict(self.nodes)
+        for part in (*self.bodies.values(), *([self.last] if self.last else [])):
+            found |= part.every_node
+        return found
 
 
 def default_output(ports: Ports) -> str | None:
@@ -52,20 +111,29 @@ def default_output(ports: Ports) -> str | None:
 
 
 def default_input(ports: Ports) -> str | None:
-    """Return the port that an edge to the node alone means: the only one beside wiring, or the only required one."""
-    data = [port for port in ports.inputs if port.kind not in WIRING]
+    """Return the port that an edge to the node alone means: the only one, or the only one beside wiring or required."""
+    if len(ports.inputs) == 1:
+        return ports.inputs[0].name
+    data = [port for port in ports.inputs if not KINDS[port.kind].wiring]
     if len(data) == 1:
         return data[0].name
     required = [port for port in data if port.required]
     return required[0].name if len(required) == 1 else None
 
 
-def topological(document: Document, wires: Iterable[Wire]) -> list[str]:
-    """Return the nodes in topological order, ties by place in the document; raise CycleError for a cycle."""
-    place = {node.id: index for index, node in enumerate(document.nodes)}
-    sorter: TopologicalSorter[str] = TopologicalSorter({node.id: () for node in document.nodes})
+def topological(
+    nodes: Iterable[str], wires: Iterable[Wire], after: Mapping[str, Iterable[str]] | None = None
+) -> list[str]:
+    """Return the nodes in topological order, ties by place in the document; raise CycleError for a cycle.
+
+    `after` names the nodes that come before a node without an edge.
+    """
+    after = after or {}
+    place = {node: index for index, node in enumerate(nodes)}
+    sorter: TopologicalSorter[str] = TopologicalSorter({node: after.get(node, ()) for node in place})
     for wire in wires:
-        sorter.add(wire.target, wire.source)
+        if wire.source in place:
+            sorter.add(wire.target, wire.source)
     sorter.prepare()
     order: list[str] = []
     ready: list[tuple[int, str]] = []

@@ -1,9 +1,12 @@
-"""Commands for whoever writes pipelines and nodes: validate, try, nodes, schema."""
+"""Commands for whoever writes pipelines: validate, try."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +14,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from airloom.cli.connections import connections_of, read_connections
-from airloom.cli.output import Exit, complaints, console, print_json
+from airloom.cli.connections import connections_of, installed_connections, read_connections
+from airloom.cli.documents import AsJson, print_problems, read_file, split_params
+from airloom.cli.output import Exit, console, print_json
+from airloom.cli.reach import is_afar, reach_afar
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import Problem, errors
 
@@ -23,19 +28,6 @@ app = typer.Typer()
 CELL_WIDTH = 40
 """Characters of a value that a table shows."""
 STATISTICS = ("nulls", "distinct", "minimum", "maximum", "mean")
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-
-
-def read_file(path: Path) -> tuple[Any, list[Problem]]:
-    """Return a document's data and what is wrong with its text; raise ConfigurationError where it can't be read."""
-    from airloom.spec.text import read_text
-
-    try:
-        return read_text(path.read_text(encoding="utf-8"), path.name)
-    except UnicodeDecodeError:
-        return None, [Problem("document.encoding", f"{path.name} is not UTF-8 text", hint="save it as UTF-8")]
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
 
 
 @app.command()
@@ -44,18 +36,13 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Say all that is wrong with documents. Ends with 1 where one has an error."""
-    from airloom.checks.check import check
-    from airloom.checks.facts import Facts
-    from airloom.engine.storage import Files
-    from airloom.spec.configuration import configuration
-
-    facts = Facts(files=Files.of(configuration()))
     reports = []
     for path in files:
-        data, problems = read_file(path)
+        content = read_file(path)
+        problems = content.problems
         if not errors(problems):
-            problems = [*problems, *check(data, facts).problems]
-        identifier = data.get("id") if isinstance(data, dict) else None
+            problems = [*problems, *content.located(_problems_of(content.data))]
+        identifier = content.data.get("id") if isinstance(content.data, dict) else None
         reports.append((path, identifier, problems))
     if as_json:
         print_json(
@@ -75,16 +62,27 @@ def validate(
         raise typer.Exit(Exit.FAILED)
 
 
-def print_problems(problems: list[Problem]) -> None:
-    """Print problems, one a line, each with what to do."""
-    for problem in problems:
-        colour = "red" if problem.severity == "error" else "yellow"
-        place = f"{problem.node + ' ' if problem.node else ''}{problem.pointer or '/'}"
-        severity = f"[{colour}]{problem.severity}[/{colour}]"
-        code = f"[dim]{escape('[' + problem.code + ']')}[/dim]"
-        console.print(f"  {severity} [bold]{escape(place)}[/bold] {escape(problem.message)} {code}")
-        if problem.hint:
-            console.print(f"    → {escape(problem.hint)}")
+def _problems_of(data: object) -> list[Problem]:
+    """Check a document; its Connections too, where it names some and there is an installation that knows them."""
+    if is_afar():
+        with reach_afar() as installation:
+            return installation.check(data)
+    from airloom.checks.check import check
+    from airloom.checks.facts import Facts
+    from airloom.checks.uses import uses_of
+    from airloom.engine.storage import Files
+    from airloom.spec.configuration import configuration
+
+    facts = Facts(files=Files.of(configuration()))
+    report = check(data, facts)
+    if report.resolved is None or not any(use.kind == "connection" for use in uses_of(report.resolved)):
+        return report.problems
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            known = installed_connections()
+    except ConfigurationError as error:
+        return [*report.problems, Problem("connection.unchecked", error.message, "warning", hint=error.hint)]
+    return report.problems if known is None else check(data, dataclasses.replace(facts, connections=known)).problems
 
 
 @app.command("try")
@@ -111,12 +109,12 @@ def try_(
     _log_progress()
     given = read_connections(connections) if connections else {}
     params = split_params(param or [])
-    data, problems = read_file(file)
+    content = read_file(file)
     pinned = _read_pins(pin) if pin else {}
     trial = Trial({}, [])
-    if not errors(problems):
+    if not errors(content.problems):
         trial = try_document(
-            data,
+            content.data,
             configuration(),
             rows=rows,
             statistics=statistics,
@@ -128,7 +126,7 @@ def try_(
             connections=connections_of(given),
             on_node=print_node if not as_json else lambda name, report: None,
         )
-    trial.problems[:0] = problems
+    trial.problems[:] = [*content.problems, *content.located(trial.problems)]
     if as_json:
         print_json(trial.to_json())
     else:
@@ -142,10 +140,11 @@ def try_(
 def _read_pins(path: Path) -> Pins:
     from airloom.runtime.pinned import read_pins
 
-    data, problems = read_file(path)
-    if errors(problems):
-        raise ConfigurationError(f"{path} cannot be read: {problems[0].message}", hint=problems[0].hint)
-    return read_pins(data)
+    content = read_file(path)
+    if problems := errors(content.problems):
+        place = f" ({problems[0].place})" if problems[0].place else ""
+        raise ConfigurationError(f"{path} cannot be read: {problems[0].message}{place}", hint=problems[0].hint)
+    return read_pins(content.data)
 
 
 def _log_progress() -> None:
@@ -156,17 +155,6 @@ def _log_progress() -> None:
     log.handlers[:] = [handler]
     log.propagate = False
     log.setLevel(logging.INFO)
-
-
-def split_params(given: list[str]) -> dict[str, str]:
-    """Return `name=value` texts as a mapping; end with a usage error for anything else."""
-    found = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{text!r} is not name=value", param_hint="--param")
-        found[name] = value
-    return found
 
 
 def print_node(name: str, report: dict[str, Any]) -> None:
@@ -234,39 +222,3 @@ def _columns_that_fit(columns: list[dict[str, str]], sample: list[dict[str, Any]
         if left < 0:
             return max(at, 1)
     return len(columns)
-
-
-@app.command()
-def nodes(
-    type_name: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="One node type.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the node types, or tell all about one."""
-    from airloom.nodes.catalog import catalog
-    from airloom.nodes.describing import describe_node
-
-    known = catalog()
-    found = [describe_node(known.get(type_name))] if type_name else [describe_node(node) for node in known.all()]
-    for problem in known.problems:
-        complaints.print(f"[yellow]{escape(str(problem))}[/yellow]")
-    if as_json:
-        print_json(found)
-        return
-    if type_name:
-        print_json(found[0])
-        return
-    category = None
-    for node in found:
-        if node["category"] != category:
-            category = node["category"]
-            console.print(f"\n[bold]{escape(category)}[/bold]")
-        console.print(f"  {escape(node['type']):24} {escape(node['summary'])}")
-
-
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema of a whole document, for editors."""
-    from airloom.nodes.catalog import catalog
-    from airloom.nodes.schema import document_schema
-
-    print_json(document_schema(catalog().all()))

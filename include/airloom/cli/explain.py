@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from airloom.cli.author import AsJson
-from airloom.cli.output import console, print_json
-from airloom.cli.pipelines import Pipeline, load_airflow, open_store, print_table
+from airloom.cli.documents import AsJson
+from airloom.cli.here import load_airflow, open_store
+from airloom.cli.output import console, print_json, print_table
+from airloom.cli.pipelines import Pipeline
 
 if TYPE_CHECKING:
-    from airloom.dags.platform import NodeState
+    from airloom.dags.node_states import NodeState
     from airloom.store.records import StoredVersion
 
 app = typer.Typer()
@@ -31,16 +32,16 @@ def explain(
 ) -> None:
     """Show what becomes of a pipeline: its document, the plan, the DAG file, and what a run's tasks left."""
     load_airflow()
-    from airloom.dags import platform
     from airloom.dags.files import pipeline_text
-    from airloom.dags.runs import run_of
+    from airloom.dags.node_states import node_results
+    from airloom.dags.runs import newest_run, run_of
     from airloom.spec.text import write_text
 
     with open_store() as store:
-        run_id = run_id or platform.newest_run(pipeline)
+        run_id = run_id or newest_run(pipeline)
         run = run_of(pipeline, run_id) if run_id else None
         version = store.version(pipeline) if run is None else store.version_at(pipeline, run.revision or 0)
-    nodes = platform.node_results(pipeline, run.run_id, version.plan) if run else []
+    nodes = node_results(pipeline, run.run_id, version.plan) if run else []
     text = pipeline_text(version.document, version.plan)
     if as_json:
         print_json(
@@ -50,7 +51,7 @@ def explain(
                 "plan": version.plan,
                 "file": text,
                 "run": run and asdict(run),
-                "nodes": [asdict(node) for node in nodes],
+                "nodes": [node.to_json() for node in nodes],
             }
         )
         return
@@ -90,7 +91,7 @@ def _print_tasks(version: StoredVersion, nodes: list[NodeState]) -> None:
     rows = []
     for step in version.plan["steps"]:
         for node in (node for node in nodes if node.node == step["nodes"][-1]):
-            task = step["id"] if node.map_index < 0 else f"{step['id']}[{node.map_index}]"
+            task = f"{step['id']}[{node.index_path}]" if node.index_path else step["id"]
             seconds = (node.ended_at - node.started_at).total_seconds() if node.started_at and node.ended_at else None
             states = ", ".join(f"{found.node} {found.state}" for found in nodes if found.task == step["id"])
             rows.append([task, str(node.attempt), "" if seconds is None else f"{seconds:.1f}", states])

@@ -47,7 +47,8 @@ def up(
         installation = Installation.open(host=host, port=port)
         manager = lifecycle.start(installation, _step)
     except lifecycle.AlreadyRunning as running:
-        console.print(f"{escape(running.message)}. {running.hint}.")
+        _print_address(running.installation, "already up")
+        console.print(f"  {running.hint}.")
         return
     except KeyboardInterrupt:
         console.print("Stopped before it was up.")
@@ -192,10 +193,10 @@ def _run_example(installation: Installation) -> bool:
     return True
 
 
-def _print_address(installation: Installation) -> None:
+def _print_address(installation: Installation, state: str = "up") -> None:
     from airloom.local.installation import USER
 
-    console.print(f"\nAirloom is up at [bold]{installation.address}[/bold]")
+    console.print(f"\nAirloom is {state} at [bold]{installation.address}[/bold]")
     console.print(f"  user {USER}, password {escape(installation.state.user_password)}")
     folder = installation.given.get("AIRLOOM_PIPELINES", "include/pipelines")
     console.print(f"  drop a pipeline into {escape(folder)} and it becomes a DAG; logs are in {installation.logs}")

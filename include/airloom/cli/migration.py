@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from airloom.cli.author import AsJson, print_problems
+from airloom.cli.documents import AsJson, print_problems
+from airloom.cli.here import load_airflow, open_store
 from airloom.cli.output import Exit, console, print_json
-from airloom.cli.pipelines import Author, load_airflow, open_store
+from airloom.cli.pipelines import Author
 
 if TYPE_CHECKING:
     from airloom.dags.upgrade import Migration
@@ -31,9 +32,11 @@ def migrate(
     Ends with 1 where a pipeline cannot be migrated as it is.
     """
     load_airflow()
+    from airloom.dags.actor import administrator
     from airloom.dags.publishing import publish
     from airloom.dags.upgrade import migrations
 
+    actor = administrator(author or getpass.getuser())
     published: dict[str, int] = {}
     failed = False
     with open_store() as store:
@@ -43,7 +46,7 @@ def migrate(
             failed = failed or bool(migration.problems)
             if apply and migration.path is None and not migration.problems:
                 message = "migrated to the newest node types"
-                result = publish(store, migration.document, author=author or getpass.getuser(), message=message)
+                result = publish(store, migration.document, actor=actor, message=message)
                 if result.version is None:
                     failed = True
                 else:

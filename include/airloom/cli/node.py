@@ -26,13 +26,20 @@ class Kind(StrEnum):
     CONTROL = "control"
     SOURCE = "source"
     SINK = "sink"
+    ACTION = "action"
+    LOOP = "loop"
+    CONFIG = "config"
 
 
 @group.command()
 def new(
     name: Annotated[str, typer.Argument(help="The node type, such as round_numbers.")],
     kind: Annotated[
-        Kind, typer.Option(help="What it works on: tables, values, the way on; or reads from outside, writes there.")
+        Kind,
+        typer.Option(
+            help="What it works on: tables, values, the way on; or reads from outside, writes there, does something "
+            "there and chooses; repeats a body; is wired to a node."
+        ),
     ] = Kind.TABLE,
 ) -> None:
     """Make a node type and its test, which pass; then change both."""
@@ -46,7 +53,7 @@ def new(
     if not re.match(IDENTIFIER, node_type) or type_name(class_name) != node_type:
         hint = "write it as round_numbers or RoundNumbers"
         raise ConfigurationError(f"{name!r} is no name of a node type", hint=hint)
-    if node_type in catalog().homes:
+    if node_type in catalog().types():
         hint = f"look at it: airloom nodes {node_type}"
         raise ConfigurationError(f"there is a node type {node_type!r} already", hint=hint)
     settings = configuration()

@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from datetime import date
+from datetime import date, datetime
 from enum import IntEnum
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from airloom.spec.error import AirloomError
 
-console = Console(highlight=False, soft_wrap=True)
+COMMAND = "AIRLOOM_COMMAND"
+"""What the launcher was called as, such as ./airloom: advice names commands as they can be typed here."""
+NAMED = re.compile(r"(?<![\w./-])airloom(?= [a-z])")
+
+
+class _Console(Console):
+    """Write the command `airloom` as it was called."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print objects, as Rich does."""
+        called = os.environ.get(COMMAND)
+        if called:
+            objects = tuple(NAMED.sub(called, one) if isinstance(one, str) else one for one in objects)
+        super().print(*objects, **options)
+
+
+console = _Console(highlight=False, soft_wrap=True)
 if not console.is_terminal and "COLUMNS" not in os.environ:
     # A file or a pipe has no width that lines would have to be folded at.
     console.width = 1000
-complaints = Console(stderr=True, highlight=False, soft_wrap=True)
+complaints = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Exit(IntEnum):
@@ -46,3 +64,18 @@ def print_error(error: AirloomError) -> Exit:
     if error.hint:
         complaints.print(f"  {escape(error.hint)}")
     return Exit.FAILED if error.failure in ("configuration", "data") else Exit.SYSTEM
+
+
+def print_table(columns: list[str], rows: list[list[str]], *, head: bool = True) -> None:
+    """Print rows of text under the names of their columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=head)
+    for column in columns:
+        table.add_column(column, header_style="dim", overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+
+
+def shown_time(moment: datetime | None) -> str:
+    """Return a time for people, in the time zone of this machine; empty for none."""
+    return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"

@@ -1,36 +1,33 @@
-"""Commands for published pipelines: publish, run, list, show, versions, rollback, archive, export."""
+"""Commands for published pipelines: publish, list, show, diff, pause, versions, rollback, archive, export."""
 
 from __future__ import annotations
 
-import contextlib
 import getpass
-import os
-import sys
-from collections.abc import Iterator
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from airloom.cli.author import AsJson, print_problems, read_file, split_params
-from airloom.cli.output import Exit, complaints, console, print_json
+from airloom.cli.documents import AsJson, print_problems, read_file
+from airloom.cli.here import open_store
+from airloom.cli.output import Exit, complaints, console, print_json, print_table, shown_time
+from airloom.cli.reach import reach
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import errors
 
 if TYPE_CHECKING:
-    from airloom.dags.platform import NodeState
     from airloom.dags.publishing import Published
-    from airloom.store.records import StoredPipeline, StoredVersion
-    from airloom.store.store import Store
+    from airloom.spec.difference import Change
+    from airloom.store.records import StoredRun, StoredVersion
 
 app = typer.Typer()
 Pipeline = Annotated[str, typer.Argument(help="The id of a pipeline.")]
+Pipelines = Annotated[list[str], typer.Argument(metavar="PIPELINE", help="The ids of pipelines.")]
 Number = Annotated[int | None, typer.Option("--version", min=1, help="Of this version; the current one otherwise.")]
 Author = Annotated[str | None, typer.Option(help="Who does it; your account's name otherwise.")]
-PAGE = 200
 
 
 @app.command()
@@ -42,23 +39,22 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Check documents, and make each the current version of its pipeline. Ends with 1 where one has an error."""
-    load_airflow()
-    from airloom.dags import platform
-    from airloom.dags.publishing import Published, publish
+    from airloom.dags.publishing import Published
 
     results: list[tuple[Path, Published]] = []
-    with open_store() as store:
+    with reach() as installation:
         for path in files:
-            data, problems = read_file(path)
-            if errors(problems):
-                results.append((path, Published(None, problems)))
+            content = read_file(path)
+            if errors(content.problems):
+                results.append((path, Published(None, content.problems)))
                 continue
-            result = publish(store, data, author=author or getpass.getuser(), message=message)
-            results.append((path, Published(result.version, [*problems, *result.problems])))
+            result = installation.publish(content.data, author=author, message=message)
+            problems = [*content.problems, *content.located(result.problems)]
+            results.append((path, Published(result.version, problems)))
         if wait:
             for _, result in results:
                 if result.version is not None:
-                    platform.wait_for_version(result.version.pipeline, result.version.number)
+                    installation.wait_for_version(result.version.pipeline, result.version.number)
     if as_json:
         print_json({"files": [{"file": str(path), **_published_json(result)} for path, result in results]})
     else:
@@ -68,97 +64,129 @@ def publish(
         raise typer.Exit(Exit.FAILED)
 
 
-@app.command()
-def run(
-    pipeline: Pipeline,
-    param: Annotated[list[str] | None, typer.Option(help="A parameter, as name=value; may be repeated.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when it has ended; with 1 where it failed.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="The longest time to wait, in seconds.")] = 3600,
-    as_json: AsJson = False,
-) -> None:
-    """Start a run of a pipeline's current version."""
-    load_airflow()
-    from airloom.dags import platform
-    from airloom.dags.runs import nodes_of_run, start_run
-    from airloom.spec.params import parse_given
-
-    with open_store() as store:
-        schemas = store.version(pipeline).document.get("params", {})
-        given = parse_given(schemas, split_params(param or []))
-        run_id = start_run(store, pipeline, given, user=getpass.getuser())
-        if platform.is_paused(pipeline):
-            complaints.print("[yellow]The pipeline is paused: the run waits until you unpause it in Airflow.[/yellow]")
-        if not wait:
-            print_json({"pipeline": pipeline, "run_id": run_id}) if as_json else console.print(escape(run_id))
-            return
-        if not as_json:
-            console.print(f"{escape(run_id)} runs")
-        state = platform.wait_for_run(pipeline, run_id, timeout)
-        nodes = nodes_of_run(store, pipeline, run_id)
-    if as_json:
-        print_json({**asdict(state), "nodes": [asdict(node) for node in nodes]})
-    else:
-        for node in nodes:
-            _print_node(node)
-        console.print(f"The run ended as [bold]{state.state}[/bold].")
-    if state.state != "success":
-        raise typer.Exit(Exit.FAILED)
-
-
 @app.command("list")
 def list_pipelines(
     archived: Annotated[bool, typer.Option("--archived", help="List those that are archived.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the published pipelines."""
-    found: list[StoredPipeline] = []
-    with open_store() as store:
-        while page := store.pipelines(archived=archived, limit=PAGE, offset=len(found)):
-            found += page
+    with reach() as installation:
+        found = installation.pipelines(archived=archived)
     if as_json:
-        print_json([asdict(pipeline) for pipeline in found])
+        print_json(
+            [
+                {
+                    **asdict(one.pipeline),
+                    "schedule": one.schedule,
+                    "last_run": None if one.last_run is None else asdict(one.last_run),
+                }
+                for one in found
+            ]
+        )
         return
-    rows = [
-        [pipeline.id, str(pipeline.version), pipeline.path or "", pipeline.owner, _time(pipeline.updated_at)]
-        for pipeline in found
-    ]
-    print_table(["pipeline", "version", "file", "owner", "changed"], rows)
+    print_table(
+        ["pipeline", "version", "schedule", "next run", "last run", "file", "owner", "changed"],
+        [
+            [
+                one.pipeline.id,
+                str(one.pipeline.version),
+                schedule_text(one.schedule),
+                "paused" if one.pipeline.paused else shown_time(one.pipeline.next_run_at),
+                _last_run(one.last_run),
+                one.pipeline.path or "",
+                one.pipeline.owner,
+                shown_time(one.pipeline.updated_at),
+            ]
+            for one in found
+        ],
+    )
 
 
 @app.command()
 def show(pipeline: Pipeline, number: Number = None, as_json: AsJson = False) -> None:
     """Show a pipeline: what it is, its nodes, and the tasks that Airflow runs them in."""
-    with open_store() as store:
-        stored, version = store.pipeline(pipeline), store.version(pipeline, number)
+    with reach() as installation:
+        stored, version = installation.pipeline(pipeline), installation.version(pipeline, number)
     if as_json:
         print_json({"pipeline": asdict(stored), "version": asdict(version)})
         return
     document = version.document
     console.print(f"[bold]{escape(stored.name)}[/bold]" + (" [red]archived[/red]" if stored.archived else ""))
-    published = f"version {version.number} of {stored.version}, by {version.author}, {_time(version.created_at)}"
+    published = f"version {version.number} of {stored.version}, by {version.author}, {shown_time(version.created_at)}"
     console.print(escape(published + (f", from the file {stored.path}" if stored.path else "")))
     if document.get("schedule"):
-        console.print(escape("runs " + ", ".join(f"{key} {value}" for key, value in document["schedule"].items())))
+        console.print(escape(f"runs {schedule_text(document['schedule'], details=True)}"))
+    if stored.paused:
+        console.print(f"[yellow]paused; airloom unpause {escape(stored.id)} lets it run again[/yellow]")
     task_of = {node: planned["step"] for node, planned in version.plan["nodes"].items()}
     rows = [[node["id"], node["type"], task_of.get(node["id"], "")] for node in document.get("nodes", [])]
     print_table(["node", "type", "task"], rows)
 
 
 @app.command()
+def diff(
+    pipeline: Pipeline,
+    before: Annotated[int, typer.Argument(metavar="A", min=1, help="The earlier version.")],
+    after: Annotated[
+        int | None, typer.Argument(metavar="[B]", min=1, help="The later version; the current one otherwise.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how two versions of a pipeline differ: nodes, edges and settings, and what runs otherwise."""
+    with reach() as installation:
+        found = installation.compare(pipeline, before, after)
+    changes, planned = found.changes, found.plan
+    if as_json:
+        print_json(
+            {
+                "pipeline": pipeline,
+                "before": found.before,
+                "after": found.after,
+                "changes": [change.to_json() for change in changes],
+                "plan": planned,
+            }
+        )
+        return
+    console.print(f"[bold]{escape(pipeline)}[/bold] version {found.before} → {found.after}")
+    print_changes(changes)
+    if planned:
+        console.print("[dim]what runs otherwise:[/dim]")
+        for line in planned:
+            console.print(f"  {escape(line)}")
+    if not changes and not planned:
+        console.print("The two say the same.")
+
+
+@app.command()
+def pause(
+    pipelines: Pipelines,
+    as_json: AsJson = False,
+) -> None:
+    """Let no run of pipelines start until they are unpaused; active runs start no further task."""
+    _set_paused(pipelines, True, as_json)
+
+
+@app.command()
+def unpause(
+    pipelines: Pipelines,
+    as_json: AsJson = False,
+) -> None:
+    """Let runs of paused pipelines start again, those that wait at once."""
+    _set_paused(pipelines, False, as_json)
+
+
+@app.command()
 def versions(pipeline: Pipeline, as_json: AsJson = False) -> None:
     """List the versions of a pipeline, the newest first."""
-    found: list[StoredVersion] = []
-    with open_store() as store:
-        current = store.pipeline(pipeline).version
-        while page := store.versions(pipeline, limit=PAGE, offset=len(found)):
-            found += page
+    with reach() as installation:
+        current, found = installation.pipeline(pipeline).version, installation.versions(pipeline)
     if as_json:
-        print_json([{**_version_json(version), "current": version.number == current} for version in found])
+        print_json([{**asdict(version), "current": version.number == current} for version in found])
         return
     rows = []
     for version in found:
         mark = " *" if version.number == current else ""
-        rows.append([f"{version.number}{mark}", version.author, _time(version.created_at), version.message])
+        rows.append([f"{version.number}{mark}", version.author, shown_time(version.created_at), version.message])
     print_table(["version", "author", "published", "message"], rows)
 
 
@@ -170,11 +198,8 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Publish an earlier version of a pipeline again, as a new one."""
-    load_airflow()
-    from airloom.dags.publishing import rollback
-
-    with open_store() as store:
-        result = rollback(store, pipeline, number, author=author or getpass.getuser())
+    with reach() as installation:
+        result = installation.rollback(pipeline, number, author=author)
     if as_json:
         print_json(_published_json(result))
     else:
@@ -191,11 +216,8 @@ def archive(
     as_json: AsJson = False,
 ) -> None:
     """Take a pipeline out of Airflow, where no new run starts; publishing it again brings it back."""
-    load_airflow()
-    from airloom.dags.publishing import archive
-
-    with open_store() as store:
-        active = archive(store, pipeline, author=author or getpass.getuser(), force=force)
+    with reach() as installation:
+        active = installation.archive(pipeline, author=author, force=force)
     if as_json:
         print_json(
             {
@@ -213,6 +235,20 @@ def archive(
 
 
 @app.command()
+def detach(pipeline: Pipeline, author: Author = None, as_json: AsJson = False) -> None:
+    """Part a pipeline from its file in the drop folder: it is changed by commands and the API from now on."""
+    with open_store() as store:
+        path = store.pipeline(pipeline).path
+        if path is None:
+            raise ConfigurationError(f"pipeline {pipeline!r} comes from no file")
+        store.detach(path, author or getpass.getuser())
+    if as_json:
+        print_json({"pipeline": pipeline, "path": path})
+        return
+    console.print(f"{escape(pipeline)} no longer comes from {escape(path)}; a change of that file is refused.")
+
+
+@app.command()
 def export(
     pipeline: Pipeline,
     number: Number = None,
@@ -223,8 +259,8 @@ def export(
     """Write the document of a pipeline, as it can be published elsewhere."""
     from airloom.spec.text import write_text
 
-    with open_store() as store:
-        text = write_text(store.version(pipeline, number).document, "json" if as_json else form)
+    with reach() as installation:
+        text = write_text(installation.version(pipeline, number).document, "json" if as_json else form)
     if output is None:
         console.out(text, end="", highlight=False)
         return
@@ -234,36 +270,60 @@ def export(
         raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from None
 
 
-def load_airflow() -> None:
-    """Import Airflow so that its log leaves standard output to the command's answer."""
-    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
-    from airloom.dags import platform
-
-    with contextlib.redirect_stdout(sys.stderr):
-        platform.load()
-
-
-@contextlib.contextmanager
-def open_store() -> Iterator[Store]:
-    """Open the installation's store; raise ConfigurationError where none is configured."""
-    from airloom.store.store import Store
-
-    with contextlib.closing(Store(store_address())) as store:
-        yield store
+def _set_paused(pipelines: list[str], paused: bool, as_json: bool) -> None:
+    with reach() as installation:
+        for pipeline in pipelines:
+            if installation.pipeline(pipeline).archived:
+                raise ConfigurationError(f"pipeline {pipeline!r} is archived, so it does not run anyway")
+        installation.set_paused(pipelines, paused)
+    if as_json:
+        print_json([{"pipeline": pipeline, "paused": paused} for pipeline in pipelines])
+        return
+    for pipeline in pipelines:
+        console.print(f"{escape(pipeline)} {'is paused' if paused else 'runs again'}.")
 
 
-def store_address() -> str:
-    """Return the URL of the installation's store; raise ConfigurationError where none is configured."""
-    from airloom.spec.configuration import configuration
+def schedule_text(schedule: dict[str, Any] | None, *, details: bool = False) -> str:
+    """Return when a pipeline runs, for people: its clock and time zone; with details start and end, too."""
+    if not schedule:
+        return ""
+    words = [str(schedule["cron"]) if schedule.get("cron") else f"every {schedule['every']}"]
+    if schedule.get("cron") and schedule.get("timezone", "UTC") != "UTC":
+        words.append(schedule["timezone"])
+    if details:
+        words += [f"{word} {schedule[key]}" for key, word in (("start", "from"), ("end", "to")) if schedule.get(key)]
+    return " ".join(words)
 
-    url = configuration().database_url
-    if url is None:
-        raise ConfigurationError(
-            "no store is configured",
-            field="AIRLOOM_DATABASE_URL",
-            hint="start an installation with airloom up, or set it to the URL of a PostgreSQL database",
-        )
-    return url.get_secret_value()
+
+def print_changes(changes: list[Change]) -> None:
+    """Print how two documents differ, what changed in a node under the node."""
+    marks = {"added": "[green]+[/green]", "removed": "[red]-[/red]", "changed": "[yellow]~[/yellow]"}
+    shown = None
+    for change in changes:
+        name = f"{change.what} [bold]{escape(change.name)}[/bold]"
+        if change.change != "changed":
+            value = change.before if change.change == "removed" else change.after
+            text = "" if change.what == "edge" else f" {escape(_value_text(value))}"
+            console.print(f"{marks[change.change]} {name}{text}")
+        elif change.what == "node":
+            if shown != change.name:
+                console.print(f"{marks['changed']} {name}")
+            console.print(f"    {escape(change.field)}: {escape(_from_to(change))}")
+        else:
+            console.print(f"{marks['changed']} {name}: {escape(_from_to(change))}")
+        shown = change.name if change.what == "node" else None
+
+
+def _from_to(change: Change) -> str:
+    return f"{_value_text(change.before)} → {_value_text(change.after)}"
+
+
+def _value_text(value: Any) -> str:
+    return value if isinstance(value, str) and value and "\n" not in value else json.dumps(value, ensure_ascii=False)
+
+
+def _last_run(run: StoredRun | None) -> str:
+    return "" if run is None else f"{run.state} {shown_time(run.started_at or run.queued_at)}"
 
 
 def _published_json(result: Published) -> dict[str, Any]:
@@ -283,29 +343,3 @@ def _print_published(name: str, result: Published) -> None:
     else:
         console.print(f"[green]✓[/green] {escape(name)}: {result.version.pipeline}, version {result.version.number}")
     print_problems(result.problems)
-
-
-def _print_node(node: NodeState) -> None:
-    colours = {"success": "green", "failed": "red", "skipped": "magenta"}
-    colour = colours.get(node.state, "dim")
-    counted = {port: count for port, count in (node.statistics.get("rows") or {}).items() if count is not None}
-    rows = f"[dim]{', '.join(f'{port}: {count:,} rows' for port, count in counted.items())}[/dim]"
-    console.print(f"[{colour}]{node.state:8}[/] [bold]{escape(node.node)}[/bold] {rows}")
-    if node.error:
-        console.print(f"  [red]{escape(str(node.error['message']))}[/red]")
-        if node.error.get("hint"):
-            console.print(f"  → {escape(node.error['hint'])}")
-
-
-def print_table(columns: list[str], rows: list[list[str]]) -> None:
-    """Print rows of text under the names of their columns."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, header_style="dim", overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    console.print(table)
-
-
-def _time(moment: Any) -> str:
-    return str(moment.astimezone().strftime("%Y-%m-%d %H:%M"))

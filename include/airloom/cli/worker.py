@@ -8,7 +8,7 @@ import threading
 
 import typer
 
-from airloom.cli.pipelines import load_airflow, open_store
+from airloom.cli.here import load_airflow, open_store
 
 app = typer.Typer()
 

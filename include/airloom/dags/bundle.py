@@ -24,11 +24,12 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from airloom.dags.files import pipeline_text, problems_text, write
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError, SystemFault
+from airloom.spec.problem import Problem
 from airloom.store.lookup import published_at
 from airloom.store.records import StoreUnavailable
 
 if TYPE_CHECKING:
-    from airloom.store.records import Changes
+    from airloom.store.records import Changes, StoredVersion
     from airloom.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -136,13 +137,9 @@ class PipelineBundle(BaseDagBundle):
             self._keep_revision(until)
 
     def _texts(self, changes: Changes) -> dict[Path, str]:
-        texts = {
-            self._pipeline_file(version.pipeline): pipeline_text(version.document, version.plan)
-            for version in changes.live
-        }
+        texts = {self._pipeline_file(version.pipeline): _served(version) for version in changes.live}
         for version in changes.closing:
-            text = pipeline_text(version.document, version.plan, closing=True)
-            texts[self._pipeline_file(version.pipeline)] = text
+            texts[self._pipeline_file(version.pipeline)] = _served(version, closing=True)
         for problems in changes.problems:
             texts[self._problems_file(problems.file_name)] = problems_text(problems.path, problems.problems)
         return texts
@@ -200,6 +197,18 @@ class PipelineBundle(BaseDagBundle):
         if found is None:
             raise SystemFault(f"pipeline {pipeline!r} was not published at revision {revision}")
         write(file, pipeline_text(*found))
+
+
+def _served(version: StoredVersion, *, closing: bool = False) -> str:
+    """Return the file of a pipeline; one that only says why not, where what is kept of it can't be written."""
+    try:
+        text = pipeline_text(version.document, version.plan, closing=closing)
+        text.encode()
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        log.error("Pipeline %s can't be served as it is kept: %r", version.pipeline, error)
+        what = f"what is kept of version {version.number} can't be written: {type(error).__name__}"
+        return problems_text(version.pipeline, [Problem("pipeline.unwritable", what, hint="publish it again")])
+    return text
 
 
 def task_database_url() -> str:

@@ -5,6 +5,7 @@ This module is imported by every DAG parse and every task, so it imports only wh
 
 from __future__ import annotations
 
+import importlib
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Label, Param
 
-from airloom.dags.operator import NodeOperator
-from airloom.plan.plan import Plan, PlanNode
+from airloom.plan.plan import TRIGGER_RULE, Plan, PlanFormatError, PlanNode
 
-TRIGGER_RULE = "none_failed_min_one_success"
+OPERATORS = dict.fromkeys(("table", "objects", "node", "group", "loop"), "airloom.dags.operator:NodeOperator")
+"""The operator of each kind of step, as module:class; each is imported where a plan has such a step."""
 _FOOTER = re.compile(r"_Version (\d+), published by Airloom_\Z")
 
 
@@ -56,25 +57,25 @@ def version_in(documentation: str | None) -> int | None:
 
 
 def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
-    entries = {node["id"]: node for node in document["nodes"]}
+    entries = {node["id"]: node for node in document["nodes"]}  # a body has no task
     owner = document.get("owner", "airloom")
     priority = document.get("settings", {}).get("priority", 1)
     tasks: dict[str, Any] = {}
     for step in plan.steps:
         nodes = [entries[node] for node in step.nodes]
-        tasks[step.id] = NodeOperator(
+        tasks[step.id] = _operator(step.kind)(
             task_id=step.id,
             dag=dag,
             document=document,
             plan=plan,
-            chooses=step.chooses,
+            step=step,
             config={node["id"]: node.get("config", {}) for node in nodes},
             sql=_queries([plan.nodes[node] for node in step.nodes]),
             type_name=" + ".join(node["type"] for node in nodes),
             task_display_name=_display_name(nodes),
             doc_md=_descriptions(nodes),
             owner=owner,
-            trigger_rule=TRIGGER_RULE,
+            trigger_rule=step.trigger_rule,
             retries=step.retries,
             retry_delay=timedelta(seconds=step.retry_delay),
             execution_timeout=None if step.timeout is None else timedelta(seconds=step.timeout),
@@ -90,6 +91,16 @@ def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
                 task_id=gate.id, dag=dag, task_display_name=gate.port, owner=owner, trigger_rule=TRIGGER_RULE
             )
     _join(tasks, plan)
+
+
+def _operator(kind: str) -> Any:
+    path = OPERATORS.get(kind)
+    if path is None:
+        raise PlanFormatError(
+            f"the plan has a step of kind {kind!r}, which this release does not know: upgrade Airloom"
+        )
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _join(tasks: dict[str, Any], plan: Plan) -> None:

@@ -28,7 +28,7 @@ def problems_text(path: str, problems: list[Problem]) -> str:
         "# Written by Airloom for Airflow; it makes no DAG.\n"
         "import json\n\n"
         "from airloom.dags.problems import PipelineProblems\n\n"
-        f"path = {path!r}\nproblems = {_json([str(problem) for problem in problems])}\n\n"
+        f"path = {path!a}\nproblems = {_json([str(problem) for problem in problems])}\n\n"
         "raise PipelineProblems(path, problems)\n"
     )
 

@@ -114,7 +114,7 @@ def _plan(file: File) -> tuple[list[Problem], Json | None, Json | None]:
         return content.problems, None, None
     planned = plan_document(content.data, Facts(files=Files.of(configuration())))
     if planned.plan is None:
-        return errors(planned.problems), None, None
+        return content.located(errors(planned.problems)), None, None
     return [], planned.document, planned.plan
 
 

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airloom.plan.plan import Plan
+    from airloom.plan.plan import Plan, PlanNode, PlanStep
     from airloom.runtime.results import NodeResult
 
 
@@ -21,9 +21,10 @@ class NodeFailed(AirflowException):
 class NodeOperator(BaseOperator, BranchMixIn):
     """Run the nodes of one step of a pipeline.
 
-    XCom keys are `<node>.<port>` (a reference), `<node>.fired`, `<node>.error` and `<node>.statistics`, whatever the
-    step is called. `config` and `sql` are for people to read: the runtime renders each node's configuration just before
-    the node runs, in a sandbox over five names, and the Rendered Template tab then shows what it made of it.
+    XCom keys are `<node>.<port>` (a reference) and `<node>.error`; of an exit also `<node>.fired` and
+    `<node>.statistics`, and of all other nodes these two in one entry, `<step>.inner`. `config` and `sql` are for
+    people to read: the runtime renders each node's configuration just before the node runs, in a sandbox over five
+    names, and the Rendered Template tab then shows what it made of it.
     """
 
     template_fields = ("config", "sql")
@@ -36,9 +37,9 @@ class NodeOperator(BaseOperator, BranchMixIn):
         *,
         document: dict[str, Any],
         plan: Plan,
+        step: PlanStep,
         config: dict[str, Any],
         sql: str | None = None,
-        chooses: bool = False,
         type_name: str = "",
         **kwargs: Any,
     ) -> None:
@@ -47,7 +48,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
         self.plan = plan
         self.config = config
         self.sql = sql
-        self.chooses = chooses
+        self.chooses = step.chooses
         self.custom_operator_name = type_name
 
     @property
@@ -60,21 +61,30 @@ class NodeOperator(BaseOperator, BranchMixIn):
 
     def execute(self, context: Context) -> None:
         """Run the step; keep what its nodes gave; skip the tasks that no fired port leads to."""
-        from airloom.dags.outcome import FINAL_FAILURES, error_text, outcome_of
+        from airloom.dags.outcome import FINAL_FAILURES, line_of, outcome_of
         from airloom.dags.surroundings import TaskSurroundings
+        from airloom.runtime.results import error_text
         from airloom.runtime.step import run_step
 
         _end_with_supervisor()
+        correlation_id = ((context["dag_run"].conf or {}).get("airloom") or {}).get("correlation_id")
+        if correlation_id is not None:
+            self.log.info("correlation_id=%s", correlation_id)
         plan = self.plan
         step = plan.step(self.task_id)
-        surroundings = TaskSurroundings(context, self.document, plan, self.log)
+        surroundings = TaskSurroundings(context, self.document, plan)
         try:
             results = run_step(plan, step.id, self.document, surroundings).nodes
         except AirflowTaskTimeout:
             self.on_kill()
-            results = {step.exit: self._timed_out(surroundings.run.last_attempt)}
-        self._show(results)
+            results = {node: self._timed_out(plan.nodes[node], surroundings.run.last_attempt) for node in step.exits}
         outcome = outcome_of(step, results)
+        for node, result in results.items():
+            self.log.info(line_of(plan.nodes[node], result))
+            # Airflow logs the one that fails the task.
+            if result.error is not None and result.error is not outcome.failure:
+                self.log.error(error_text(result.error))
+        self._show(results)
         for key, value in outcome.values.items():
             context["ti"].xcom_push(key=key, value=value)
         if outcome.failure is not None:
@@ -87,21 +97,19 @@ class NodeOperator(BaseOperator, BranchMixIn):
 
     def on_kill(self) -> None:
         """End the processes that run this step's queries: they would outlive a task that is only asked to stop."""
-        import psutil
+        from airloom.engine.child import end_children
 
-        for process in psutil.Process().children(recursive=True):
-            process.kill()
+        end_children()
 
     def _show(self, results: dict[str, NodeResult]) -> None:
         rendered = {node: result.rendered for node, result in results.items() if result.rendered is not None}
         self.config = {**self.config, **rendered}
 
-    def _timed_out(self, last_attempt: bool) -> NodeResult:
+    def _timed_out(self, node: PlanNode, last_attempt: bool) -> NodeResult:
         from airloom.dags.outcome import StepTimeout
         from airloom.plan.rule import fired_ports, handles_failure
         from airloom.runtime.results import FAILED, NodeResult
 
-        node = self.plan.nodes[self.plan.step(self.task_id).exit]
         error = StepTimeout(
             f"stopped, for it took longer than its timeout of {self.execution_timeout}",
             node=node.id,

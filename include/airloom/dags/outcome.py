@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airloom.dags.xcom import packed
-from airloom.plan.plan import FAILED, SKIPPED, SUCCESS, PlanStep
+from airloom.plan.plan import FAILED, SKIPPED, SUCCESS, PlanNode, PlanStep
 from airloom.spec.error import TransientError
 
 if TYPE_CHECKING:
     from airloom.runtime.results import NodeResult
 
+INNER = "inner"
+"""The part of a key, behind the step's id, of what is kept of the nodes whose ports do not leave it: one XCom entry."""
 # Faults of these types fail again with the same input.
 FINAL_FAILURES = ("configuration", "data")
 
@@ -36,29 +38,52 @@ class Outcome:
 def outcome_of(step: PlanStep, results: Mapping[str, NodeResult]) -> Outcome:
     """Settle the results of a step's nodes: a failure that nothing handles fails the task."""
     values: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = {}
     failure: dict[str, Any] | None = None
     for node, result in results.items():
         # A failed node's error is kept as it is, under the key that the reference of its error port would have.
         values |= {f"{node}.{port}": packed(reference) for port, reference in result.outputs.items() if port != "error"}
         if result.error is not None:
             values[f"{node}.error"] = result.error
-        if result.state == SUCCESS or result.handled:
-            values[f"{node}.fired"] = result.fired
+        told: dict[str, Any] = {"fired": result.fired} if result.state == SUCCESS or result.handled else {}
         if result.statistics:
-            values[f"{node}.statistics"] = result.statistics
+            told["statistics"] = result.statistics
+        if node in step.exits:
+            values |= {f"{node}.{key}": value for key, value in told.items()}
+        elif told:
+            inner[node] = told
         if result.state == FAILED and not result.handled:
             failure = failure or result.error
-    exit_result = results.get(step.exit)
-    fired = exit_result.fired if exit_result is not None else []
+    if inner:
+        values[f"{step.id}.{INNER}"] = inner
+    exits = {node: results[node] for node in step.exits if node in results}
     return Outcome(
         values=values,
         failure=failure,
-        skipped=exit_result is not None and exit_result.state == SKIPPED,
-        followed=sorted({task for port in fired for task in step.follow.get(f"{step.exit}.{port}", ())}),
+        skipped=bool(exits) and all(result.state == SKIPPED for result in exits.values()),
+        followed=sorted(
+            {
+                task
+                for node, result in exits.items()
+                for port in result.fired
+                for task in step.follow.get(f"{node}.{port}", ())
+            }
+        ),
     )
 
 
-def error_text(error: Mapping[str, Any]) -> str:
-    """Return the line that a task fails with."""
-    node = f"node {error['node']!r}: " if error.get("node") else ""
-    return f"{node}{error['message']}" + (f" Hint: {error['hint']}" if error.get("hint") else "")
+def line_of(node: PlanNode, result: NodeResult) -> str:
+    """Return the line that a task's log has about a node: how it ended, rows, where to, seconds."""
+    counts = {port: count for port, count in (result.statistics.get("rows") or {}).items() if count is not None}
+    facts = [
+        f"{count:,} {'row' if count == 1 else 'rows'}{f' at {port}' if len(counts) > 1 else ''}"
+        for port, count in counts.items()
+    ]
+    written = result.outputs.get("done", {}).get("value")
+    if facts and isinstance(written, dict) and "target" in written:
+        facts[0] += f" to {written['target']}"
+    if node.role == "choice" and result.state == SUCCESS:
+        facts.append(f"chose {', '.join(result.fired) or 'no port'}")
+    if "seconds" in result.statistics:
+        facts.append(f"{result.statistics['seconds']} s")
+    return ", ".join([f"node {node.id}: {result.state}", *facts])

@@ -22,9 +22,12 @@ def prepare(user: str, password: str, warehouse: str) -> None:
     from sqlalchemy import select
     from sqlalchemy.engine import make_url
 
+    from airloom.dags.roles import make_roles
+
     db.upgradedb()
     with get_application_builder() as builder:
         manager = builder.sm
+        make_roles(manager)
         manager.sync_roles()
         if manager.find_user(username=user) is None:
             manager.add_user(user, "Airloom", "Admin", f"{user}@localhost", manager.find_role("Admin"), password)

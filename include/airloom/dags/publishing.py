@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airloom.checks.check import check
-from airloom.checks.facts import Facts
-from airloom.dags import platform
+from airloom.checks.facts import Describe, Facts
+from airloom.checks.uses import Use, uses_of
+from airloom.dags import connections, parsing, platform, runs
+from airloom.dags.actor import Actor, missing_rights
 from airloom.engine.storage import Files
 from airloom.nodes.migration import newest_version
+from airloom.nodes.ports import Interface
 from airloom.plan.build import build_plan
+from airloom.plan.plan import nodes_of
+from airloom.runtime.descriptions import describer
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
+from airloom.spec.node_file import NodeFile
 from airloom.spec.problem import Problem
+from airloom.spec.scope import visits
 from airloom.store.records import NotFound, Source, StoredVersion
 
 if TYPE_CHECKING:
@@ -29,6 +37,8 @@ class Planned:
     document: dict[str, Any]
     plan: dict[str, Any] | None
     problems: list[Problem]
+    uses: list[Use] = field(default_factory=list)
+    node_files: list[NodeFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -43,29 +53,68 @@ def publish(
     store: Store,
     document: object,
     *,
-    author: str,
+    actor: Actor,
     message: str = "",
     source: Source = "api",
     path: str | None = None,
     facts: Facts | None = None,
+    base_version: int | None = None,
+    draft: str | None = None,
 ) -> Published:
     """Check a document as it was read from JSON or YAML, and make it the current version of its pipeline.
 
-    `path` is that of the file that a pipeline of source `file` comes from. Nothing is kept where the check finds an
-    error. Raises ConfigurationError where the id belongs to another place: a file, or a DAG that is not ours.
+    `base_version` is the version that has to be current, `draft` the etag of the draft that this publishes; a
+    ConflictError tells that somebody was quicker. `path` is that of the file that a pipeline of source `file` comes
+    from. Nothing is kept where the check finds an error, or where the actor lacks a right to what a node uses that is
+    new or has changed. Raises ConfigurationError where the id belongs to another place: a file, or a DAG that is not
+    ours.
     """
-    planned = plan_document(document, facts or gather_facts())
+    planned = plan_document(document, facts or gather_facts(store))
+    return publish_planned(
+        store, planned, actor=actor, message=message, source=source, path=path, base_version=base_version, draft=draft
+    )
+
+
+def publish_planned(
+    store: Store,
+    planned: Planned,
+    *,
+    actor: Actor,
+    message: str = "",
+    source: Source = "api",
+    path: str | None = None,
+    base_version: int | None = None,
+    draft: str | None = None,
+    dry_run: bool = False,
+) -> Published:
+    """Publish what has been checked and planned already, as `publish` does; a dry run keeps nothing."""
     if planned.plan is None:
         return Published(None, planned.problems)
     identifier = planned.document["id"]
-    foreign = platform.foreign_dag(identifier)
+    current = _current_document(store, identifier)
+    refused = missing_rights(actor, planned.document, planned.uses, current)
+    if refused:
+        return Published(None, [*refused, *planned.problems])
+    foreign = parsing.foreign_dag(identifier)
     if foreign is not None:
         raise ConfigurationError(
             f"Airflow runs another DAG of the id {identifier!r}: {foreign}", field="id", hint="choose another id"
         )
-    before, after = _enabled(store, identifier), _is_enabled(planned.document)
+    if dry_run:
+        return Published(None, planned.problems)
+    before, after = current and _is_enabled(current), _is_enabled(planned.document)
     version = publish_plan(
-        store, planned.document, planned.plan, author=author, message=message, source=source, path=path
+        store,
+        planned.document,
+        planned.plan,
+        author=actor.name,
+        message=message,
+        source=source,
+        path=path,
+        uses=planned.uses,
+        node_files=planned.node_files,
+        base_version=base_version,
+        draft=draft,
     )
     if before is not None and before != after:
         _let_runs_begin(store, version, after)
@@ -81,10 +130,25 @@ def publish_plan(
     message: str,
     source: Source,
     path: str | None,
+    uses: Iterable[Use],
+    node_files: Iterable[NodeFile],
+    base_version: int | None = None,
+    draft: str | None = None,
 ) -> StoredVersion:
     """Make a document with its plan the current version of its pipeline, and have Airflow read it."""
-    version = store.publish(document, plan, author=author, message=message, source=source, path=path)
-    platform.request_parse(version.pipeline)
+    version = store.publish(
+        document,
+        plan,
+        author=author,
+        message=message,
+        source=source,
+        path=path,
+        uses=uses,
+        node_files=node_files,
+        base_version=base_version,
+        draft=draft,
+    )
+    parsing.request_parse(version.pipeline)
     return version
 
 
@@ -97,7 +161,8 @@ def plan_document(document: object, facts: Facts) -> Planned:
     refused = _what_airflow_refuses(canonical, plan)
     if refused is not None:
         return Planned(canonical, None, [refused, *report.problems])
-    return Planned(canonical, plan, report.problems)
+    files = {node.file.hash: node.file for node in report.resolved.every_node.values() if node.file is not None}
+    return Planned(canonical, plan, report.problems, uses_of(report.resolved), list(files.values()))
 
 
 def pinned(version: StoredVersion) -> dict[str, Any]:
@@ -106,8 +171,9 @@ def pinned(version: StoredVersion) -> dict[str, Any]:
     What was planned for the node types of an earlier release is so what it was, and says so.
     """
     document = copy.deepcopy(version.document)
-    for node in document["nodes"]:
-        planned = version.plan["nodes"].get(node["id"])
+    nodes = nodes_of(version.plan)
+    for node in (visit.entry for visit in visits(document)):
+        planned = nodes.get(node["id"])
         if planned and "version" not in node and planned["version"] != newest_version(node["type"]):
             node["version"] = planned["version"]
     return document
@@ -121,11 +187,11 @@ def unpause(store: Store, payload: dict[str, Any]) -> None:
     pipeline, number = payload["pipeline"], payload["version"]
     stored = store.pipeline(pipeline)
     if not stored.archived and stored.version == number:
-        platform.wait_for_version(pipeline, number, timeout=10)
-        platform.set_paused(pipeline, False)
+        parsing.wait_for_version(pipeline, number, timeout=10)
+        parsing.set_paused(pipeline, False)
 
 
-def rollback(store: Store, pipeline: str, number: int, *, author: str) -> Published:
+def rollback(store: Store, pipeline: str, number: int, *, actor: Actor, facts: Facts | None = None) -> Published:
     """Publish the document of an earlier version again, as a new version.
 
     Raises NotFound where there is no such version, ConfigurationError where the pipeline comes from a file.
@@ -134,7 +200,7 @@ def rollback(store: Store, pipeline: str, number: int, *, author: str) -> Publis
     if path is not None:
         raise _comes_from_file(pipeline, path)
     old = store.version(pipeline, number)
-    return publish(store, pinned(old), author=author, message=f"rollback to version {number}")
+    return publish(store, pinned(old), actor=actor, message=f"rollback to version {number}", facts=facts)
 
 
 def archive(store: Store, pipeline: str, *, author: str, force: bool = False) -> list[str]:
@@ -150,37 +216,55 @@ def archive(store: Store, pipeline: str, *, author: str, force: bool = False) ->
         file = store.files.all().get(path)
         if file is None or file.missing_since is None:
             raise _comes_from_file(pipeline, path)
-    active = platform.active_runs(pipeline)
+    active = runs.active_runs(pipeline)
     store.archive(pipeline, author, closing=bool(active) and not force)
     if path is not None:
         store.files.remove(path)  # Should the file come back, it is published again.
     return active
 
 
+def unarchive(store: Store, pipeline: str, *, author: str) -> None:
+    """Put an archived pipeline back in its current version, and have Airflow read it."""
+    store.unarchive(pipeline, author)
+    parsing.request_parse(pipeline)
+
+
 def finish_archiving(store: Store) -> None:
     """Take the DAGs of archived pipelines away whose runs have ended."""
     for pipeline in store.closing():
-        if not platform.active_runs(pipeline):
+        if not runs.active_runs(pipeline):
             store.archive(pipeline, store.pipeline(pipeline).updated_by)
 
 
-def gather_facts() -> Facts:
-    """Ask this installation what a check needs to know: Connections, pools, files."""
+def gather_facts(store: Store, describe: Describe | None = None) -> Facts:
+    """Ask this installation what a check needs to know: Connections, pools, files, other pipelines.
+
+    Without `describe`, columns behind Connections are asked for by this process, which needs their secrets.
+    """
+
+    def interface(pipeline: str) -> Interface | None:
+        try:
+            found = store.version(pipeline).plan.get("interface")
+        except NotFound:
+            return None
+        return Interface.from_json(found) if found else Interface()
+
     return Facts(
-        connections=platform.connections(),
+        connections=connections.connection_types(),
         pools=frozenset(platform.pools()),
         files=Files.of(configuration()),
-        connection=platform.connection,
+        switched_off=store.switches.off(),
+        describe=describe or describer(connections.connection),
+        interface=interface,
     )
 
 
-def _enabled(store: Store, pipeline: str) -> bool | None:
-    """Return the setting `enabled` of a pipeline's current version, or None where it has none yet."""
+def _current_document(store: Store, pipeline: str) -> dict[str, Any] | None:
+    """Return the document of a pipeline's current version, or None where it has none yet."""
     try:
-        document = store.version(pipeline).document
+        return store.version(pipeline).document
     except NotFound:
         return None
-    return _is_enabled(document)
 
 
 def _is_enabled(document: Mapping[str, Any]) -> bool:
@@ -190,13 +274,18 @@ def _is_enabled(document: Mapping[str, Any]) -> bool:
 def _let_runs_begin(store: Store, version: StoredVersion, enabled: bool) -> None:
     if enabled:
         # Unpaused at once, a run that is due would begin with the version before.
-        store.outbox.enqueue("unpause", {"pipeline": version.pipeline, "version": version.number})
+        payload = {"pipeline": version.pipeline, "version": version.number}
+        store.outbox.enqueue("unpause", payload, key=f"pipeline {version.pipeline}")
     else:
-        platform.set_paused(version.pipeline, True)
+        parsing.set_paused(version.pipeline, True)
 
 
 def _comes_from_file(pipeline: str, path: str) -> ConfigurationError:
     return ConfigurationError(f"pipeline {pipeline!r} comes from the file {path}", hint=f"edit or remove {path}")
+
+
+# Airflow knows one DAG at a time that is being made, in whatever thread.
+_making_dag = threading.Lock()
 
 
 def _what_airflow_refuses(document: dict[str, Any], plan: dict[str, Any]) -> Problem | None:
@@ -205,7 +294,8 @@ def _what_airflow_refuses(document: dict[str, Any], plan: dict[str, Any]) -> Pro
     from airloom.dags.factory import pipeline
 
     try:
-        pipeline(document, plan).validate()  # type: ignore[no-untyped-call]
+        with _making_dag:
+            pipeline(document, plan).validate()  # type: ignore[no-untyped-call]
     except (AirflowException, ValueError, TypeError) as error:
         return Problem("airflow.refused", f"Airflow refuses this pipeline: {error}")
     return None

@@ -8,33 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 from airloom.dags.xcom import unpacked
 from airloom.nodes.context import RunFacts
+from airloom.runtime.redactor import Redactor
+from airloom.runtime.upstream import inputs_of
+from airloom.spec.connection import how_to_make
 from airloom.spec.error import ConfigurationError
+from airloom.spec.node_file import NodeFile
 from airloom.spec.params import as_expression_values
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airloom.plan.plan import Plan
+    from airloom.runtime.upstream import Upstream
 
 
 class TaskSurroundings:
     """Answer the runtime's questions from the task's run; each answer is looked up when it is asked for."""
 
     sample_rows: int | None = None
+    outer: Upstream | None = None
 
-    def __init__(self, context: Context, document: Mapping[str, Any], plan: Plan, log: Any) -> None:
+    def __init__(self, context: Context, document: Mapping[str, Any], plan: Plan) -> None:
         self._context = context
         self._task: Any = context["ti"]
         self._plan = plan
         self._fired: dict[str, list[str] | None] = {}
-        self.log: logging.Logger = log
+        # Not the operator's: Airflow copies what that says to the log of the executor before any secret is masked.
+        self.log = logging.getLogger("airloom.run")
+        self.redactor = Redactor()
         schemas = document.get("params", {})
         self.params: Mapping[str, Any] = as_expression_values(
             schemas, {name: context["params"][name] for name in schemas}
         )
         # What started the run, where something but the clock or a person did.
         self.trigger: Mapping[str, Any] | None = ((context["dag_run"].conf or {}).get("airloom") or {}).get("trigger")
-        self.run = _run_facts(self._task, context["dag_run"])
+        self.run = _run_facts(self._task, context["dag_run"], document)
+        self.given: Mapping[str, Mapping[str, Any]] = {"inputs": inputs_of(document)}
 
     def reference(self, node: str, port: str) -> dict[str, Any] | None:
         """Return the reference that a port of an earlier node gave, or None where the port did not fire."""
@@ -55,13 +64,22 @@ class TaskSurroundings:
         """Return an Airflow Connection; raise ConfigurationError where there is none of that name."""
         from airflow.sdk import Connection
         from airflow.sdk.exceptions import AirflowNotFoundException
+        from airflow.sdk.log import mask_secret
 
         try:
-            return Connection.get(name)
+            connection = Connection.get(name)
         except AirflowNotFoundException:
-            raise ConfigurationError(
-                f"there is no Connection {name!r}", hint="make it in Airflow under Admin, Connections"
-            ) from None
+            raise ConfigurationError(f"there is no Connection {name!r}", hint=how_to_make(name)) from None
+        for secret in self.redactor.learn(connection):
+            mask_secret(secret)  # in what Airflow itself logs and shows
+        return connection
+
+    def node_file(self, digest: str) -> NodeFile | None:
+        """Return the user's file of node types that has this hash, or None where the store does not know it."""
+        from airloom.dags.bundle import task_database_url
+        from airloom.store.lookup import node_file
+
+        return node_file(task_database_url(), digest)
 
     def _pull(self, node: str, key: str) -> Any:
         task = self._plan.nodes[node].step
@@ -69,11 +87,16 @@ class TaskSurroundings:
         return self._task.xcom_pull(task_ids=task, key=f"{node}.{key}")
 
 
-def _run_facts(task: Any, run: Any) -> RunFacts:
+def index_path(map_index: int | None) -> str:
+    """Return the index path of a task of Airflow, which numbers mapped tasks from 0 and says -1 of any other."""
+    return str(map_index) if map_index is not None and map_index >= 0 else ""
+
+
+def _run_facts(task: Any, run: Any, document: Mapping[str, Any]) -> RunFacts:
     return RunFacts(
         pipeline=task.dag_id,
         run_id=task.run_id,
-        map_index=task.map_index if task.map_index is not None else -1,
+        index=index_path(task.map_index),
         attempt=task.try_number,
         # Airflow counts attempts on when a task is cleared, and then allows its retries anew.
         first_attempt=max(1, task.max_tries - task.task.retries + 1),
@@ -81,4 +104,5 @@ def _run_facts(task: Any, run: Any) -> RunFacts:
         # A run that a person starts has no logical date; what it has is the time from which it may run.
         logical_date=run.logical_date or run.run_after,
         started_at=run.start_date,
+        schedule=document.get("schedule"),
     )

@@ -11,16 +11,20 @@ import difflib
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airloom import __version__
+from airloom.checks.check import MANY
 from airloom.checks.facts import Facts
 from airloom.dags.publishing import gather_facts, pinned, plan_document, publish_plan
 from airloom.nodes.catalog import UnknownNodeType, catalog
 from airloom.nodes.migration import migrated_config, newest_version
 from airloom.plan.changes import plan_changes
+from airloom.plan.plan import nodes_of
 from airloom.spec.problem import Problem, errors
+from airloom.spec.scope import visits
 from airloom.store.records import StoredVersion
 
 if TYPE_CHECKING:
@@ -66,8 +70,11 @@ def upgrade(store: Store) -> list[Replanned] | None:
         latest = store.releases.latest()
         if not held or (latest is not None and latest.fingerprint == current):
             return None
-        facts = gather_facts()
-        found = [_plan_anew(store, version, facts) for version in store.changes(0, store.revision()).live]
+        facts = gather_facts(store)
+        # One of them may wait for a database that does not answer.
+        with ThreadPoolExecutor(MANY, "upgrade") as threads:
+            live = store.changes(0, store.revision()).live
+            found = list(threads.map(lambda version: _plan_anew(store, version, facts), live))
         concerned = [replanned for replanned in found if replanned.changes or replanned.problems]
         store.releases.record(current, __version__, [asdict(replanned) for replanned in concerned])
     for replanned in concerned:
@@ -82,7 +89,7 @@ def upgrade(store: Store) -> list[Replanned] | None:
 
 def migrations(store: Store) -> Iterator[Migration]:
     """Yield what the newest node types make of each published pipeline that does not use them yet."""
-    facts = gather_facts()
+    facts = gather_facts(store)
     for version in store.changes(0, store.revision()).live:
         migration = _migration(version, store.pipeline(version.pipeline).path, facts)
         if migration is not None:
@@ -95,8 +102,10 @@ def _plan_anew(store: Store, version: StoredVersion, facts: Facts) -> Replanned:
         return Replanned(version.pipeline, problems=[str(problem) for problem in errors(planned.problems)])
     changes = plan_changes(version.plan, planned.plan)
     if not changes:
+        # Of what was published before uses were kept, or before a field was marked as one.
+        store.uses.record(version.pipeline, version.number, planned.uses)
         return Replanned(version.pipeline)
-    before, after = version.plan["nodes"], planned.plan["nodes"]
+    before, after = nodes_of(version.plan), nodes_of(planned.plan)
     unknown = [name for name in after if before[name]["sql"] and not after[name]["sql"]]
     if unknown:
         text = f"the columns that {', '.join(unknown)} read are out of reach now, so that its SQL cannot be made"
@@ -112,6 +121,8 @@ def _plan_anew(store: Store, version: StoredVersion, facts: Facts) -> Replanned:
             message=message,
             source=stored.source,
             path=stored.path,
+            uses=planned.uses,
+            node_files=planned.node_files,
         )
     return Replanned(version.pipeline, changes)
 
@@ -120,8 +131,10 @@ def _migration(version: StoredVersion, path: str | None, facts: Facts) -> Migrat
     document = copy.deepcopy(version.document)
     changes: list[str] = []
     problems: list[Problem] = []
-    for number, node in enumerate(document["nodes"]):
-        since = node.get("version") or version.plan["nodes"][node["id"]]["version"]
+    planned = nodes_of(version.plan)
+    for visit in visits(document):
+        node = visit.entry
+        since = node.get("version") or planned[node["id"]]["version"]
         newest = newest_version(node["type"])
         if newest is None or newest == since:
             continue
@@ -130,7 +143,7 @@ def _migration(version: StoredVersion, path: str | None, facts: Facts) -> Migrat
             config = migrated_config(node["type"], node.get("config", {}), since)
         except UnknownNodeType as error:
             hint = error.hint or "write its config for the newest version by hand"
-            problems.append(Problem(error.code, error.message, "error", node["id"], f"/nodes/{number}/version", hint))
+            problems.append(Problem(error.code, error.message, "error", node["id"], f"{visit.at}/version", hint))
             continue
         if config:
             node["config"] = config

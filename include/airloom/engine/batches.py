@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class Batches:
-    """Hold a schema and an iterator of `pyarrow.RecordBatch`; it can be read once."""
+    """Hold rows as a stream of `pyarrow.RecordBatch` and their `schema`; it can be read once.
+
+    Iterating yields the batches. A table of any size passes through in little memory.
+    """
 
     def __init__(self, schema: pyarrow.Schema, batches: Iterable[pyarrow.RecordBatch]) -> None:
         self.schema = schema

@@ -31,7 +31,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -43,14 +43,16 @@ from pydantic import BaseModel, Field, ValidationError
 
 from airloom.engine import walls
 from airloom.engine.batches import Batches
-from airloom.engine.child import MemoryExceeded, run_in_child
-from airloom.engine.portable import make_portable
+from airloom.engine.child import MemoryExceeded, QueryTimeout, Result, at_work, run_in_child
+from airloom.engine.portable import make_portable, read_value
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError, DataError, SystemFault
 
 Library = Literal["pandas", "polars", "arrow"]
 LARGEST_VALUE = 50_000_000
 """Bytes of JSON that code may return."""
+SMALL_VALUE = 1_000_000
+"""Bytes of JSON that this process reads itself: whatever they hold, it takes less than 50 MB and half a second."""
 SCRATCH = "airloom-box-"
 """What the names of the folders begin with that boxes stand in."""
 
@@ -158,11 +160,7 @@ def run_table(
             for batch in rows:
                 writer.write_batch(batch)
         box.run()
-        arguments = box.place("output"), box.place("portable"), columns
-        try:
-            run_in_child(make_portable, *arguments, timeout=code.seconds, memory=code.memory)
-        except MemoryExceeded:
-            raise box.memory_error() from None
+        box.read_output(make_portable, box.place("output"), box.place("portable"), columns)
         # The file is gone with the folder; what is mapped stays until the last batch is.
         reader = pyarrow.ipc.open_stream(pyarrow.memory_map(box.place("portable")))
     return Batches(reader.schema, reader)
@@ -185,9 +183,13 @@ def run_value(code: Code, value: Any, log: logging.Logger) -> Any:
                 hint="make a table of it",
             )
         try:
-            return json.loads(output.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise CodeError(f"{code.function} returned what cannot be read as JSON: {error}", field="code") from None
+            if size <= SMALL_VALUE:
+                return read_value(str(output))
+            return box.read_output(read_value, str(output))
+        except (MemoryExceeded, CodeTimeout):
+            raise
+        except DataError as error:
+            raise CodeError(f"{code.function} returned {error.message}", field="code", hint=error.hint) from None
 
 
 class _Box:
@@ -224,6 +226,19 @@ class _Box:
     def run_to_end(self, *, boxed: bool) -> _Report:
         """Run the code; raise how it failed."""
         return self._checked(*self._run(boxed=boxed))
+
+    def read_output(self, read: Callable[..., Result], *arguments: Any) -> Result:
+        """Return what `read` makes of the output, which code may have written to do harm: in a child with its bounds.
+
+        What the child could hold, this process can: so the result is bounded, too.
+        """
+        try:
+            return run_in_child(read, *arguments, timeout=self.code.seconds, memory=self.code.memory)
+        except MemoryExceeded:
+            raise self.memory_error() from None
+        except QueryTimeout:
+            message = f"the result could not be read within {self.code.seconds:g} seconds"
+            raise CodeTimeout(message, field="code", hint="return less, or raise the node's timeout") from None
 
     def _run(self, *, boxed: bool) -> tuple[int, bytes]:
         with ExitStack() as stack:
@@ -349,9 +364,7 @@ class _Box:
                 "an administrator may set AIRLOOM_TRUST_CODE=true",
             )
         if fault.kind == "library":
-            raise ConfigurationError(
-                fault.message, field="library", hint=f"pip install 'airloom[{self.library}]' on every worker"
-            )
+            raise ConfigurationError(fault.message, field="library", hint=f"airloom add {self.library} on every worker")
         if fault.trace:
             self.log.error("the code failed:\n%s", _printable(fault.trace))
         if fault.kind == "memory" or (fault.kind == "raised" and _SHORT_OF_MEMORY.search(fault.message)):
@@ -368,9 +381,11 @@ class _Box:
 
 @contextmanager
 def _killed(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    at_work.add(process.pid)
     try:
         yield
     finally:
+        at_work.discard(process.pid)
         # Without a box there may be more of the group than the process that ended.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -11,24 +11,33 @@ import logging
 import logging.handlers
 import multiprocessing
 import os
+import pickle
 import resource
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
+from airloom.engine.forkserver import server
 from airloom.spec.error import AirloomError, DataError, SystemFault
 
 Result = TypeVar("Result")
 _LONGEST_WAIT = 3600.0
 _SET_PARENT_DEATH_SIGNAL = 1
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 SCRATCH = "airloom-child-"
 """What the names of the folders begin with that hold a child's temporary files."""
+
+
+at_work: set[int] = set()
+"""The ids of the processes that this one has begun and not seen the end of: each leads a group of its own."""
 
 
 class QueryTimeout(DataError):
@@ -43,12 +52,22 @@ class MemoryExceeded(DataError):
     code = "memory"
 
 
+Start = Literal["fork", "server"]
+
+
+def safe_start() -> Start:
+    """Return how a child is to start: by a fork of this process where it has one thread, else of the server's."""
+    return "fork" if threading.active_count() == 1 else "server"
+
+
 def run_in_child(
     function: Callable[..., Result],
     *arguments: Any,
     timeout: float,
     memory: int | None = None,
-    start: Literal["fork", "spawn"] = "fork",
+    start: Start = "fork",
+    prepare: Sequence[Callable[[], object]] = (),
+    answers: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Result:
     """Return what a function returns, run in a process of its own.
 
@@ -57,27 +76,92 @@ def run_in_child(
     go to this process's loggers. The child dies with this process, and its own children die with it; its temporary
     files go with it, however it ends.
 
-    `fork` starts in milliseconds. A process with several threads, such as a server, takes `spawn`: then the function
-    must be importable, and its arguments picklable.
+    `answers` are functions of this process that the child may call by `ask`, which raises their AirloomErrors there;
+    the time of an answer does not count.
+
+    `fork` starts in milliseconds. For a process with several threads, `server` lets a server with one thread fork:
+    then the function must be importable, and its arguments picklable. Whoever forks calls each of `prepare` before,
+    such as one that imports what the children need.
 
     Raises QueryTimeout, MemoryExceeded, or SystemFault where the child crashed or was killed from outside.
     """
-    context = multiprocessing.get_context(start)
-    receiver, sender = context.Pipe(duplex=False)
     level = logging.getLogger().getEffectiveLevel()
+    if start == "fork":
+        for load in prepare:
+            load()
     with tempfile.TemporaryDirectory(prefix=SCRATCH, ignore_cleanup_errors=True) as scratch:
-        around = (sender, os.getpid(), level, scratch, memory)
-        process = context.Process(  # type: ignore[attr-defined]
-            target=_work, args=(*around, function, arguments), daemon=True, name="airloom-query"
+        job = (level, scratch, memory, function, arguments)
+        child: _Forked | _Served = _Forked(*job) if start == "fork" else _Served(job, prepare)
+        with child:
+            return _received(child, timeout, answers or {})  # type: ignore[no-any-return]
+
+
+class _Forked:
+    """A child that is a fork of this process."""
+
+    def __init__(self, *job: Any) -> None:
+        context = multiprocessing.get_context("fork")
+        self.connection, self._other = context.Pipe()
+        self._process = context.Process(
+            target=_work, args=(self._other, os.getpid(), *job), daemon=True, name="airloom-query"
         )
+
+    def __enter__(self) -> None:
         try:
-            _start(process)
-            sender.close()
-            return _received(receiver, process, time.monotonic() + timeout, timeout)  # type: ignore[no-any-return]
-        finally:
-            _end(process)
-            sender.close()
-            receiver.close()
+            _start(self._process)
+        except BaseException:
+            self.__exit__()
+            raise
+        at_work.add(self._process.pid or 0)
+        self._other.close()
+
+    def __exit__(self, *_: object) -> None:
+        process = self._process
+        at_work.discard(process.pid or 0)
+        if process.pid is not None:
+            if process.exitcode is None:
+                _kill(process.pid)
+                process.join()
+            process.close()
+        self._other.close()
+        self.connection.close()
+
+    def ended(self) -> int | None:
+        """Wait for the end, which is near, and return the exit code."""
+        if self._process.exitcode is None:
+            _kill(self._process.pid or 0)
+        self._process.join()
+        return self._process.exitcode
+
+
+class _Served:
+    """A child that is a fork of the server's."""
+
+    def __init__(self, job: tuple[Any, ...], prepare: Sequence[Callable[[], object]]) -> None:
+        *around, function, arguments = job
+        # Read where its faults are told.
+        pickled = bytes(ForkingPickler.dumps((function, arguments)))
+        self._pid, self.connection = server().fork(_work, (*around, _call_pickled, (pickled,)), prepare)
+        self._at_work = True
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        if self._at_work:
+            _kill(self._pid)
+        self.connection.close()
+
+    def ended(self) -> int | None:
+        """Return no exit code: the server has it."""
+        self._at_work = False
+        return None
+
+
+def end_children() -> None:
+    """Kill every process that works for this one, of `run_in_child` and of the box, and what those started."""
+    for process in list(at_work - {0}):
+        _kill(process)
 
 
 def die_with_parent() -> None:
@@ -97,13 +181,18 @@ def _start(process: Any) -> None:
     daemon = settings.get("daemon")
     # Python forbids children whose parent may vanish, for they would stay; ours die with it.
     settings["daemon"] = False
+    # What a handler raises while Python calls what is registered for forks is lost, and the process goes on.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
         process.start()
     finally:
         settings["daemon"] = daemon
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _received(receiver: Connection, process: Any, deadline: float, timeout: float) -> Any:
+def _received(child: _Forked | _Served, timeout: float, answers: Mapping[str, Callable[..., Any]]) -> Any:
+    connection = child.connection
+    deadline = time.monotonic() + timeout
     while True:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
@@ -111,39 +200,39 @@ def _received(receiver: Connection, process: Any, deadline: float, timeout: floa
                 f"this took longer than {timeout:g} seconds and was stopped",
                 hint="make it read less, or raise AIRLOOM_QUERY_TIMEOUT",
             )
-        if not wait([receiver], min(remaining, _LONGEST_WAIT)):
+        if not wait([connection], min(remaining, _LONGEST_WAIT)):
             continue
         try:
-            message = receiver.recv()
-        except EOFError:
-            _kill(process)
-            process.join()
-            _raise_death(process.exitcode)
+            message = connection.recv()
+        except (EOFError, ConnectionResetError):
+            _raise_death(child.ended())
         if message[0] == "log":
             record = message[1]
             logging.getLogger(record.name).handle(record)
+        elif message[0] == "ask":
+            _, name, arguments = message
+            asked = time.monotonic()
+            try:
+                answer: tuple[Any, AirloomError | None] = (answers[name](*arguments), None)
+            except AirloomError as error:
+                answer = (None, error)
+            with contextlib.suppress(ConnectionError):
+                connection.send(answer)
+            deadline += time.monotonic() - asked
         elif message[0] == "error":
-            _, error, trace = message
-            error.add_note(f"In the child process:\n{trace}")
-            raise error
+            child.ended()
+            message[1].add_note(f"In the child process:\n{message[2]}")
+            raise message[1]
         else:
+            child.ended()
             return message[1]
 
 
-def _kill(process: Any) -> None:
+def _kill(process: int) -> None:
     # Until the child is waited for, its id cannot belong to another process.
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(process.pid, signal.SIGKILL)
-
-
-def _end(process: Any) -> None:
-    if process.pid is None:
-        return
-    if process.exitcode is None:
-        _kill(process)
-        process.join()
-    process.close()
+            kill(process, signal.SIGKILL)
 
 
 def _raise_death(exit_code: int | None) -> NoReturn:
@@ -153,14 +242,22 @@ def _raise_death(exit_code: int | None) -> NoReturn:
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
         raise SystemFault(f"the process of this query crashed ({name})", hint=memory_hint)
-    raise SystemFault(f"the process of this query ended without a result (exit code {exit_code})")
+    told = f" (exit code {exit_code})" if exit_code is not None else ""
+    raise SystemFault(f"the process of this query ended without a result{told}")
 
 
 # From here on: in the child
 
 
+def ask(name: str, *arguments: Any) -> Any:
+    """Return what the process that started this one answers: its function of this name in `answers`."""
+    if _to_parent is None:
+        raise RuntimeError("only a child process has somebody to ask")
+    return _to_parent.ask(name, arguments)
+
+
 def _work(
-    sender: Connection,
+    connection: Connection,
     parent: int,
     level: int,
     scratch: str,
@@ -168,10 +265,11 @@ def _work(
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:
+    global _to_parent
     _detach(parent)
     # Set for this process, and for the programs that it starts.
     tempfile.tempdir = os.environ["TMPDIR"] = scratch
-    handler = _LogPipe(sender)  # type: ignore[arg-type]
+    handler = _to_parent = _LogPipe(connection)  # type: ignore[arg-type]
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
@@ -184,19 +282,41 @@ def _work(
     # A thread that the work left behind may still log.
     handler.acquire()
     try:
-        sender.send(message)
-    except BrokenPipeError:
+        connection.send(message)
+    except ConnectionError:
         return
     except Exception as error:  # noqa: BLE001 - what cannot be pickled fails in many ways
-        sender.send(_failure(error))
+        connection.send(_failure(error))
+
+
+def _call_pickled(pickled: bytes) -> Any:
+    function, arguments = pickle.loads(pickled)  # noqa: S301 from our own process
+    return function(*arguments)
 
 
 class _LogPipe(logging.handlers.QueueHandler):
-    """Send log records, made ready for pickling, to the parent."""
+    """Send log records, made ready for pickling, and questions to the parent."""
+
+    queue: Any
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self.queue.send(("log", record))  # type: ignore[attr-defined]
+        with contextlib.suppress(ConnectionError):
+            self.queue.send(("log", record))
+
+    def ask(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """Return what the parent answers."""
+        self.acquire()
+        try:
+            self.queue.send(("ask", name, arguments))
+            answer, error = self.queue.recv()
+        finally:
+            self.release()
+        if error is not None:
+            raise error
+        return answer
+
+
+_to_parent: _LogPipe | None = None
 
 
 def _failure(error: Exception) -> tuple[str, AirloomError, str]:
@@ -215,6 +335,7 @@ def _detach(parent: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     os.setpgid(0, 0)
     die_with_parent()
     if sys.platform == "linux":

@@ -5,19 +5,22 @@ DuckDB reads a constant, and looks for a cast, only once there is a row.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from airloom.engine.relation import NUMERIC, Query, family, name_as
 from airloom.engine.shapes import QueryError, cast_to_compare
-from airloom.engine.types import castable, instead_of_cast
+from airloom.engine.types import castable, instead_of_cast, loses_digits
 from airloom.spec.problem import suggestion
 
 if TYPE_CHECKING:
     from airloom.engine.shapes import Shapes
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+_SQLGLOT_NAMES = {"REAL": "FLOAT", "INT": "INTEGER", "TEXT": "VARCHAR"}
+_DROPPING = ("number", "moment", "TIMESTAMPTZ", "TIME", "BOOLEAN")
 _EXAMPLES = {
     "DATE": "a date such as '2026-01-31'",
     "TIMESTAMP": "a time such as '2026-01-31 12:00:00'",
@@ -52,7 +55,10 @@ def _is_text(node: exp.Expr) -> bool:
 
 def _check_compared(value: exp.Expr, *others: exp.Expr, shapes: Shapes) -> None:
     kind = _kind(value, shapes) if others and not _is_text(value) else None
-    if kind in (None, "VARCHAR", '"NULL"'):
+    if kind in (None, '"NULL"'):
+        return
+    if kind == "VARCHAR":
+        _check_column_of_text(others, shapes)
         return
     texts = [other.unnest().name for other in others if _is_text(other)]
     if texts:
@@ -61,14 +67,36 @@ def _check_compared(value: exp.Expr, *others: exp.Expr, shapes: Shapes) -> None:
         right = None if _is_text(other) else _kind(other, shapes)
         if right is not None and not castable(kind, right) and not castable(right, kind):
             raise QueryError(f"{kind} cannot be compared with {right}", hint=cast_to_compare(kind, right))
+        if right == "VARCHAR" and family(kind) in _DROPPING:
+            raise QueryError(f"{kind} cannot be compared with {right}", hint=cast_to_compare(kind, right))
+        plain = isinstance(value.unnest(), exp.Literal) or isinstance(other.unnest(), exp.Literal)
+        if right is not None and not plain and loses_digits(kind, right) == "FLOAT":
+            message = f"{kind} is compared with {right} as FLOAT, of which seven digits are right"
+            raise QueryError(message, hint="cast the FLOAT to the other type, or both to DOUBLE")
+
+
+def _check_column_of_text(others: Sequence[exp.Expr], shapes: Shapes) -> None:
+    """Refuse values beside a text: DuckDB would cast the text, and drop what it does not know of it."""
+    for other in others:
+        right = None if _is_text(other) else _kind(other, shapes)
+        if right is not None and family(right) in _DROPPING:
+            raise QueryError(f"VARCHAR cannot be compared with {right}", hint=cast_to_compare("VARCHAR", right))
 
 
 def _check_texts(value: exp.Expr, kind: str, texts: list[str], shapes: Shapes) -> None:
     found = shapes.misfit(texts, kind)
     if found is not None:
+        text, read = found
         shown = value.sql(dialect="duckdb").replace('"', "") if isinstance(value, exp.Column) else ""
-        message = f"{found!r} is no {kind}, which {shown or 'the value beside it'} is"
-        raise QueryError(message, hint=_instead(kind, shown or "…", found))
+        if read is not None:
+            raise _with_zone(text, kind, read)
+        message = f"{text!r} is no {kind}, which {shown or 'the value beside it'} is"
+        raise QueryError(message, hint=_instead(kind, shown or "…", text))
+
+
+def _with_zone(text: str, kind: str, read: str) -> QueryError:
+    """Return the error for a text of which SQL would drop the zone."""
+    return QueryError(f"{text!r} has a zone, which a {kind} has not", hint=f"write the time in UTC: '{read}'")
 
 
 def _instead(kind: str, shown: str, text: str) -> str | None:
@@ -84,7 +112,10 @@ def _check_cast(node: exp.Cast, shapes: Shapes) -> None:
     wanted = node.to.sql(dialect="duckdb")
     value = node.this.unnest()
     if _is_text(value):
-        if shapes.misfit([value.name], wanted) is not None:
+        found = shapes.misfit([value.name], wanted)
+        if found is not None and found[1] is not None:
+            raise _with_zone(value.name, wanted, found[1])
+        if found is not None:
             raise QueryError(f"{value.name!r} is no {wanted}", hint=_instead(wanted, "…", value.name))
         return
     if isinstance(value, exp.Null):
@@ -108,6 +139,10 @@ def _check_union(node: exp.Union, shapes: Shapes) -> None:
             if not castable(kind, wanted):
                 message = f"{name!r} is {kind} and stands under a column that is {wanted}"
                 raise QueryError(message, hint="cast one of them, or select the columns in the same order")
+            lost = loses_digits(kind, wanted)
+            if lost:
+                message = f"{name!r} is {kind} and stands in one column with {wanted}: a {lost} loses digits of it"
+                raise QueryError(message, hint=f"cast it to {lost}, or both to a DECIMAL")
 
 
 def _kind(value: exp.Expr, shapes: Shapes) -> str | None:
@@ -116,7 +151,8 @@ def _kind(value: exp.Expr, shapes: Shapes) -> str | None:
     if isinstance(plain, exp.Literal):
         return "INTEGER" if plain.is_int else "DOUBLE"
     if isinstance(plain, exp.Cast):
-        return plain.to.sql(dialect="duckdb")
+        written = plain.to.sql(dialect="duckdb")
+        return _SQLGLOT_NAMES.get(written, written)
     select = value.find_ancestor(exp.Select)
     if select is None or select.args.get("from_") is None:
         return None

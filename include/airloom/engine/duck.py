@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from airloom.engine.quoting import sql_literal
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -41,8 +43,8 @@ def connect(
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"SET allowed_paths = {_list(read)}")
-    connection.execute(f"SET allowed_directories = {_list(write)}")
+    connection.execute(f"SET allowed_paths = {sql_literal(list(read))}")
+    connection.execute(f"SET allowed_directories = {sql_literal(list(write))}")
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -56,7 +58,3 @@ def describe(connection: DuckDBPyConnection, sql: str) -> dict[str, str]:
     """
     rows = connection.execute(f"DESCRIBE {sql}").fetchall()
     return {row[0]: row[1] for row in rows}
-
-
-def _list(texts: Sequence[str]) -> str:
-    return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"

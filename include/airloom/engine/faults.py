@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
-from airloom.engine.csv_file import FLOATING, NOT_FINITE, NOT_WHOLE, layouts, records, whole_limit
+from airloom.engine.csv_file import fits_width, layouts, records
 from airloom.engine.packed import open_bytes
-from airloom.engine.reading import LINES, call, quoted, select_csv, sql_literal, try_fitting
+from airloom.engine.quoting import quoted, sql_literal
+from airloom.engine.reading import LINES, call, decimals_of, select_csv, strict_values, try_fitting
 from airloom.engine.relation import Columns
 from airloom.engine.scan import Scan
+from airloom.engine.text_values import FLOATING, form_of, read_json_text, read_text, reason
 from airloom.spec.error import DataError
 
 if TYPE_CHECKING:
@@ -24,11 +27,14 @@ REJECT_COLUMNS: Columns = {
 }  # fmt: skip
 DOCUMENT = "CASE WHEN json_valid(text) THEN CAST(text AS JSON) END"
 NO_LETTERS = "bytes that are no letters in the encoding of the file"
+PLAIN_QUOTES = 'where quotes are plain text in this file, set quote: ""'
+OPEN_QUOTE = "a quote is not closed, or text follows it"
 LONGEST = 2_000_000
 """Bytes that DuckDB takes for a line at most."""
 
 _TEXT_LIMIT = 10_000
 _PIECE = 1 << 20
+_ROWS = 20_000
 
 
 @dataclass(frozen=True, order=True)
@@ -50,8 +56,15 @@ class Fault:
         column = f", column {self.column}" if self.column else ""
         return DataError(
             f"{os.path.basename(self.file)}, line {self.line}{column}: {self.reason}",
-            hint="mend the file, or let rejects: true send such rows to a port of their own",
+            hint=f"{self._instead()}, or let rejects: true send such rows to a port of their own",
         )
+
+    def _instead(self) -> str:
+        if self.reason == OPEN_QUOTE:
+            return f"mend the file; {PLAIN_QUOTES}"
+        if re.search(r"\d\.0*' is no U?[A-Z]*INT", self.reason):
+            return "read the column as DOUBLE, and cast it to a whole number behind"
+        return "mend the file"
 
 
 class Sieve:
@@ -78,21 +91,21 @@ class Sieve:
     # CSV
 
     def _good_csv(self) -> str:
-        source, again = (
-            select_csv(self._paths, self._scan.options, self._columns, **{more: True})
-            for more in ("store_rejects", "ignore_errors")
-        )
+        source = select_csv(self._paths, self._scan.options, self._columns, store_rejects=True)
+        self._source = source
         chosen, fits = [], []
         for name, kind in self._columns.items():
             found = try_fitting(name, kind, self._scan.options)
             chosen.append(f"{found[0] if found else quoted(name)} AS {quoted(name)}")
             fits.extend([found[1]] if found else [])
         all_fit = " AND ".join(fits) or "true"
-        self._bad = f"SELECT count(*) FROM ({again}) AS found WHERE NOT ({all_fit})" if fits else ""  # noqa: S608
+        self._bad = f"SELECT count(*) FROM ({source}) AS found WHERE NOT ({all_fit})" if fits else ""  # noqa: S608
         return f"SELECT {', '.join(chosen)} FROM ({source}) AS found WHERE {all_fit}"  # noqa: S608 escaped
 
     def _csv_faults(self) -> Iterator[Fault]:
-        yield from self._stored()
+        stored = [*self._stored()]
+        self._check_quotes([fault for fault in stored if fault.reason == OPEN_QUOTE])
+        yield from stored
         if not self._bad:
             return
         row = self._connection.execute(self._bad).fetchone()
@@ -105,6 +118,22 @@ class Sieve:
             yield fault
         if len(rows) < missing:
             raise DataError(f"{missing} rows do not fit, but {len(rows)} of them could be found in the files")
+
+    def _check_quotes(self, faults: Sequence[Fault]) -> None:
+        """Raise DataError where DuckDB, behind a quote that is not closed, has passed over rows that are right."""
+        if not faults:
+            return
+        row = self._connection.execute(f"SELECT count(*) FROM ({self._source}) AS found").fetchone()  # noqa: S608
+        rows = 0
+        for path, layout in zip(self._paths, layouts(self._paths, self._scan.options), strict=True):
+            width = len(layout.names)
+            for record in records(path, layout, self._scan.options):
+                rows += record.sound and fits_width(record.values, width)
+        if row is None or row[0] < rows:
+            error = min(faults).error()
+            raise DataError(
+                f"{error.message}; the rows behind it cannot be told apart", hint=f"mend the quotes; {PLAIN_QUOTES}"
+            )
 
     def _stored(self) -> Iterator[Fault]:
         """Yield what DuckDB itself has kept apart, each kind of fault once a row."""
@@ -122,6 +151,7 @@ class Sieve:
         lines = {
             path: _lines_of(path, {row[1] for row in found if row[0] == path}) for path in {row[0] for row in found}
         }
+        texts = {path: self._texts(path, set(numbers.values())) for path, numbers in lines.items()}
         told = set()
         for path, position, column, text, kind, message in found:
             cast = kind == "CAST"
@@ -131,8 +161,17 @@ class Sieve:
             told.add(key)
             # A line of JSON is read as one text.
             plain = column if (cast or kind == "INVALID ENCODING") and column in self._columns else None
-            reason = self._reason(kind, message, plain)
-            yield Fault(self._uris[path], lines[path][position], plain, _short(text), reason)
+            why = self._reason(kind, message, plain)
+            line = lines[path][position]
+            whole = text if kind == "INVALID ENCODING" else texts[path].get(line, text)
+            yield Fault(self._uris[path], line, plain, _short(whole), why)
+
+    def _texts(self, path: str, lines: Container[int]) -> dict[int, str]:
+        """Return the rows of a CSV file that begin on these lines: DuckDB cuts those whose quotes are wrong."""
+        if self._scan.format != "csv":
+            return {}
+        (layout,) = layouts([path], self._scan.options)
+        return {row.line: row.text for row in records(path, layout, self._scan.options) if row.line in lines}
 
     def _reason(self, kind: str, message: str, column: str | None) -> str:
         if kind == "CAST":
@@ -145,27 +184,40 @@ class Sieve:
             found = {"MISSING COLUMNS": f"{counts[2]} values" if counts[2] != "1" else "1 value"}.get(
                 kind, "more values"
             )
-            return f"{found} where there are {counts[1]} columns"
+            if counts[1] == "1" and self._scan.options.get("delim") is None:
+                return f"{found} where there is 1 column; delimiter names what stands between values, if not this"
+            return f"{found} where there {'is 1 column' if counts[1] == '1' else f'are {counts[1]} columns'}"
         return {
-            "UNQUOTED VALUE": "a quote is not closed, or text follows it",
+            "UNQUOTED VALUE": OPEN_QUOTE,
             "INVALID ENCODING": NO_LETTERS,
             "LINE SIZE OVER MAXIMUM": "the row is longer than 2 MB",
         }.get(kind, message.split("\n")[0])
 
     def _value_faults(self) -> Iterator[Fault]:
-        """Yield the values that DuckDB would have taken: 2.7 for a whole number, NaN and infinity."""
+        """Yield the values whose text is none of their column's type."""
         options = self._scan.options
         spelling = {name.lower(): name for name in self._columns}
         nulls = set(options.get("nullstr") or [""])
         for path, layout in zip(self._paths, layouts(self._paths, options), strict=True):
             names = [spelling.get(name.lower(), name) for name in layout.names]
             asked = [(at, name) for at, name in enumerate(names) if name in self._columns]
-            for line, values, text in records(path, layout, options):
-                if len(values) < len(names):
-                    continue
+            rows = (row for row in records(path, layout, options) if row.sound and len(row.values) >= len(names))
+            while some := list(itertools.islice(rows, _ROWS)):
                 for at, name in asked:
-                    if values[at] not in nulls and (reason := _misfit(values[at], self._columns[name], options)):
-                        yield Fault(self._uris[path], line, name, _short(text), reason)
+                    texts = [None if row.values[at] in nulls else row.values[at] for row in some]
+                    for number in self._misfits(name, texts):
+                        row, text = some[number], texts[number] or ""
+                        why = reason(text, self._columns[name], form_of(options, name))
+                        yield Fault(self._uris[path], row.line, name, _short(row.text), why)
+
+    def _misfits(self, name: str, texts: Sequence[str | None]) -> list[int]:
+        """Return the places of the texts that are no value of a column, as the query for the rows judges them."""
+        value = read_text("text", self._columns[name], form_of(self._scan.options, name))
+        if value is None:
+            return []
+        numbered = "SELECT unnest($1) AS text, generate_subscripts($1, 1) AS number"
+        query = f"SELECT number - 1 FROM ({numbered}) AS texts WHERE text IS NOT NULL AND {value} IS NULL"  # noqa: S608
+        return [row[0] for row in self._connection.execute(query, [texts]).fetchall()]
 
     # Lines of JSON
 
@@ -175,8 +227,14 @@ class Sieve:
             for more in ("store_rejects", "ignore_errors")
         )
         values = {name: f"json_extract(doc, {sql_literal(_path(name))})" for name in self._columns}
-        fits = {name: self._fits(values[name], kind) for name, kind in self._columns.items()}
-        chosen = ", ".join(f"{_taken(values[name], kind)} AS {quoted(name)}" for name, kind in self._columns.items())
+        strict = strict_values(self._scan.options, self._columns)
+        taken = {name: _taken(values[name], kind, strict=name in strict) for name, kind in self._columns.items()}
+        for name, kind in self._columns.items():
+            if name in strict and kind.startswith("DECIMAL"):
+                exact = f"{decimals_of('doc', {name: kind})}[{sql_literal(name)}]"
+                taken[name] = f"CASE WHEN {taken[name]} IS NOT NULL THEN {exact} END"
+        fits = {name: self._fits(values[name], taken[name], kind) for name, kind in self._columns.items()}
+        chosen = ", ".join(f"{value} AS {quoted(name)}" for name, value in taken.items())
         whole = (
             "CASE WHEN NOT json_valid(text) THEN 'the line is no JSON' "
             "WHEN json_type(doc) <> 'OBJECT' THEN 'the line is no object' "
@@ -194,9 +252,8 @@ class Sieve:
         return f"SELECT {chosen} FROM {checked[0]} WHERE {all_fit}"  # noqa: S608 escaped
 
     @staticmethod
-    def _fits(value: str, kind: str) -> str:
+    def _fits(value: str, taken: str, kind: str) -> str:
         there = f"coalesce(json_type({value}), 'NULL') <> 'NULL'"
-        taken = _taken(value, kind)
         finite = f" OR isfinite({taken}) IS FALSE" if kind in FLOATING else ""
         return f"(NOT ({there}) OR NOT ({taken} IS NULL{finite}))"
 
@@ -261,31 +318,6 @@ def _mixed_ends(path: str, uri: str) -> Fault | None:
     return None
 
 
-def _misfit(value: str, kind: str, options: Mapping[str, Any]) -> str | None:
-    limit = whole_limit(kind)
-    if kind in FLOATING:
-        if NOT_FINITE.fullmatch(value.strip()):
-            return f"{value!r} is no number; name it in null_values to read null"
-        try:
-            plain = value.replace(options.get("thousands") or "", "").replace(
-                options.get("decimal_separator", "."), "."
-            )
-            return f"{value!r} is too large for a {kind}" if float(plain) in (float("inf"), float("-inf")) else None
-        except ValueError:
-            return None
-    if limit is None:
-        return None
-    plain = value.replace(options["thousands"], "") if options.get("thousands") else value
-    if re.search(NOT_WHOLE, plain):
-        return f"{value!r} is no {kind}"
-    try:
-        number = int(plain)
-    except ValueError:
-        return f"{value!r} is no {kind}"
-    lowest = 0 if kind.startswith("U") else 1 - limit if kind.startswith("DECIMAL") else -limit
-    return None if lowest <= number < limit else f"{value!r} does not fit a {kind}"
-
-
 def _lines_of(path: str, positions: Iterable[int]) -> dict[int, int]:
     """Return the number of the line that each byte of a file stands on."""
     found: dict[int, int] = {}
@@ -311,12 +343,15 @@ def _path(name: str) -> str:
     return '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _taken(value: str, kind: str) -> str:
+def _taken(value: str, kind: str, *, strict: bool) -> str:
     if kind == "JSON":
         return value
+    text = f"CASE WHEN json_type({value}) = 'VARCHAR' THEN {value} ->> '$' ELSE CAST({value} AS VARCHAR) END"
     if kind == "VARCHAR":
-        return f"CASE WHEN json_type({value}) = 'VARCHAR' THEN {value} ->> '$' ELSE CAST({value} AS VARCHAR) END"
-    return f"TRY_CAST({value} AS {kind})"
+        return text
+    # JSON's own null is none of its texts.
+    text = f"(CASE WHEN json_type({value}) <> 'NULL' THEN {text} END)"
+    return (read_json_text(text, kind) if strict else None) or f"TRY_CAST({value} AS {kind})"
 
 
 def _json_text(text: str, column: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from airloom.engine.packed import open_bytes
@@ -31,8 +35,56 @@ def steps_of(path: str) -> list[str | int | None]:
     return found
 
 
-def write_lines(path: str, target: str, name: str, encoding: str, how: Mapping[str, Any]) -> None:
-    """Write the rows of a file of JSON documents as lines of objects; raise DataError that names file and line."""
+@dataclass(frozen=True)
+class Clash:
+    """Two fields of objects at one place that differ in case alone: `first`, and `name` behind it.
+
+    They may stand in two files. `place` names the fields around them, empty at the top.
+    """
+
+    place: str
+    first: str
+    first_file: str
+    name: str
+    file: str
+
+
+_LOOKED_THROUGH = 200_000
+"""Lines that are looked through for a clash which DuckDB has found already."""
+
+
+def find_clash(paths: Iterable[str]) -> Clash | None:
+    """Return the first two fields that differ in case alone, in lines of JSON objects; None if none is found."""
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for path in paths:
+        with open_bytes(path) as file:
+            for line in itertools.islice(file, _LOOKED_THROUGH):
+                with contextlib.suppress(ValueError, RecursionError):
+                    for place, name in _fields(json.loads(line), ""):
+                        first, first_file = seen.setdefault((place, name.lower()), (name, path))
+                        if first != name:
+                            return Clash(place, first, first_file, name, path)
+    return None
+
+
+def _fields(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Yield each field of the objects in a value, with the fields around it."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _fields(item, place)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield place, name
+            yield from _fields(item, f"{place}.{name}" if place else name)
+
+
+def write_lines(
+    path: str, target: str, name: str, encoding: str, how: Mapping[str, Any], *, digits: bool = False
+) -> None:
+    """Write the rows of a file of JSON documents as lines of objects; raise DataError that names file and line.
+
+    With `digits`, a number of which a double would lose some becomes text.
+    """
     with open_bytes(path) as file:
         data = file.read()
     try:
@@ -45,13 +97,18 @@ def write_lines(path: str, target: str, name: str, encoding: str, how: Mapping[s
     steps = steps_of(how.get("path") or "$")
     orient, names = how.get("orient", "records"), how.get("names")
     with open(target, "w", encoding="utf-8") as made:
-        for document in _documents(text, name):
+        for document in _documents(text, name, digits=digits):
             for found in _walk(document, steps, name, how.get("path") or "$"):
                 for row in _rows(found, orient, names, name):
                     made.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _documents(text: str, name: str) -> Iterator[Any]:
+def _all_digits(text: str) -> float | str:
+    number = float(text)
+    return number if Decimal(repr(number)) == Decimal(text) else text
+
+
+def _documents(text: str, name: str, *, digits: bool) -> Iterator[Any]:
     """Yield each document of a text: one as a rule, or several one after another."""
 
     def refuse(word: str) -> NoReturn:
@@ -60,7 +117,8 @@ def _documents(text: str, name: str) -> Iterator[Any]:
         )
         raise DataError(f"{name}, line {line}: {word} is no value of JSON", hint="write null in its place")
 
-    decoder = json.JSONDecoder(parse_constant=refuse, object_pairs_hook=_object)
+    parse_float = _all_digits if digits else float
+    decoder = json.JSONDecoder(parse_float=parse_float, parse_constant=refuse, object_pairs_hook=_object)
     at = _space(text, 0)
     while at < len(text):
         try:
@@ -123,7 +181,10 @@ def _rows(value: Any, orient: str, names: list[str] | None, name: str) -> Iterab
     if orient == "records":
         return value if isinstance(value, list) else [value]
     if orient == "index" and isinstance(value, dict) and all(isinstance(row, dict) for row in value.values()):
-        return ({"index": key, **row} for key, row in value.items())
+        fields = {field.lower() for row in value.values() for field in row}
+        names_of_key = itertools.chain(["index"], (f"index_{at}" for at in itertools.count(1)))
+        index = next(field for field in names_of_key if field not in fields)
+        return ({index: key, **row} for key, row in value.items())
     if orient == "columns" and isinstance(value, dict):
         return _by_columns(value, name)
     if orient == "values" and isinstance(value, list) and all(isinstance(row, list) for row in value):

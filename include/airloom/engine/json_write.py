@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import IO, Literal
 
 from airloom.engine.batches import Batches
-from airloom.engine.csv_file import FLOATING
-from airloom.engine.reading import quoted, sql_literal
+from airloom.engine.quoting import quoted, sql_literal
 from airloom.engine.shapes import plain_message
+from airloom.engine.text_values import FLOATING
 from airloom.spec.error import DataError
 
 Orient = Literal["records", "index", "values"]

@@ -1,4 +1,4 @@
-"""Arrow tables from strangers: checked, and brought into the column types that every part of a pipeline knows."""
+"""Tables and values from strangers: checked, and brought into what every part of a pipeline knows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from airloom.engine.reference import check_depth, too_deep
 from airloom.engine.types import clashing_names
 from airloom.spec.error import DataError
 
@@ -74,6 +76,25 @@ def make_portable(source: str, target: str, declared: Mapping[str, str] | None) 
                     return
                 batch.validate(full=True)
             writer.write_batch(_converted(batch, wanted, declared))
+
+
+def read_value(source: str) -> Any:
+    """Read the JSON in the file `source`, which may hold anything; raise DataError for what is no JSON value.
+
+    What a large file costs to read is up to who wrote it: to be run in a process with limits.
+    """
+
+    def refuse(constant: str) -> Any:
+        raise DataError(f"{constant}, which JSON can't hold", hint="give null in its place")
+
+    try:
+        value = json.loads(Path(source).read_bytes(), parse_constant=refuse)
+    except RecursionError:
+        raise too_deep() from None
+    except ValueError as error:
+        raise DataError(f"what cannot be read as JSON: {error}") from None
+    check_depth(value)
+    return value
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 
+from airloom.engine.csv_file import kept_top, odd_top
 from airloom.engine.packed import READ_PACKED, UNPACKED, open_bytes
 from airloom.engine.scan import FileFacts, Scan
 from airloom.engine.storage import local_file
@@ -25,16 +26,37 @@ def ready_files(scan: Scan, stack: contextlib.ExitStack) -> list[str]:
     found = []
     for at, file in enumerate(scan.files):
         path = stack.enter_context(local_file(file.uri))
-        if _is_ready(scan, path):
-            found.append(path)
-            continue
-        if folder is None:
+        ready = _is_ready(scan, path)
+        top = odd_top(path, scan.options) if ready and scan.format == "csv" else None
+        if (not ready or top) and folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="airloom-ready-"))
         # The name goes into messages, so it stays; a folder for each, for two files may have the same.
-        place = os.path.join(folder, str(at))
-        os.mkdir(place)
-        found.append(_made_ready(scan, file, path, place))
+        if not ready:
+            path = _made_ready(scan, file, path, _folder(folder, f"{at}"))
+            top = odd_top(path, scan.options) if scan.format == "csv" else None
+        if top:
+            path = _with_blank_top(path, *top, _folder(folder, f"{at} rows"))
+        found.append(path)
     return found
+
+
+def _folder(parent: str | None, name: str) -> str:
+    place = os.path.join(parent or "", name)
+    os.mkdir(place)
+    return place
+
+
+def _with_blank_top(path: str, top: bytes, end: bytes, folder: str) -> str:
+    """Write a file with empty lines above its rows: DuckDB passes over any others with quotes in mind."""
+    name = os.path.basename(path)
+    target = os.path.join(folder, os.path.splitext(name)[0] if name.endswith(READ_PACKED) else name)
+    with open(kept_top(target), "wb") as kept:
+        kept.write(top)
+    with open_bytes(path) as source, open(target, "wb") as made:
+        source.read(len(top))
+        made.write(end * len(top.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")[1:]))
+        shutil.copyfileobj(source, made, _PIECE)
+    return target
 
 
 def _is_ready(scan: Scan, path: str) -> bool:
@@ -61,21 +83,20 @@ def _mixes_ends(path: str) -> bool:
 def _made_ready(scan: Scan, file: FileFacts, path: str, place: str) -> str:
     name = os.path.basename(file.uri)
     encoding = scan.made.get("encoding", "utf-8")
+    plain, ending = os.path.splitext(name)
+    packed = ending in (*UNPACKED, *READ_PACKED)
+    target = os.path.join(place, plain if packed else name)
     if "document" in scan.made:
         from airloom.engine.json_file import write_lines
 
-        target = os.path.join(place, name + ".jsonl")
-        write_lines(path, target, name, encoding, scan.made["document"])
+        digits = any(kind.startswith("DECIMAL") for kind in (scan.options.get("columns") or {}).values())
+        write_lines(path, target, name, encoding, scan.made["document"], digits=digits)
         return target
     if "sheet" in scan.made:
         from airloom.engine.sheet_file import write_sheet
 
-        target = os.path.join(place, name + ".jsonl")
         write_sheet(path, target, name, scan.made["sheet"])
         return target
-    plain, ending = os.path.splitext(name)
-    packed = ending in (*UNPACKED, *READ_PACKED)
-    target = os.path.join(place, plain if packed else name)
     with open_bytes(path) as source, open(target, "wb") as made:
         if encoding == "utf-8" and scan.format == "text":
             for line in source:

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airloom.engine.csv_file import FLOATING, NOT_WHOLE, Layout, csv_arguments, csv_columns, layouts, whole_limit
+from airloom.engine.csv_file import Layout, csv_arguments, csv_columns, layouts
+from airloom.engine.quoting import quoted, sql_literal
 from airloom.engine.relation import Columns
+from airloom.engine.text_values import FLOATING, form_of, must_be, must_read_text, read_json_text, read_text
 
 READERS = {"jsonl": "read_json", "parquet": "read_parquet"}
-
-
-def quoted(name: str) -> str:
-    """Return a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def sql_literal(value: Any) -> str:
-    """Return an option's value as SQL: text, numbers, booleans, lists, and mappings (as structs)."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{sql_literal(str(key))}: {sql_literal(item)}" for key, item in value.items()) + "}"
-    return "[" + ", ".join(sql_literal(item) for item in value) + "]"
-
-
-_MOMENT = re.compile(r"\bTIME(STAMP)?\b")
+_MOMENT = re.compile(r"\bTIME(STAMP(TZ)?)?\b")
 
 
 def select_files(
@@ -54,17 +35,22 @@ def select_files(
     if format_name == "text":
         return _select_text(paths, options, uris or paths)
     given: dict[str, Any] = dict(options)
+    strict = strict_values(options, columns or {}) if format_name == "jsonl" else {}
     if format_name == "jsonl":
         given.setdefault("format", "newline_delimited")
         if columns is not None:
-            given = {"format": given["format"], "columns": dict(columns)}
+            given = {"format": given["format"], "columns": {**columns, **dict.fromkeys(strict, "VARCHAR")}}
         elif "columns" not in given:
             # From 200 fields of one type on, DuckDB takes objects for maps: one column for all.
             given["map_inference_threshold"] = -1
     query = f"SELECT * FROM {call(READERS[format_name], paths, given)}"  # noqa: S608 escaped above
     known = columns or {}
+    exact = [name for name in strict if known[name].startswith("DECIMAL")]
+    if exact:
+        return _select_decimals(paths, given["columns"], known, strict, exact)
     if format_name == "jsonl":
-        values = {name: fitting(name, "DOUBLE", options) for name, kind in known.items() if kind in FLOATING}
+        values = {name: finite(name) for name, kind in known.items() if kind in FLOATING}
+        values |= {name: must_be(quoted(name), value) or "" for name, value in strict.items()}
     else:
         # Parquet may hold nanoseconds, which no other file of ours does.
         values = {name: f"CAST({quoted(name)} AS {kind})" for name, kind in known.items() if _MOMENT.search(kind)}
@@ -74,6 +60,45 @@ def select_files(
     return query
 
 
+def _select_decimals(
+    paths: Sequence[str], read: Columns, columns: Columns, strict: Mapping[str, str], exact: Sequence[str]
+) -> str:
+    """Return the query for lines of JSON whose decimals keep all digits: DuckDB's reader takes them for doubles."""
+    inner = "decimals"
+    while inner in {name.lower() for name in columns}:
+        inner += "_"
+    chosen = []
+    for name, kind in columns.items():
+        value = strict.get(name, quoted(name))
+        if name in exact:
+            value = f"CASE WHEN {value} IS NOT NULL THEN {inner}[{sql_literal(name)}] END"
+        if name in strict:
+            value = must_be(quoted(name), value) or value
+        elif kind in FLOATING:
+            value = finite(name)
+        chosen.append(f"{value} AS {quoted(name)}")
+    objects = call("read_json_objects", paths, {"format": "newline_delimited"})
+    texts = f"json_transform_strict(json, {sql_literal(json.dumps(dict(read)))})"
+    decimals = decimals_of("json", {name: columns[name] for name in exact})
+    source = f"SELECT {texts} AS texts, {decimals} AS {inner} FROM {objects}"  # noqa: S608 escaped
+    return f"SELECT {', '.join(chosen)} FROM (SELECT unnest(texts), {inner} FROM ({source}) AS lines) AS found"  # noqa: S608
+
+
+def decimals_of(document: str, columns: Columns) -> str:
+    """Return the expression for decimals of a JSON object, all digits of them."""
+    return f"json_transform({document}, {sql_literal(json.dumps(dict(columns)))})"
+
+
+def strict_values(options: Mapping[str, Any], columns: Columns) -> dict[str, str]:
+    """Return the expressions for those fields of JSON whose type is given, read as text: null for what does not fit.
+
+    A type that was found out holds all values; the cast to one that is given would round them, and take true for 1.
+    """
+    declared = {name.lower() for name in options.get("columns") or {}}
+    values = {name: read_json_text(quoted(name), kind) for name, kind in columns.items() if name.lower() in declared}
+    return {name: value for name, value in values.items() if value}
+
+
 def call(function: str, paths: Sequence[str], arguments: Mapping[str, Any]) -> str:
     """Return the call of a function that reads files."""
     settings = "".join(f", {name} = {sql_literal(value)}" for name, value in arguments.items())
@@ -81,7 +106,7 @@ def call(function: str, paths: Sequence[str], arguments: Mapping[str, Any]) -> s
 
 
 def select_csv(paths: Sequence[str], options: Mapping[str, Any], kinds: Columns, **more: Any) -> str:
-    """Return the query for the files' columns as they are read, before `fitting`: whole numbers are text yet.
+    """Return the query for the files' columns as they are read, before `fitting`: most are text yet.
 
     `more` are further arguments of `read_csv`. Files of one layout are read together, those of others beside them.
     """
@@ -95,7 +120,7 @@ def select_csv(paths: Sequence[str], options: Mapping[str, Any], kinds: Columns,
         if not names:
             continue
         # A column that nobody asked for, because its file has changed since, is read as text and left out.
-        read = {name: "VARCHAR" if name not in kinds or whole_limit(kinds[name]) else kinds[name] for name in names}
+        read = {name: _read_type(kinds.get(name, "VARCHAR")) for name in names}
         arguments = {**csv_arguments(options, layout, read), **more}
         parts.append(f"SELECT * FROM {call('read_csv', members, arguments)}")  # noqa: S608 escaped
     missing = spelling.keys() - {name.lower() for layout in groups for name in layout.names}
@@ -105,38 +130,24 @@ def select_csv(paths: Sequence[str], options: Mapping[str, Any], kinds: Columns,
 
 
 def _read_type(kind: str) -> str:
-    return "VARCHAR" if whole_limit(kind) else kind
+    return "VARCHAR" if read_text("text", kind) else kind
 
 
 def fitting(name: str, kind: str, options: Mapping[str, Any]) -> str:
-    """Return the expression for a column's value that ends the query where the value does not fit."""
-    column = quoted(name)
-    if kind in FLOATING:
-        return f"CASE WHEN isfinite({column}) IS NOT FALSE THEN {column} ELSE error('not finite') END"
-    if whole_limit(kind):
-        # One call for the pattern: a check of four parts costs ten times as much where a file has 1,000 columns.
-        plain = _plain_number(column, options)
-        wrong = f"regexp_matches({plain}, {sql_literal(NOT_WHOLE)})"
-        return f"CASE WHEN {wrong} THEN error('not whole') ELSE CAST({plain} AS {kind}) END"
-    return column
+    """Return the expression for a column's value that ends the query where its text is no such value."""
+    return must_read_text(quoted(name), kind, form_of(options, name)) or quoted(name)
 
 
 def try_fitting(name: str, kind: str, options: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the expressions for a column's value and for whether it fits, or None where any that is read does."""
+    value = read_text(quoted(name), kind, form_of(options, name))
+    return (value, f"({quoted(name)} IS NULL OR {value} IS NOT NULL)") if value else None
+
+
+def finite(name: str) -> str:
+    """Return the expression for a column's number that ends the query where it is NaN or infinity."""
     column = quoted(name)
-    if kind in FLOATING:
-        return column, f"isfinite({column}) IS NOT FALSE"
-    if whole_limit(kind):
-        plain = _plain_number(column, options)
-        value = f"TRY_CAST({plain} AS {kind})"
-        wrong = f"regexp_matches({plain}, {sql_literal(NOT_WHOLE)})"
-        return value, f"({column} IS NULL OR (NOT {wrong} AND {value} IS NOT NULL))"
-    return None
-
-
-def _plain_number(column: str, options: Mapping[str, Any]) -> str:
-    thousands = options.get("thousands")
-    return f"replace({column}, {sql_literal(thousands)}, '')" if thousands else column
+    return f"CASE WHEN isfinite({column}) IS NOT FALSE THEN {column} ELSE error('not finite') END"
 
 
 def _select_text(paths: Sequence[str], options: Mapping[str, Any], uris: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from airloom.spec.error import DataError
 
 INLINE_LIMIT = 32_768
 """Bytes of JSON up to which an object travels in its reference."""
+DEEPEST = 200
+"""Levels of lists and objects in a value: what walks through one calls itself for each."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,56 @@ class TableReference:
         return [file.uri for file in self.scan.files] if self.scan else [self.uri or ""]
 
 
-def object_reference(port: str, kind: str, value: Any, place: Any) -> dict[str, Any]:
-    """Return the reference of a JSON value that a port carries; a large one is written where `place()` says.
+Place = Callable[[], tuple[str, Callable[[Any, str], int]]]
+"""What gives a URI for a value, and a function that writes JSON there and returns its size."""
 
-    `place` is called only then, and returns a URI and a function that writes JSON there and returns its size.
+
+def object_reference(port: str, kind: str, value: Any, place: Place, written: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return the reference of a value that a port carries; a large one is written where `place()` says.
+
+    `place` is called only then. `written` gives the form for JSON of each part that JSON has none for, and may raise.
     Raises DataError for what JSON can't hold: NaN, an infinite number, half of a character.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=written)
         size = len(text.encode())
+        plain = json.loads(text)
+        check_depth(plain)
+    except RecursionError:
+        raise _carries(port, too_deep()) from None
     except (ValueError, TypeError) as error:
         raise _not_json(port, error) from None
+    except DataError as error:
+        raise _carries(port, error) from None
     if size <= INLINE_LIMIT:
-        return {"kind": kind, "value": json.loads(text)}
+        return {"kind": kind, "value": plain}
     uri, write = place()
-    return {"kind": kind, "uri": uri, "bytes": write(json.loads(text), uri)}
+    return {"kind": kind, "uri": uri, "bytes": write(plain, uri)}
+
+
+def check_depth(value: Any) -> None:
+    """Raise DataError for a JSON value of more than DEEPEST levels."""
+    holders = [value]
+    for _ in range(DEEPEST):
+        holders = [item for holder in holders for item in _items(holder) if isinstance(item, dict | list)]
+        if not holders:
+            return
+    raise too_deep()
+
+
+def too_deep() -> DataError:
+    """Return the error for a value of too many levels."""
+    return DataError(f"a value of more than {DEEPEST} levels of lists and objects", hint="give it in a flatter form")
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _carries(port: str, error: DataError) -> DataError:
+    return DataError(f"port {port!r} carries {error.message}", hint=error.hint)
 
 
 def _not_json(port: str, error: Exception) -> DataError:
@@ -85,4 +122,5 @@ def kind_of_value(value: Any) -> str:
     if value is None:
         return "null"
     kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
-    return kinds.get(type(value), f"a {type(value).__name__}")
+    name = type(value).__name__
+    return kinds.get(type(value), f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}")

@@ -6,6 +6,7 @@ Text of users goes through `Relation.condition` and `Relation.formula`, which pa
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 else:
 
     class Query:
-        """A sqlglot query: what a table node returns."""
+        """A query as a tree of sqlglot: what a table node returns. `Relation.select` and its neighbours make one."""
 
     class _Lazy:
         # sqlglot takes 0.4 s to import: naming it in a signature must not load it.
@@ -31,14 +32,16 @@ else:
             return getattr(sqlglot.expressions, name)
 
     exp = _Lazy()
+    """sqlglot's expressions, such as `exp.EQ(this=…, expression=…)`, for what the functions here do not build."""
 
 __all__ = [
-    "ColumnError", "Columns", "ColumnsUnknown", "Query", "Relation", "cast", "column", "exp", "family", "function",
-    "identifier", "literal", "name_as", "nested", "not_null", "ordered", "over", "try_cast",
+    "NUMBER", "ColumnError", "Columns", "ColumnsUnknown", "Inner", "Query", "Relation", "cast", "column", "exp",
+    "family", "function", "identifier", "keep_inner_apart", "literal", "name_as", "nested", "not_null", "ordered",
+    "over", "read", "try_cast", "try_read",
 ]  # fmt: skip
 
 Columns = Mapping[str, str]
-"""Column name → DuckDB type, in order."""
+"""The columns of a table in their order: column name → DuckDB type."""
 
 NUMERIC = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL(\(\d+,\d+\))?|BIGNUM)$")
 MOMENT = re.compile(r"^(DATE|TIMESTAMP(_S|_MS|_NS)?)$")
@@ -78,6 +81,42 @@ class ColumnError(ConfigurationError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.column, self.hint, self.field, self.table)
+
+
+class Inner(str):
+    """A name that a node gives to a column on the way: never equal to a user's, though both are written alike.
+
+    Each starts with `airloom_`; `keep_inner_apart` writes it in another way where a table has such a column.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Inner) and str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((Inner, str(self)))
+
+    def __str__(self) -> str:
+        return "".join(self)
+
+
+NUMBER = Inner("airloom_number")
+
+
+def keep_inner_apart(queries: Iterable[Query], columns: Iterable[str]) -> None:
+    """Write the inner names of queries in another way where a column that these read is called the same."""
+    taken = {name.lower() for name in columns}
+    if not any(name.startswith("airloom_") for name in taken):
+        return
+    for query in queries:
+        for node in query.find_all(exp.Identifier):
+            # Queries share parts: one that is written anew already stays as it is.
+            while isinstance(node.this, Inner) and node.this.lower() in taken:
+                node.set("this", Inner(f"{node.this!s}_"))
 
 
 class Relation:
@@ -124,6 +163,7 @@ class Relation:
         raise ColumnError(name, hint, field, self.alias)
 
     def __getitem__(self, name: str) -> exp.Column:
+        """Return a column by name, whatever its case; raise ColumnError, with what it may be, where there is none."""
         return column(self.resolve(name), self.alias)
 
     def type_of(self, name: str) -> str:
@@ -194,10 +234,10 @@ class Relation:
         rest = [self[name] for name in self.columns]
         places = [ordered(self[name], descending=descending) for name in order] + [ordered(value) for value in rest]
         number = over(function("row_number"), self.all(by), places)
-        inner = self.select(rest, airloom_row_number=number)
+        inner = self.select(rest, **{NUMBER: number})
         outer = Relation("numbered", self._columns)
         return nested(inner, "numbered", [outer[name] for name in self.columns]).where(
-            exp.EQ(this=column("airloom_row_number"), expression=literal(1)), copy=False
+            exp.EQ(this=column(NUMBER), expression=literal(1)), copy=False
         )
 
     def _has(self, name: str) -> bool:
@@ -210,12 +250,12 @@ def identifier(name: str) -> exp.Identifier:
 
 
 def column(name: str, table: str | None = None) -> exp.Column:
-    """Return a column by its exact name."""
+    """Return a column by its exact name; `rows["name"]` of a relation also finds it whatever its case."""
     return exp.Column(this=identifier(name), table=identifier(table) if table else None)
 
 
 def literal(value: Any) -> exp.Expr:
-    """Return a value as an SQL literal."""
+    """Return a value as an SQL literal: text, number, boolean, date, time, or None for null."""
     return exp.convert(value)
 
 
@@ -228,18 +268,52 @@ def function(name: str, *arguments: Any) -> exp.Expr:
 
 
 def name_as(expression: exp.Expr, name: str) -> exp.Alias:
-    """Return `expression AS "name"`."""
+    """Return `expression AS "name"`: the expression as a column of the result."""
     return exp.Alias(this=expression, alias=identifier(name))
 
 
 def cast(expression: exp.Expr, kind: str) -> exp.Expr:
-    """Return `CAST(expression AS kind)`."""
+    """Return `CAST(expression AS kind)`, where `kind` is a DuckDB type; a value that does not fit ends the query."""
     return exp.Cast(this=expression, to=exp.DataType.build(kind, dialect="duckdb"))
 
 
 def try_cast(expression: exp.Expr, kind: str) -> exp.Expr:
     """Return `TRY_CAST(expression AS kind)`: null for what does not fit."""
     return exp.TryCast(this=expression, to=exp.DataType.build(kind, dialect="duckdb"), safe=True)
+
+
+def try_read(expression: exp.Expr, given: str, kind: str, engine: EngineName = "duckdb") -> exp.Expr:
+    """Return a value of the type `given` as `kind`: null for a text that is none of it, or of which a part would drop.
+
+    Texts are read as those of files (`text_values`), and so are JSON and lists of both; other values are cast.
+    """
+    from airloom.engine.text_values import TextForm, read_value
+
+    text = read_value(_VALUE, given, kind, TextForm(portable=engine != "duckdb"))
+    return _filled(text, expression) if text else try_cast(expression, kind)
+
+
+def read(expression: exp.Expr, given: str, kind: str, name: str, engine: EngineName = "duckdb") -> exp.Expr:
+    """Return what `try_read` does, but end the run at a value that does not fit; the message says `name` and value."""
+    from airloom.engine.text_values import TextForm, must_read_value
+
+    text = must_read_value(_VALUE, given, kind, name, TextForm(portable=engine != "duckdb"))
+    return _filled(text, expression) if text else cast(expression, kind)
+
+
+_VALUE = "airloom_value"
+
+
+def _filled(text: str, expression: exp.Expr) -> exp.Expr:
+    """Return the tree of an SQL text with the expression in the place of its value."""
+    return _parsed(text).transform(
+        lambda node: expression.copy() if isinstance(node, exp.Column) and node.name == _VALUE else node
+    )
+
+
+@functools.lru_cache(maxsize=1_000)
+def _parsed(text: str) -> exp.Expr:
+    return exp.maybe_parse(text, dialect="duckdb")
 
 
 def not_null(expression: exp.Expr) -> exp.Expr:
@@ -253,7 +327,7 @@ def ordered(expression: exp.Expr, *, descending: bool = False, nulls_first: bool
 
 
 def over(expression: exp.Expr, by: Sequence[exp.Expr] = (), order: Sequence[exp.Expr] = ()) -> exp.Window:
-    """Return a window function in its default frame."""
+    """Return `expression OVER (PARTITION BY by ORDER BY order)`, a window function in its default frame."""
     return exp.Window(
         this=expression,
         partition_by=list(by) or None,
@@ -262,7 +336,7 @@ def over(expression: exp.Expr, by: Sequence[exp.Expr] = (), order: Sequence[exp.
 
 
 def nested(query: exp.Query, alias: str, expressions: Sequence[exp.Expr] = ()) -> Query:
-    """Return `SELECT expressions FROM (query) AS alias`."""
+    """Return `SELECT expressions FROM (query) AS alias`; without expressions, all columns."""
     subquery = exp.Subquery(this=query, alias=exp.TableAlias(this=identifier(alias)))
     return exp.Select(expressions=list(expressions) or [exp.Star()]).from_(subquery, copy=False)
 

@@ -20,7 +20,7 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class Scan:
-    """Say how files are read as one table; `options` are those of DuckDB's reader of the format.
+    """Say which files are read as one table, and how; `options` are those of DuckDB's reader of the format.
 
     `made` says what has to be made of a file before DuckDB can read it: `encoding`, which it is written in;
     `document`, where in a JSON document the rows are; `sheet`, which of a workbook.
@@ -50,7 +50,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Copy:
-    """Say how a table is written as one file; `options` are those of DuckDB's COPY."""
+    """Say where and how a table is written as one file; `options` are those of DuckDB's COPY."""
 
     path: str
     format: Format

@@ -157,7 +157,7 @@ def _kind(cell: Any) -> str:
         return "BOOLEAN"
     if isinstance(cell, int | float):
         return "BIGINT" if float(cell).is_integer() and abs(cell) < EXACT else "DOUBLE"
-    kinds = ((datetime, "TIMESTAMP"), (date, "DATE"), (time, "TIME"))
+    kinds = ((datetime, "TIMESTAMP"), (date, "DATE"), (time, "TIME"), (timedelta, "INTERVAL"))
     return next((kind for known, kind in kinds if isinstance(cell, known)), "VARCHAR")
 
 
@@ -174,4 +174,12 @@ def _plain(cell: Any) -> Any:
         return cell.isoformat(" ")
     if isinstance(cell, date | time):
         return cell.isoformat()
-    return str(cell.total_seconds()) if isinstance(cell, timedelta) else str(cell)
+    return _duration(cell) if isinstance(cell, timedelta) else str(cell)
+
+
+def _duration(cell: timedelta) -> str:
+    """Return a duration as hours, minutes and seconds: 26:02:03."""
+    seconds, rest = divmod(abs(cell), timedelta(seconds=1))
+    fraction = f".{rest.microseconds:06}".rstrip("0") if rest else ""
+    sign = "-" if cell < timedelta(0) else ""
+    return f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"

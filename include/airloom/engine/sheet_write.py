@@ -19,6 +19,13 @@ FIRST_DAY = date(1900, 3, 1)
 """Excel takes 1900 for a leap year: days before are told wrongly."""
 
 
+class _Exact(float):
+    """A number whose digits are written so that the same number is read again; 16 of them are not enough."""
+
+    def __format__(self, spec: str) -> str:
+        return repr(float(self))
+
+
 def write_workbook(rows: Batches, path: str, sheet: str, *, header: bool) -> int:
     """Write a workbook with one sheet and return how many rows it has; raise DataError for what does not fit."""
     import xlsxwriter
@@ -57,10 +64,12 @@ def _write(page: Any, at: int, column: int, value: Any, formats: dict[str, Any],
         page.write_boolean(at, column, value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise DataError(f"{place}: {value} is no number that a sheet can hold", hint="give null in its place")
-    elif isinstance(value, float) or (isinstance(value, int) and abs(value) < EXACT):
+    elif isinstance(value, float):
+        page.write_number(at, column, _Exact(value))
+    elif isinstance(value, int) and abs(value) < EXACT:
         page.write_number(at, column, value)
     elif isinstance(value, Decimal) and Decimal(repr(float(value))) == value:
-        page.write_number(at, column, float(value))
+        page.write_number(at, column, _Exact(value))
     elif isinstance(value, datetime):
         moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         if moment.date() >= FIRST_DAY and moment.microsecond % 1000 == 0:

@@ -9,19 +9,24 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from sqlglot import ErrorLevel, Token, TokenType, exp
 from sqlglot.dialects import DuckDB
 from sqlglot.errors import ParseError, TokenError, UnsupportedError
 
-from airloom.engine.policy import Columns, Policy, SqlFieldError, check_size, too_deep, too_large
+from airloom.engine.duck_tree import SyntaxFault, difference, syntax_fault
+from airloom.engine.policy import Policy, check_size, too_deep, too_large
+from airloom.engine.sql_error import SqlFieldError, SqlSyntaxError
+from airloom.engine.sql_names import Columns
+from airloom.engine.sql_value import literal
 from airloom.spec.expression import PLACEHOLDER, Declared
 
-__all__ = ["SqlFieldError", "literal", "parse_condition", "parse_formula", "parse_query"]
+__all__ = [
+    "SqlFieldError", "SqlSyntaxError", "check_syntax", "null_comparisons", "parse_condition",
+    "parse_formula", "parse_query", "readings",
+]  # fmt: skip
 
 # Its warnings quote the user's SQL; what matters of them is raised as an error.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -29,6 +34,8 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 MAX_TEXT = 100_000
 LOOKED_THROUGH = 1_000
 """Characters of a text that cannot be read in which a slip is looked for."""
+NEAR = 40
+"""Characters around a fault in which a value may be its cause."""
 MAX_VALUES = 10_000
 MAX_TOKENS = 20_000
 MAX_NESTING = 20
@@ -40,6 +47,7 @@ _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE,
 _PLACEHOLDER = re.compile(rf"{PLACEHOLDER}(\d+)_", re.IGNORECASE)
 # What people write that is SQL elsewhere, or nowhere; looked for only in what cannot be read.
 _SLIPS = {
+    r"^(select\s+)?where\b": "leave out WHERE: the condition stands alone",
     r"^select\s+select\b": "write the expression alone, without SELECT",
     r"`": 'a column of more than letters and digits stands in double quotes: "order date"',
     r"[‘’‚“”„]": "text stands in straight single quotes: 'paid'",
@@ -48,7 +56,43 @@ _SLIPS = {
     r"\?.*:": "write CASE WHEN amount > 3 THEN 1 ELSE 0 END",
     r"\d,\d": "a number has a point and no comma: 1000.5",
     r"\bif\b.*\bthen\b": "write CASE WHEN amount > 3 THEN 1 ELSE 0 END",
+    r"\binterval\s+[\w\"][^(')]*\b(second|minute|hour|day|week|month|year)": "write interval (n) day, in brackets",
 }
+
+
+class _Parser(DuckDB.Parser):  # type: ignore[misc] # mypy sees no class in an attribute
+    """Read a call as it is written: sqlglot's own functions leave out arguments, and say some functions as others."""
+
+    # COLUMNS is refused by its class; sqlglot writes IGNORE NULLS for the classes of the others alone.
+    FUNCTIONS: ClassVar[dict[str, Any]] = {
+        name: DuckDB.Parser.FUNCTIONS[name]
+        for name in ("COLUMNS", "FIRST_VALUE", "LAG", "LAST_VALUE", "LEAD", "NTH_VALUE")
+    }
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        name: DuckDB.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "EXTRACT", "SUBSTRING", "TRIM", "TRY_CAST")
+    }
+    NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        name: parse for name, parse in DuckDB.Parser.NO_PAREN_FUNCTION_PARSERS.items() if name not in ("IF", "@")
+    }
+
+    def _parse_interval_span(self, this: exp.Expr, parse_function_unit: bool = True) -> exp.Interval:
+        if this.is_string and exp.INTERVAL_STRING_RE.findall(this.name):
+            return exp.Interval(this=this)
+        span: exp.Interval = super()._parse_interval_span(this, parse_function_unit)
+        return span
+
+
+class _Dialect(DuckDB):  # type: ignore[misc] # as above
+    """DuckDB's SQL, kept as it is written."""
+
+    Parser = _Parser
+    # sqlglot would count from 0 in the tree, but for some types only.
+    INDEX_OFFSET = 0
+
+    def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
+        return path
+
+
 # An instance: each use of the dialect's name makes one anew.
 _DUCKDB = DuckDB()
 _ADVICE = "write region = {{ params.region }}, without quotes"
@@ -80,73 +124,139 @@ def parse_query(text: str, values: Sequence[Any], tables: Mapping[str, Columns |
     return tree
 
 
-def literal(value: Any) -> exp.Expr:
-    """Return a value as a typed literal; raise SqlFieldError for what has no place in SQL.
+@functools.lru_cache(maxsize=1_000)
+def readings(text: str, *, query: bool = False) -> tuple[str, str]:
+    """Return a user's SQL as a SELECT with a name for each value, and what sqlglot makes of it.
 
-    A whole number is an INTEGER, or the next larger type that holds it; a text is cast to VARCHAR: so that a query
-    has the same types before a run, when only the declared types are known.
+    The first has as many characters as the text. Raises SqlFieldError.
     """
-    if isinstance(value, Declared):
-        return _cast(exp.null(), value.type) if value.type else exp.null()
-    if value is None:
-        return exp.null()
-    if isinstance(value, bool):
-        return exp.true() if value else exp.false()
-    if isinstance(value, int):
-        return _integer(value)
-    if isinstance(value, float):
-        return _cast(exp.Literal.string(repr(value)), "double")
-    if isinstance(value, str):
-        return _cast(exp.Literal.string(_encodable(value)), "varchar")
-    if isinstance(value, Decimal):
-        return _decimal(value)
-    if isinstance(value, datetime):
-        return _cast(exp.Literal.string(value.isoformat(" ")), "timestamptz" if value.tzinfo else "timestamp")
-    if isinstance(value, date):
-        return _cast(exp.Literal.string(value.isoformat()), "date")
-    if isinstance(value, time) and value.tzinfo is None:
-        return _cast(exp.Literal.string(value.isoformat()), "time")
-    if isinstance(value, list | tuple):
-        return exp.Array(expressions=[literal(item) for item in value])
-    hint = "give one of its fields, or {{ value | tojson }} for its text"
-    raise SqlFieldError(f"a value of type {type(value).__name__} cannot stand in SQL", hint=hint)
+    written = _named(text, query=query)
+    tree = _one_statement(written)
+    _quote_columns(tree)
+    return written, _rendered(tree)
 
 
-def _cast(value: exp.Expr, type_name: str) -> exp.Expr:
-    return exp.Cast(this=value, to=_type(type_name).copy())
+def null_comparisons(text: str, *, query: bool = False) -> list[SqlFieldError]:
+    """Return the comparisons with NULL in a text that can be read: none of them is ever true."""
+    found = []
+    for node in _one_statement(_named(text, query=query)).find_all(exp.EQ, exp.NEQ):
+        if isinstance(node.expression, exp.Null) != isinstance(node.this, exp.Null):
+            value = node.this if isinstance(node.expression, exp.Null) else node.expression
+            shown = value.sql(dialect=_DUCKDB, comments=False)
+            sign, instead = ("=", "is null") if isinstance(node, exp.EQ) else ("<>", "is not null")
+            fault = SqlFieldError(f"{shown} {sign} null is never true", hint=f"write {shown} {instead}")
+            fault.word = value.name or None
+            found.append(fault)
+    return found
 
 
-@functools.lru_cache(maxsize=100)
-def _type(name: str) -> exp.DataType:
-    return exp.DataType.build(name, dialect="duckdb")
+def check_syntax(
+    text: str, columns: Iterable[str] | None, read: Callable[[Sequence[str]], Sequence[str]], *, query: bool = False
+) -> None:
+    """Raise SqlFieldError for what DuckDB's own parser refuses, or reads in another way than sqlglot.
 
-
-def _integer(value: int) -> exp.Expr:
-    for bits, name in ((31, "int"), (63, "bigint"), (127, "int128")):
-        if -(2**bits) <= value < 2**bits:
-            return _cast(exp.Literal.string(str(value)), name)
-    raise SqlFieldError("a whole number this large cannot stand in SQL")
-
-
-def _decimal(value: Decimal) -> exp.Expr:
-    if not value.is_finite():
-        return literal(float(value))
-    text = format(value, "f")
-    scale = len(text.partition(".")[2])
-    width = max(len(text.strip("-").replace(".", "")), scale + 1)
-    if width > 38:
-        raise SqlFieldError("a decimal number has at most 38 digits in SQL")
-    return _cast(exp.Literal.string(text), f"decimal({width}, {scale})")
-
-
-def _encodable(text: str) -> str:
+    `columns` are those that the text may name, None where they are unknown; `read` returns DuckDB's readings of texts.
+    """
+    start = 0 if query else len("select ")
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise SqlFieldError("a text with half a surrogate pair cannot stand in SQL") from None
-    if "\0" in text:
-        raise SqlFieldError("a text with a zero byte cannot stand in SQL")
-    return text
+        written, rendered = readings(text, query=query)
+    except SqlSyntaxError as error:
+        written = _named(text, query=query)
+        fault = syntax_fault(written, *read([written]))
+        if fault is None:
+            raise
+        unreadable = _unreadable(text, fault, start)
+        at_end = fault.start is not None and not re.search(r"\w\W|\W\w|\s", text[fault.start - start :].strip())
+        if at_end and "Unexpected" not in error.message:
+            # DuckDB names the last word where something is missing behind it; sqlglot tells what.
+            where = _shown_place(text, (fault.start or 0) - start)
+            unreadable.message = f"{error.message.partition(', at ')[0]}, {where}"
+        if unreadable.hint is None and not _PLACEHOLDER.search(text):
+            unreadable.hint = error.hint
+        raise unreadable from None
+    reading, ours = read([written, rendered])
+    if syntax_fault(written, reading) is None and difference(written, reading, ours) is None:
+        return
+    # A column may be called by a word of SQL, such as desc.
+    written, quotes = _with_quoted_columns(written, columns)
+    (reading,) = read([written])
+
+    fault = syntax_fault(written, reading)
+    if fault is not None:
+        raise _unreadable(text, fault, start, quotes)
+    differing = difference(written, reading, ours)
+    if differing is not None:
+        at = _place(differing, start, quotes)
+        plus = text[at : at + 1] == "+"
+        hint = "leave out this +" if plus else "put brackets around its parts, or write it in another way"
+        raise SqlFieldError(f"this can be read as SQL in two ways, {_shown_place(text, at)}", hint=hint)
+
+
+def _named(text: str, *, query: bool) -> str:
+    """Return the SELECT of a text with a name in place of each value, of the same length."""
+    written = _PLACEHOLDER.sub(lambda found: f"(p{found[1]}".ljust(len(found[0]) - 1, "_") + ")", text)
+    return written if query else "select " + written
+
+
+def _unreadable(text: str, fault: SyntaxFault, start: int, quotes: Sequence[int] = ()) -> SqlSyntaxError:
+    """Return the error for a text that DuckDB's parser cannot read on; as `_place` for what comes before and within."""
+    message = fault.message
+    if fault.start is not None:
+        place = _place(fault.start, start, quotes)
+        token = re.match(r"[\w.]+|'[^']*'|\"[^\"]*\"|\S", text[place:])
+        near = _PLACEHOLDER.sub("{{ … }}", token[0] if token else text[place : place + 1])
+        closed = not message.startswith("unterminated")
+        what = f"{near!r} does not fit" if closed else "a quote or a comment is not closed"
+        message = f"{what}, {_shown_place(text, place)}"
+    near_fault = text if fault.start is None else text[max(0, place - NEAR) : place + NEAR]
+    hint = _hint(text) if _PLACEHOLDER.search(near_fault) or not _PLACEHOLDER.search(text) else None
+    error = SqlSyntaxError(f"this cannot be read as SQL: {message}", hint=hint)
+    if fault.start is not None:
+        error.word, error.line = near, text.count("\n", 0, place)
+    return error
+
+
+def _place(character: int, start: int, quotes: Sequence[int]) -> int:
+    """Return the place in a user's text of a character of the SELECT that was made of it.
+
+    The SELECT has `start` characters before the text, and quotes added at some places.
+    """
+    return character - sum(quote < character for quote in quotes) - start
+
+
+def _shown_place(text: str, start: int) -> str:
+    before = text[:start]
+    if "\n" in text:
+        before = before.rpartition("\n")[2]
+    if _PLACEHOLDER.search(before) or "\n" in text:
+        if not before.strip():
+            return "at the start of the line"
+        return f"after {_PLACEHOLDER.sub('{{ … }}', before)[-30:].strip()!r}"
+    return f"at character {start + 1}"
+
+
+def _with_quoted_columns(written: str, columns: Iterable[str] | None) -> tuple[str, list[int]]:
+    """Return the text with quotes around every unquoted column, and the places of these quotes."""
+    known = None if columns is None else {name.lower() for name in columns}
+    ends: list[int] = []
+    for column in _one_statement(written).find_all(exp.Column):
+        for part in column.parts:
+            start, end = part.meta.get("start"), part.meta.get("end")
+            if start is None or end is None or written[start : end + 1] != part.name:
+                continue
+            if not part.args.get("quoted") and (known is None or part.name.lower() in known):
+                ends += [start, end + 1]
+    ends.sort()
+    pieces = [written[start:end] for start, end in zip([0, *ends], [*ends, None], strict=True)]
+    return '"'.join(pieces), [end + index for index, end in enumerate(ends)]
+
+
+def _quote_columns(tree: exp.Expr) -> None:
+    """Quote the columns of a tree: unquoted, one named user or current_date would be a function."""
+    for column in tree.find_all(exp.Column):
+        for part in column.parts:
+            if isinstance(part, exp.Identifier):
+                part.set("quoted", True)
 
 
 def _parse_expression(text: str, values: Sequence[Any], policy: Policy) -> exp.Expr:
@@ -161,59 +271,80 @@ def _parse_expression(text: str, values: Sequence[Any], policy: Policy) -> exp.E
 
 
 def _checked(tree: exp.Expr, values: Sequence[Any], policy: Policy) -> exp.Expr:
+    check_size(tree)
     try:
-        check_size(tree)
-        policy.check_syntax(tree)
-        for node in tree.walk():
-            node.comments = None
-        # A few values of a list stand for all: each is a literal of the same form.
-        few = [value[:3] if isinstance(value, list | tuple) else value for value in values]
-        filled = _filled(tree, few)
-        _check_rendering(filled, policy)
-        tree = _filled(tree, values) if any(isinstance(value, list | tuple) for value in values) else filled
-        policy.check_names(tree)
-        for column in tree.find_all(exp.Column):
-            if isinstance(column.this, exp.Identifier):
-                # Unquoted, a column named user or current_date would be a function.
-                column.this.set("quoted", True)
+        return _filled_and_checked(tree, values, policy)
     except RecursionError:
         raise too_deep() from None
+    except SqlFieldError as error:
+        # Most texts are right: what else is wrong is asked only where something is.
+        error.find_others = functools.partial(_others, error.message, tree, policy)
+        raise
+
+
+def _others(message: str, tree: exp.Expr, policy: Policy) -> list[SqlFieldError]:
+    try:
+        return [fault for fault in policy.faults(tree.copy()) if fault.message != message]
+    except RecursionError:
+        return []
+
+
+def _filled_and_checked(tree: exp.Expr, values: Sequence[Any], policy: Policy) -> exp.Expr:
+    policy.check_syntax(tree)
+    for node in tree.walk():
+        node.comments = None
+    # A few values of a list stand for all: each is a literal of the same form.
+    few = [value[:3] if isinstance(value, list | tuple) else value for value in values]
+    filled = _filled(tree, few)
+    if values:
+        # Without values it is a text that `check_syntax` has compared: DuckDB reads in it what was judged.
+        _check_rendering(filled, policy)
+    tree = _filled(tree, values) if any(isinstance(value, list | tuple) for value in values) else filled
+    policy.check_names(tree)
+    _quote_columns(tree)
     return tree
 
 
 def _check_rendering(tree: exp.Expr, policy: Policy) -> None:
-    """Judge what DuckDB will read, too: sqlglot writes some functions as others."""
-    try:
-        text = tree.sql(dialect=_DUCKDB, unsupported_level=ErrorLevel.RAISE)
-    except UnsupportedError as error:
-        raise SqlFieldError(str(error)) from None
+    """Judge what DuckDB will read, too: with its values, a text is another one than that which was checked."""
+    text = _rendered(tree)
     if policy.tables is None:
         text = "select " + text
     again = _one_statement(text, longest=None, deepest=2 * MAX_NESTING)
     policy.check_syntax(again if policy.tables is not None else again.expressions[0].pop())
 
 
+def _rendered(tree: exp.Expr) -> str:
+    try:
+        return tree.sql(dialect=_DUCKDB, unsupported_level=ErrorLevel.RAISE)
+    except UnsupportedError as error:
+        raise SqlFieldError(str(error)) from None
+
+
 def _one_statement(text: str, *, longest: int | None = MAX_TEXT, deepest: int = MAX_NESTING) -> exp.Expr:
     if longest is not None and len(text) > longest:
-        raise SqlFieldError(f"SQL has at most {longest:,} characters")
+        values = re.search(r"\bin\s*\(", text, re.IGNORECASE)
+        hint = "join a table of the values instead" if values else "split it over several columns or nodes"
+        raise SqlFieldError(f"SQL has at most {longest:,} characters", hint=hint)
     try:
-        dialect = DuckDB()
-        # An index stays as it is written: sqlglot would count from 0 in the tree, but for some types only.
-        dialect.INDEX_OFFSET = 0
+        dialect = _Dialect()
         tokens = dialect.tokenize(text)
         if len(tokens) > MAX_TOKENS:
             raise too_large()
         _check_nesting(tokens, deepest)
         statements = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
     except TokenError:
-        raise SqlFieldError(
+        raise SqlSyntaxError(
             "this cannot be read as SQL: a quote or a comment is not closed",
             hint=_hint(text) or "an apostrophe within text is written twice: 'it''s'",
         ) from None
     except ParseError as error:
-        raise SqlFieldError(_parse_message(error), hint=_hint(text)) from None
+        raise SqlSyntaxError(_parse_message(error), hint=_hint(text)) from None
     except RecursionError:
         raise too_deep() from None
+    except (AttributeError, TypeError, ValueError):
+        # sqlglot fails so on some texts that are wrong, such as {'a': 1, :}.
+        raise SqlSyntaxError("this cannot be read as SQL", hint=_hint(text)) from None
     found = [statement for statement in statements if statement is not None]
     if len(found) != 1 or not isinstance(found[0], exp.Expr):
         raise SqlFieldError("one statement is needed here", hint="leave out the semicolon and what follows it")

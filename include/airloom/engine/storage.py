@@ -6,6 +6,7 @@ import contextlib
 import errno
 import glob
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import shutil
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,13 @@ from typing import Any
 from airloom.engine.scan import FileFacts
 from airloom.spec.configuration import Configuration
 from airloom.spec.error import ConfigurationError, DataError, SystemFault
+from airloom.spec.problem import suggestion
 
 PART = ".part-"
+MOST_NEIGHBOURS = 1_000
+"""Files of a folder among which one of nearly the same name is looked for."""
+NO_INDEX = "-"
+"""The folder of what lies in no mapped task and no loop; no index path is called so."""
 ABANDONED_AFTER = 86400.0
 """Seconds; a step is at work for less, but for an AIRLOOM_QUERY_TIMEOUT beyond it."""
 
@@ -37,6 +43,19 @@ class DiskFault(SystemFault):
     """Raise when a disk is full, or may not be written."""
 
     code = "disk"
+
+
+def _near_file(place: str) -> str | None:
+    """Return a hint at a file of nearly the same name in the same folder, or None."""
+    folder, name = os.path.split(place)
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in itertools.islice(entries, MOST_NEIGHBOURS)]
+    except OSError:
+        return None
+    # A file of another day is not what is meant.
+    alike = [other for other in names if re.findall(r"\d+", other) == re.findall(r"\d+", name)]
+    return None if glob.has_magic(place) else suggestion(name, alike)
 
 
 def disk_fault(error: Exception) -> DiskFault | None:
@@ -63,34 +82,82 @@ def is_url(path: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Url:
+    """Hold a URL by the parts that say where it leads: scheme, host with port, path; `rest` is a query of HTTP."""
+
+    scheme: str
+    host: str
+    path: str
+    rest: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Url | None:
+        """Return the parts of a URL, or None where it could lead elsewhere than its text says.
+
+        That is so of one URL within another (fsspec's `::`), of names and passwords before the host, of steps upwards,
+        and of separators that are written as `%2F`.
+        """
+        scheme, _, after = text.partition("://")
+        host, slash, path = after.partition("/")
+        rest = ""
+        if scheme.lower() in ("http", "https"):
+            path, mark, rest = path.partition("?")
+            rest = mark + rest
+        segments = [urllib.parse.unquote(segment) for segment in path.split("/")]
+        unclear = any(segment in (".", "..") or set(segment) & set("/\\\0") for segment in segments)
+        if "::" in text or not re.fullmatch(r"[A-Za-z0-9._:\[\]-]*", host) or unclear or set(text) & set("\\\0\r\n"):
+            return None
+        return cls(scheme.lower(), host.lower(), slash + path, rest)
+
+    def holds(self, other: Url) -> bool:
+        """Tell whether another URL lies below this one."""
+        own = self.path.rstrip("/").split("/")
+        same = (self.scheme, self.host) == (other.scheme, other.host)
+        inside = other.path.split("/")
+        return same and inside[: len(own)] == own and any(inside[len(own) :])
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}{self.path}{self.rest}"
+
+
+@dataclass(frozen=True)
 class Files:
-    """The files that pipelines may read and write: what lies below the allowed folders, and nothing else."""
+    """The files that pipelines may read and write: what lies below the allowed folders, and nothing else.
+
+    What lies below a protected folder is refused, though an allowed one holds it.
+    """
 
     root: Path
     allowed: tuple[str, ...]
+    protected: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, configuration: Configuration) -> Files:
         """Return the files that an installation allows."""
-        return cls(configuration.root.absolute(), tuple(configuration.allowed_paths))
+        protected = tuple(str(folder) for folder in configuration.protected_folders)
+        return cls(configuration.root.absolute(), tuple(configuration.allowed_paths), protected)
 
     def resolve(self, path: str) -> str:
         """Return the absolute place of a path; raise ConfigurationError where it lies outside the allowed folders."""
         if "\0" in path:
             raise ConfigurationError("a path holds no NUL character", field="path")
         if is_url(path):
-            plain = urllib.parse.unquote(path)
-            if ".." in plain.split("/") or not any(
-                is_url(p) and plain.startswith(p.rstrip("/") + "/") for p in self.allowed
-            ):
+            url = Url.read(path)
+            allowed = [Url.read(given) for given in self.allowed if is_url(given)]
+            if url is None or not any(found is not None and found.holds(url) for found in allowed):
                 raise self._refused(path)
-            return path
+            return str(url)
         # The pattern of a glob is resolved as far as its folders are plain, so that a link cannot lead outside.
         absolute = Path(os.path.abspath(self.root / path))
         real = Path(os.path.realpath(absolute))
-        folders = [Path(os.path.realpath(folder)) for folder in self.allowed if not is_url(folder)]
-        if not any(real == folder or folder in real.parents for folder in folders):
+        if not _lies_in(real, [folder for folder in self.allowed if not is_url(folder)]):
             raise self._refused(path)
+        if _lies_in(real, self.protected):
+            raise ConfigurationError(
+                f"{path!r} lies in a folder that Airloom itself lives in",
+                field="path",
+                hint="the folders of pipelines, of node types and of the installation's state are closed to pipelines",
+            )
         return str(absolute)
 
     def _refused(self, path: str) -> ConfigurationError:
@@ -112,7 +179,7 @@ class Files:
         found = [local_facts(self.resolve(name)) for name in names if os.path.isfile(name)]
         if not found:
             what = "no file matches" if glob.has_magic(place) else "there is no file"
-            raise FileMissing(f"{what} {pattern!r}", field="path", hint=f"looked at {place}")
+            raise FileMissing(f"{what} {pattern!r}", field="path", hint=_near_file(place) or f"looked at {place}")
         return tuple(found)
 
     def _find_remote(self, place: str) -> tuple[FileFacts, ...]:
@@ -129,6 +196,11 @@ class Files:
         if not found:
             raise FileMissing(f"there is no file {place!r}", field="path")
         return tuple(found)
+
+
+def _lies_in(path: Path, folders: Iterable[str]) -> bool:
+    reals = [Path(os.path.realpath(folder)) for folder in folders]
+    return any(path == folder or folder in path.parents for folder in reals)
 
 
 def local_facts(path: str) -> FileFacts:
@@ -237,12 +309,31 @@ class DataFolder:
     url: str
 
     def place(self, run: Any, port: str, suffix: str) -> str:
-        """Return where an output of a node lies: pipeline, run, node, map index, port and try name it.
+        """Return where an output of a node lies: pipeline, run, node, index path, port and try name it.
 
-        `run` has pipeline, run_id, node, map_index and attempt.
+        `run` has pipeline, run_id, node, index and attempt. An index path is one folder, `-` where it is empty.
         """
-        parts = [run.pipeline, run.run_id, run.node, str(run.map_index), f"{port}-{run.attempt}.{suffix}"]
-        return "/".join([self.url.rstrip("/"), *(urllib.parse.quote(part, safe="") for part in parts)])
+        parts = [run.node, run.index or NO_INDEX, f"{port}-{run.attempt}.{suffix}"]
+        return "/".join([self.run_folder(run.pipeline, run.run_id), *(_path_part(part) for part in parts)])
+
+    def run_folder(self, pipeline: str, run_id: str) -> str:
+        """Return the folder of all that a run leaves."""
+        return "/".join([self.url.rstrip("/"), _path_part(pipeline), _path_part(run_id)])
+
+    def holds(self, uri: str) -> bool:
+        """Tell whether a place lies in this folder, wherever links lead."""
+        if is_url(self.url) or is_url(uri):
+            folder, place = Url.read(self.url), Url.read(uri)
+            return folder is not None and place is not None and folder.holds(place)
+        return _lies_in(Path(os.path.realpath(uri)), [self.url])
+
+    def remove_run(self, pipeline: str, run_id: str) -> None:
+        """Remove all that a run has left; do nothing where that is nothing."""
+        import fsspec
+
+        system, folder = fsspec.core.url_to_fs(self.run_folder(pipeline, run_id))
+        with contextlib.suppress(FileNotFoundError):
+            system.rm(folder, recursive=True)
 
     def write_json(self, value: Any, uri: str) -> int:
         """Write a JSON value; return its size in bytes."""
@@ -255,6 +346,12 @@ class DataFolder:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return len(data)
+
+
+def _path_part(text: str) -> str:
+    """Return a text as the name of one folder or file, which leads nowhere else."""
+    quoted = urllib.parse.quote(text, safe="")
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
 
 
 def read_json(uri: str) -> Any:

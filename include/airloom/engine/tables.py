@@ -30,7 +30,7 @@ from airloom.engine.storage import (
     put_file,
     unchanged,
 )
-from airloom.engine.types import casts
+from airloom.engine.types import casts, clashing_names, portable
 from airloom.spec.error import DataError
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ def query_row(reference: TableReference, aggregates: str) -> tuple[Any, ...]:
         return row
 
 
-def first_rows(reference: TableReference, number: int) -> list[dict[str, Any]]:
-    """Return the first rows as JSON-like objects."""
-    with _query(reference, f" LIMIT {int(number)}") as result:
+def first_rows(reference: TableReference, number: int, *, after: int = 0) -> list[dict[str, Any]]:
+    """Return the first rows, or those after so many, as JSON-like objects."""
+    with _query(reference, f" LIMIT {int(number)} OFFSET {int(after)}") as result:
         if all(SAME_IN_ARROW.fullmatch(kind) for kind in reference.columns.values()):
             return [dict(zip(result.columns, row, strict=True)) for row in result.fetchall()]
         rows: list[dict[str, Any]] = result.to_arrow_table().to_pylist()
@@ -139,7 +139,7 @@ def write_batches(batches: Batches, uri: str) -> TableReference:
         put_file(local, uri)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    columns = {**found, **casts(found)}
+    columns = {name: portable(kind) for name, kind in found.items()}
     return TableReference(columns, uri=uri, rows=int(row[0]) if row else 0, bytes=size)
 
 
@@ -225,12 +225,22 @@ def arrow_of(rows: list[Any], name: str) -> pyarrow.Table:
             raise DataError(f"{name} is no table: its item {index + 1} is {kind_of_value(row)}", hint=hint)
     columns = {}
     for field in dict.fromkeys(field for row in rows for field in row):
+        values = [row.get(field) for row in rows]
         try:
-            columns[field] = pyarrow.array([row.get(field) for row in rows])
+            columns[field] = pyarrow.array(values)
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, OverflowError):
-            raise DataError(
-                f"{name} is no table: its field {field!r} holds values of several types", hint=hint
-            ) from None
+            number = _too_large(values)
+            if number is not None:
+                fault, hint = f"holds {number}, too large a number for a table", "give it as text"
+            else:
+                fault = "holds values of several types"
+            raise DataError(f"{name} is no table: its field {field!r} {fault}", hint=hint) from None
+    repeated = _alike(list(columns), [column.type for column in columns.values()])
+    if repeated:
+        raise DataError(
+            f"{name} is no table: its fields {repeated[0]!r} and {repeated[1]!r} differ in case alone",
+            hint="rename one of them; SQL cannot tell them apart",
+        )
     if not columns:
         what = "an empty list" if not rows else "a list of empty objects"
         raise DataError(
@@ -238,3 +248,25 @@ def arrow_of(rows: list[Any], name: str) -> pyarrow.Table:
             hint="let a switch send such a list another way: operator is_empty",
         )
     return pyarrow.table(columns)
+
+
+def _too_large(values: list[Any]) -> int | None:
+    """Return the first whole number that no column holds: of more than 64 bits, or 53 beside fractions."""
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < sum(value is not None for value in values):
+        return None
+    most = 2**53 if any(isinstance(value, float) for value in numbers) else 2**63 - 1
+    return next((value for value in numbers if isinstance(value, int) and not -most - 1 <= value <= most), None)
+
+
+def _alike(names: list[str], kinds: list[pyarrow.DataType]) -> tuple[str, str] | None:
+    """Return two names of columns, or of fields inside of one, that differ in case alone."""
+    clashes = clashing_names(names)
+    if clashes:
+        return next(name for name in names if name.lower() == clashes[0].lower()), clashes[0]
+    for kind in kinds:
+        fields = [kind.field(at) for at in range(kind.num_fields)]
+        found = _alike([field.name for field in fields], [field.type for field in fields])
+        if found:
+            return found
+    return None

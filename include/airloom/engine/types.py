@@ -19,6 +19,7 @@ PORTABLE = {
     "TIMESTAMP_S": "TIMESTAMP",
     "TIMESTAMP_MS": "TIMESTAMP",
     "TIMESTAMP_NS": "TIMESTAMP",
+    "TIMESTAMPTZ_NS": "TIMESTAMPTZ",
     "TIME_NS": "TIME",
     "TIME WITH TIME ZONE": "TIME",
     "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
@@ -44,7 +45,7 @@ def portable(kind: str) -> str:
 
 def casts(columns: Mapping[str, str]) -> dict[str, str]:
     """Return the columns whose type has to change, with the type to cast them to."""
-    return {name: portable(kind) for name, kind in columns.items() if portable(kind) != _spelling(kind)}
+    return {name: portable(kind) for name, kind in columns.items() if portable(kind) != spelled(kind)}
 
 
 _CASTS = {
@@ -78,13 +79,31 @@ def instead_of_cast(kind: str, wanted: str) -> str | None:
     return None
 
 
+def loses_digits(kind: str, other: str) -> str | None:
+    """Return the float in which two numbers of different types meet and lose digits, or None.
+
+    BIGINT and FLOAT meet as FLOAT, of which seven digits are right, BIGINT and DOUBLE as DOUBLE, of which fifteen are.
+    """
+    for wide, narrow in (("FLOAT", _EXACT_AS_FLOAT), ("DOUBLE", _EXACT_AS_DOUBLE)):
+        if wide in (kind, other):
+            exact = other if kind == wide else kind
+            lost = family(exact) == "number" and exact not in (*narrow, "FLOAT", "DOUBLE")
+            return wide if lost else None
+    return None
+
+
+_EXACT_AS_FLOAT = ("TINYINT", "SMALLINT", "UTINYINT", "USMALLINT")
+_EXACT_AS_DOUBLE = (*_EXACT_AS_FLOAT, "INTEGER", "UINTEGER")
+
+
 def _cast_family(kind: str) -> str:
     found = family(kind)
     return ("DATE" if kind == "DATE" else "TIMESTAMP") if found == "moment" else found
 
 
-def _spelling(kind: str) -> str:
-    return kind.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")
+def spelled(kind: str) -> str:
+    """Return a type of DuckDB in the one spelling that is shown: TIMESTAMPTZ for TIMESTAMP WITH TIME ZONE."""
+    return _WORD.sub(lambda word: "TIMESTAMPTZ" if word[0] == "TIMESTAMP WITH TIME ZONE" else word[0], kind)
 
 
 def clashing_names(names: list[str]) -> list[str]:

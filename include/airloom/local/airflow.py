@@ -36,6 +36,11 @@ PLATFORM = {
 }
 
 
+def variable(setting: str) -> str:
+    """Return the variable of one of Airflow's settings, such as `core.executor`."""
+    return f"AIRFLOW__{setting.replace('.', '__')}".upper()
+
+
 def configuration_file() -> str:
     """Return an `airflow.cfg` with what pipelines rely on; addresses and secrets are left to the environment."""
     from airloom.dags.executor import IMPORTED_BY_TASKS
@@ -94,7 +99,7 @@ def environment(installation: Installation) -> dict[str, str]:
         "logging.trigger_log_server_port": str(installation.log_port),
     }
     variables = {
-        **{f"AIRFLOW__{name.replace('.', '__').upper()}": value for name, value in settings.items()},
+        **{variable(name): value for name, value in settings.items()},
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRLOOM_ROOT": str(installation.root),
         "AIRLOOM_HOME": str(home),

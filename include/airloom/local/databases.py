@@ -82,6 +82,7 @@ def make_owned_databases(administrator: str, where: Databases) -> None:
         beside = make_url(administrator).set(database=make_url(url).database)
         with _connect(beside.render_as_string(hide_password=False)) as connection:
             connection.execute("create extension if not exists vector")
+            connection.execute("revoke create on schema public from public")
 
 
 def _parsed(url: str) -> URL:
@@ -140,4 +141,4 @@ def _make_database(connection: psycopg.Connection[tuple[str]], name: str, owner:
             hint=f"Let an administrator run: create database {name} owner {connection.info.user}",
         ) from error
     if owner is not None:
-        connection.execute(sql.SQL("revoke connect on database {} from public").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))

@@ -72,8 +72,8 @@ def prepare(variables: Mapping[str, str]) -> None:
     make_owned_databases(administrator, where)
     migrate(where.store)
     beside = make_url(administrator).set(database=make_url(where.store).database)
-    password = make_url(variables["AIRLOOM_TASK_DATABASE_URL"]).password
-    ensure_task_role(beside.render_as_string(hide_password=False), str(password))
+    task = make_url(variables["AIRLOOM_TASK_DATABASE_URL"])
+    ensure_task_role(beside.render_as_string(hide_password=False), str(task.password), task.username)
     prepare_airflow(USER, variables["ADMIN_PASSWORD"], where.warehouse)
 
 

@@ -20,18 +20,19 @@ CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limi
 def examine() -> Iterator[Finding]:
     """Examine this machine, its folders, Airflow and the store, as this process's variables name them."""
     from airloom.dags import deployment
-    from airloom.local.airflow_examination import AREA, examine_airflow, examine_parts
-    from airloom.local.store_examination import examine_server, examine_store
+    from airloom.local.airflow_examination import examine_airflow, examine_database, examine_parts
+    from airloom.local.store_examination import examine_store
 
     airflow = deployment.settings(["database.sql_alchemy_conn", "core.parallelism", "core.executor"])
     yield from examine_machine(int(airflow["core.parallelism"].value or 1))
     yield from examine_folders(shared="Local" not in (airflow["core.executor"].value or ""))
     yield from examine_airflow()
-    server = list(examine_server(AREA, airflow["database.sql_alchemy_conn"].value or ""))
+    server = list(examine_database(airflow["database.sql_alchemy_conn"].value or ""))
     yield from server
-    if server[0].state != "wrong":
+    answers = server[0].state != "wrong"
+    if answers:
         yield from examine_parts()
-    yield from examine_store()
+    yield from examine_store(airflow_answers=answers)
 
 
 def examine_machine(parallelism: int) -> Iterator[Finding]:
@@ -78,8 +79,16 @@ def examine_folders(*, shared: bool) -> Iterator[Finding]:
     for path in settings.allowed_paths:
         if "://" not in path:
             yield _readable("AIRLOOM_PATHS", Path(path))
+            yield from _covered(settings, Path(path))
     for name, folder in (("AIRLOOM_PIPELINES", settings.pipelines_folder), ("AIRLOOM_NODES", settings.nodes_folder)):
         yield _readable(name, folder)
+
+
+def _covered(settings: Configuration, allowed: Path) -> Iterator[Finding]:
+    for folder in settings.protected_folders:
+        if folder.resolve().is_relative_to(allowed.resolve()) or allowed.resolve().is_relative_to(folder.resolve()):
+            text = f"{allowed} and {folder} lie in each other: pipelines are refused what lies in {folder}"
+            yield advice(FOLDERS, "AIRLOOM_PATHS", text, "allow pipelines a folder of its own, such as include/data")
 
 
 def _disks(settings: Configuration) -> Iterator[Finding]:

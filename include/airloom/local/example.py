@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airloom.local.client import ApiError, Client
+from airloom.local.client import AirflowClient, AirflowError
 from airloom.local.databases import databases
 from airloom.local.installation import Installation
 from airloom.local.lifecycle import client
@@ -73,7 +73,7 @@ def run(installation: Installation, pipeline: str) -> Outcome:
         run_id = str(started["dag_run_id"])
         path = f"/api/v2/dags/{pipeline}/dagRuns/{quote(run_id)}"
         state = _wait(lambda: _ended(asked.request("GET", path)["state"]), RUN_TIMEOUT, f"The run {run_id} did not end")
-        nodes = _wait(lambda: store.node_runs(pipeline, run_id), RECORD_TIMEOUT, "The worker recorded no node")
+        nodes = _wait(lambda: store.node_runs.of(pipeline, run_id), RECORD_TIMEOUT, "The worker recorded no node")
         order = [node["id"] for node in store.version(pipeline).document["nodes"]]
     finally:
         store.close()
@@ -86,15 +86,15 @@ def run(installation: Installation, pipeline: str) -> Outcome:
     return outcome
 
 
-def _wait_for_pipeline(asked: Client, store: Store, pipeline: str) -> None:
+def _wait_for_pipeline(asked: AirflowClient, store: Store, pipeline: str) -> None:
     def appears() -> bool:
-        for stored in store.problems():
+        for stored in store.problems.all():
             if stored.pipeline == pipeline:
                 problems = "\n".join(f"  {problem}" for problem in stored.problems)
                 raise DataError(f"The pipeline {pipeline} has problems:\n{problems}", hint=f"Correct {stored.path}")
         try:
             asked.request("GET", f"/api/v2/dags/{pipeline}")
-        except ApiError as error:
+        except AirflowError as error:
             if error.status != 404:
                 raise
             return False

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from airloom.local import airflow
-from airloom.local.client import Client
+from airloom.local.client import AirflowClient
 from airloom.local.databases import databases, embedded_server, make_databases
 from airloom.local.installation import USER, Installation, write_environment
 from airloom.local.postgres import tail
@@ -30,9 +30,19 @@ WORKER_TIMEOUT = 90.0
 
 
 class AlreadyRunning(AirloomError):
-    """Raise when the installation runs already."""
+    """Raise when the installation runs already; `installation` says where."""
 
     code = "installation.running"
+
+    def __init__(self, installation: Installation) -> None:
+        super().__init__(f"Airloom runs already, at {installation.address}", hint="Stop it: airloom down")
+        self.installation = installation
+
+
+class AtWork(AirloomError):
+    """Raise when another process starts or stops the installation."""
+
+    code = "installation.at_work"
 
 
 class PortBusy(ConfigurationError):
@@ -51,7 +61,7 @@ def start(installation: Installation, step: Step) -> subprocess.Popen[bytes]:
     with _lock(installation):
         if Supervisor(installation.home, installation.state.identity).process() is not None:
             running = Installation.existing(installation.given)
-            raise AlreadyRunning(f"Airloom runs already, at {running.address}", hint="Stop it: airloom down")
+            raise AlreadyRunning(running)
         _stop(installation)
         check_ports(installation)
         installation.save()
@@ -84,9 +94,9 @@ def check_ports(installation: Installation) -> None:
                 ) from error
 
 
-def client(installation: Installation) -> Client:
+def client(installation: Installation) -> AirflowClient:
     """Return a client of this installation's REST API, signed in as its first user."""
-    return Client(installation.address, USER, installation.state.user_password)
+    return AirflowClient(installation.address, USER, installation.state.user_password)
 
 
 def _start(installation: Installation, step: Step) -> subprocess.Popen[bytes]:
@@ -216,7 +226,7 @@ def _lock(installation: Installation) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(
+            raise AtWork(
                 f"Another `airloom up` or `airloom down` is at work on {installation.home}",
                 hint="Wait until it is done",
             ) from None

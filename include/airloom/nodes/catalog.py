@@ -1,186 +1,297 @@
-"""The catalog: which node types there are, found by file name and class line, imported only when one is asked for."""
+"""The catalog: which node types there are. Lists and look-ups read a manifest, or the syntax of a file.
+
+A class is imported when it is asked for; Python's own locks see to it that each thread gets it whole.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
-import importlib.metadata
-import importlib.util
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
 from airloom import __version__
-from airloom.nodes.sdk import BASES, Node, type_name
+from airloom.nodes import own
+from airloom.nodes.homes import Home, homes_in_module, homes_in_text
+from airloom.nodes.manifest import FOLDER, manifest
+from airloom.nodes.modules import module_spec
+from airloom.nodes.own import Folder, remember
+from airloom.nodes.sdk import Declaration, Node, type_name
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
-from airloom.spec.problem import Problem, suggestion
+from airloom.spec.node_file import NodeFile
+from airloom.spec.problem import Problem, nearest
 
-# The models and tuples beside a node class are no node types.
-CLASS_LINE = re.compile(r"^class ([A-Z]\w*)\((?!Model\b|BaseModel\b|NamedTuple\b)", re.MULTILINE)
+__all__ = ["Catalog", "NodeFileUnknown", "UnknownNodeType", "catalog", "remember"]
+
 ENTRY_POINTS = "airloom.nodes"
+CLASS = re.compile(r"^class[ \t]+(\w+)", re.MULTILINE)
 
 
 class UnknownNodeType(ConfigurationError):
     """Raise when a document names a node type, or a version of one, that is not there."""
 
     code = "node.unknown_type"
+    near: str | None = None
+    """The type that may be meant."""
 
 
-@dataclass(frozen=True)
-class Home:
-    """Say where the class of a type may stand: a module of the package, or a file of the user."""
-
-    module: str
-    path: Path
-
-    @property
-    def own(self) -> bool:
-        """Tell whether it is a file of the user rather than an installed module."""
-        return self.module.startswith("airloom_own_nodes.")
+class NodeFileUnknown(UnknownNodeType):
+    """Raise when a node type is asked for by the hash of a file whose text this process does not know."""
 
 
 @dataclass
+class Shelf:
+    """Hold the homes of all node types by type and version, and what is wrong with files that give none."""
+
+    homes: dict[str, dict[int, Home]] = field(default_factory=dict)
+    # A dictionary for its order; two threads may find the same problem.
+    problems: dict[Problem, None] = field(default_factory=dict)
+    broken: dict[tuple[str, str], Problem] = field(default_factory=dict)
+    unread: dict[str, Problem] = field(default_factory=dict)
+    """What is wrong with the file that seems to hold a type, by the type's name."""
+
+    def add(self, home: Home) -> None:
+        """Put a home in; the first one of a version stays, another is a problem."""
+        declared = home.declaration
+        known = self.homes.setdefault(declared.type, {}).setdefault(declared.version, home)
+        if known is not home and (known.module, known.name) != (home.module, home.name):
+            self.report(
+                Problem(
+                    "node.duplicate_type",
+                    f"{_place_of(home)} declares {declared.type!r} version {declared.version} again; "
+                    f"{known.module} has it already",
+                    hint="give the class another name",
+                )
+            )
+
+    def report(self, problem: Problem) -> None:
+        """Keep a problem, each once."""
+        self.problems.setdefault(problem)
+
+    def load(self, home: Home) -> type[Node] | Problem:
+        """Return the class of a home, or why it cannot be had; raise what a module of the package raises."""
+        place = (home.module, home.name)
+        if place in self.broken:
+            return self.broken[place]
+        try:
+            return home.load()
+        except Exception as error:
+            # A user's file may raise anything; it takes only its own types away.
+            if home in manifest():
+                raise
+            problem = self.broken[place] = _unreadable(home.module, error)
+            self.report(problem)
+            return problem
+
+
+@dataclass(frozen=True)
 class Catalog:
-    """Know every node type; `problems` say which files give none and why."""
+    """Know every node type: those of the package, of other packages, and of a user's folder as it is at first need."""
 
-    homes: dict[str, list[Home]] = field(default_factory=dict)
+    folder: Path
     disabled: frozenset[str] = frozenset()
-    problems: list[Problem] = field(default_factory=list)
-    _found: dict[str, dict[int, type[Node]]] = field(default_factory=dict)
 
-    def get(self, name: str, version: int | None = None) -> type[Node]:
-        """Return a node class, the newest version where none is named; raise UnknownNodeType."""
-        versions = self._versions(name)
-        if not versions:
-            hint = suggestion(name, self.homes) or "`airloom nodes` lists all types"
-            raise UnknownNodeType(f"there is no node type {name!r}", hint=hint)
-        if name in self.disabled:
-            raise UnknownNodeType(f"the node type {name!r} is switched off here", hint="ask an administrator")
-        if version is None:
-            return versions[max(versions)]
-        if version not in versions:
-            known = ", ".join(str(number) for number in sorted(versions))
-            raise UnknownNodeType(f"{name!r} has no version {version}", hint=f"versions here: {known}")
-        return versions[version]
+    def get(self, name: str, version: int | None = None, file: str = "") -> type[Node]:
+        """Return a node class, the newest version where none is named.
+
+        With the hash of a user's `file`, the class is the one of that text, whatever the folder holds now.
+
+        Raises UnknownNodeType, and NodeFileUnknown where this process does not know the text.
+        """
+        if file:
+            shelf = self._shelf_of(file, name)
+        else:
+            # A task asks for a version: what the package has is not searched for elsewhere.
+            built_in = _built_in().get(name, {})
+            shelf = Shelf({name: built_in}) if version in built_in else self._shelf
+        return self._class(shelf, name, version)
 
     def all(self) -> list[type[Node]]:
         """Return the newest class of every type, by category and name; this imports every node module."""
-        found = [self._versions(name) for name in sorted(self.homes) if name not in self.disabled]
-        newest = [versions[max(versions)] for versions in found if versions]
-        return sorted(newest, key=lambda node: (node.declaration.category, node.declaration.type))
+        newest = [self._newest(name) for name in self._shelf.homes if name not in self.disabled]
+        found = [node for node in newest if node is not None]
+        return sorted(found, key=lambda node: (node.declaration.category, node.declaration.type))
+
+    def types(self) -> list[str]:
+        """Return the names of all types, those that are switched off too."""
+        return sorted(self._shelf.homes)
+
+    def declarations(self) -> list[Declaration]:
+        """Return what the newest class of every type declares beside its ports, by category and name.
+
+        No module of a node is imported where its file can be read without.
+        """
+        found = [
+            versions[max(versions)].declaration
+            for name, versions in self._shelf.homes.items()
+            if name not in self.disabled
+        ]
+        return sorted(found, key=lambda declaration: (declaration.category, declaration.type))
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return what is wrong with files of node types, as far as it is known: a file may fail when it is imported."""
+        return list(self._shelf.problems)
+
+    def file_of(self, node_class: type[Node]) -> NodeFile | None:
+        """Return the file of a user's own class, None for an installed one."""
+        return own.file_of_module(node_class.__module__)
 
     def fingerprint(self) -> str:
         """Return a hash of what plans depend on: the release, and the files of all node types."""
-        own = {home.path for homes in self.homes.values() for home in homes if home.own}
-        return hashlib.sha256((_installed_fingerprint() + _hash_of(own)).encode()).hexdigest()
+        texts = [f"{file.name} {file.hash}" for file in self._files.files]
+        return hashlib.sha256("\n".join([_installed_fingerprint(), *texts]).encode()).hexdigest()
 
-    def _versions(self, name: str) -> dict[int, type[Node]]:
-        if name not in self._found:
-            self._found[name] = {}
-            for home in self.homes.get(name, ()):
-                module = self._load(home)
-                if module is not None:
-                    self._collect(name, home, module)
-        return self._found[name]
+    @functools.cached_property
+    def _files(self) -> Folder:
+        return own.read_folder(self.folder)
 
-    def _load(self, home: Home) -> ModuleType | None:
-        if not home.own:
-            return importlib.import_module(home.module)
-        if home.module in sys.modules:
-            return sys.modules[home.module]
-        spec = importlib.util.spec_from_file_location(home.module, home.path)
-        if spec is None or spec.loader is None:
-            return None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[home.module] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:  # noqa: BLE001 a user's file may raise anything; it takes only its own types away
-            del sys.modules[home.module]
-            line = _line_of(error, home.path)
-            self._report(
-                Problem(
-                    "node.broken_file",
-                    f"{home.path.name} cannot be read{line}: {type(error).__name__}: {error}",
-                    hint="its node types are missing until it is mended",
-                )
+    @property
+    def _shelf(self) -> Shelf:
+        return _shelf(self._files)
+
+    def _shelf_of(self, digest: str, name: str) -> Shelf:
+        file = own.known_file(digest)
+        if file is None:
+            file = next((file for file in self._files.files if file.hash == digest), None)
+        if file is None:
+            raise NodeFileUnknown(
+                f"the file that node type {name!r} was published from is not known here ({digest[:12]})",
+                hint="publish the pipeline again where its file is",
             )
+        return _shelf_of(file)
+
+    def _class(self, shelf: Shelf, name: str, version: int | None) -> type[Node]:
+        versions = shelf.homes.get(name)
+        if versions is None:
+            if name in shelf.unread:
+                raise _unloadable(name, shelf.unread[name])
+            broken = [problem for problem in shelf.problems if problem.code == "node.broken_file"]
+            near = nearest(name, set(shelf.homes) - {name})
+            hint = broken[0].message if broken else "`airloom nodes` lists all types"
+            error = UnknownNodeType(f"there is no node type {name!r}", hint=f"did you mean {near!r}?" if near else hint)
+            error.near = near
+            raise error
+        if name in self.disabled:
+            raise UnknownNodeType(f"the node type {name!r} is switched off here", hint="ask an administrator")
+        problem = None
+        for number in sorted(versions, reverse=True) if version is None else [version]:
+            if number not in versions:
+                known = ", ".join(str(number) for number in sorted(versions))
+                raise UnknownNodeType(f"{name!r} has no version {version}", hint=f"versions here: {known}")
+            found = shelf.load(versions[number])
+            if not isinstance(found, Problem):
+                return found
+            problem = problem or found
+        if problem is not None:
+            raise _unloadable(name, problem)
+        raise UnknownNodeType(f"there is no node type {name!r}")
+
+    def _newest(self, name: str) -> type[Node] | None:
+        try:
+            return self._class(self._shelf, name, None)
+        except UnknownNodeType:
             return None
-        return module
-
-    def _collect(self, name: str, home: Home, module: ModuleType) -> None:
-        for candidate in vars(module).values():
-            if not _is_node(candidate, module) or candidate.declaration.type != name:
-                continue
-            known = self._found[name].get(candidate.declaration.version)
-            if known is not None and known is not candidate:
-                self._report(
-                    Problem(
-                        "node.duplicate_type",
-                        f"{home.path.name} declares {name!r} version {candidate.declaration.version} again; "
-                        f"{known.__module__} has it already",
-                        hint="give the class another name",
-                    )
-                )
-                continue
-            self._found[name][candidate.declaration.version] = candidate
-
-    def _report(self, problem: Problem) -> None:
-        if problem not in self.problems:
-            self.problems.append(problem)
-
-
-def _is_node(candidate: object, module: ModuleType) -> bool:
-    return (
-        isinstance(candidate, type)
-        and issubclass(candidate, Node)
-        and candidate not in BASES
-        and candidate.__module__ == module.__name__
-    )
-
-
-def _line_of(error: Exception, path: Path) -> str:
-    if isinstance(error, SyntaxError) and error.lineno:
-        return f", line {error.lineno}"
-    trace = error.__traceback__
-    line = None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f", line {line}" if line else ""
 
 
 def catalog() -> Catalog:
-    """Return the catalog of this process; a new, changed or removed file of the user's folder shows at once."""
+    """Return the catalog as it is now; a new, changed or removed file of the user's folder shows at once."""
     settings = configuration()
-    own = tuple(_stamp(path) for path in _python_files(settings.nodes_folder))
-    return _catalog(own, frozenset(settings.disabled_nodes))
-
-
-def _stamp(path: Path) -> tuple[str, str]:
-    return str(path), hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return Catalog(settings.nodes_folder, frozenset(settings.disabled_nodes))
 
 
 @functools.lru_cache(maxsize=2)
-def _catalog(own: tuple[tuple[str, str], ...], disabled: frozenset[str]) -> Catalog:
-    made = Catalog(disabled=disabled)
-    made.homes = {name: list(homes) for name, homes in _installed().items()}
-    for path, stamp in own:
-        # The content is part of the module's name: a changed file is a new module, a pinned class stays as it was.
-        _add(made.homes, Home(f"airloom_own_nodes.{Path(path).stem}_{stamp}", Path(path)))
+def _shelf(folder: Folder) -> Shelf:
+    made = Shelf()
+    for home in manifest():
+        made.add(home)
+    for module in _entry_points():
+        _add_module(made, module, _text_of(module))
+    for name, problem in folder.problems:
+        made.report(problem)
+        made.unread.setdefault(Path(name).stem, problem)
+    for file in folder.files:
+        _add_module(made, own.module_of(file), file.text)
     return made
+
+
+@functools.lru_cache(maxsize=64)
+def _shelf_of(file: NodeFile) -> Shelf:
+    made = Shelf()
+    _add_module(made, own.module_of(file), file.text)
+    return made
+
+
+def _add_module(shelf: Shelf, module: str, text: str | None) -> None:
+    try:
+        homes = homes_in_text(module, text) if text is not None else None
+        for home in homes_in_module(module) if homes is None else homes:
+            shelf.add(home)
+    except Exception as error:  # noqa: BLE001 a user's file may raise anything; it takes only its own types away
+        problem = _unreadable(module, error)
+        shelf.report(problem)
+        for name in _types_named(module, text or ""):
+            shelf.unread.setdefault(name, problem)
+
+
+def _types_named(module: str, text: str) -> list[str]:
+    """Return the types that a file which cannot be read seems to hold: that of its name, and those of its classes."""
+    file = own.file_of_module(module)
+    stem = file.name.removesuffix(".py") if file else module.rpartition(".")[2]
+    return [stem, *(type_name(name) for name in CLASS.findall(text))]
+
+
+def _unloadable(name: str, problem: Problem) -> UnknownNodeType:
+    return UnknownNodeType(f"the node type {name!r} cannot be loaded: {problem.message}", hint=problem.hint)
+
+
+def _unreadable(module: str, error: Exception) -> Problem:
+    file = own.file_of_module(module)
+    filename = own.filename_of(module) or str(_path_of(module))
+    return own.unreadable(file.name if file else module, error, filename)
+
+
+def _place_of(home: Home) -> str:
+    file = own.file_of_module(home.module)
+    return file.name if file else home.module
+
+
+@functools.cache
+def _built_in() -> dict[str, dict[int, Home]]:
+    found: dict[str, dict[int, Home]] = {}
+    for home in manifest():
+        found.setdefault(home.declaration.type, {})[home.declaration.version] = home
+    return found
+
+
+@functools.cache
+def _entry_points() -> tuple[str, ...]:
+    """Return the modules in which other packages offer node types."""
+    from importlib.metadata import entry_points
+
+    return tuple(dict.fromkeys(entry.module for entry in entry_points(group=ENTRY_POINTS)))
+
+
+def _text_of(module: str) -> str | None:
+    """Return the text of an installed module, or None where it has none, or is not there."""
+    path = _path_of(module)
+    return path.read_bytes().decode("utf-8", "replace") if path is not None else None
+
+
+def _path_of(module: str) -> Path | None:
+    spec = module_spec(module)
+    path = Path(spec.origin) if spec is not None and spec.origin else None
+    return path if path is not None and path.suffix == ".py" and path.is_file() else None
 
 
 @functools.cache
 def _installed_fingerprint() -> str:
     # Asked once: what an update puts on the disk beside a process that runs is not what that process does.
-    return __version__ + _hash_of({home.path for homes in _installed().values() for home in homes})
+    paths = [*FOLDER.rglob("*.py"), *filter(None, map(_path_of, _entry_points()))]
+    return f"{__version__} {_hash_of(paths)}"
 
 
 def _hash_of(paths: Iterable[Path]) -> str:
@@ -188,33 +299,3 @@ def _hash_of(paths: Iterable[Path]) -> str:
     for path in sorted(paths):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
-
-
-@functools.cache
-def _installed() -> dict[str, list[Home]]:
-    homes: dict[str, list[Home]] = {}
-    folder = Path(__file__).parent
-    for path in sorted(folder.glob("*/*.py")):
-        if not path.stem.startswith("_") and path.parent.name != "dialects":
-            _add(homes, Home(f"airloom.nodes.{path.parent.name}.{path.stem}", path))
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        spec = importlib.util.find_spec(entry.module)
-        if spec is not None and spec.origin is not None:
-            _add(homes, Home(entry.module, Path(spec.origin)))
-    return homes
-
-
-def _add(homes: dict[str, list[Home]], home: Home) -> None:
-    for name in _types_in(home.path):
-        homes.setdefault(name, []).append(home)
-
-
-def _types_in(path: Path) -> Iterable[str]:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return dict.fromkeys(type_name(name) for name in CLASS_LINE.findall(text))
-
-
-def _python_files(folder: Path) -> list[Path]:
-    return (
-        sorted(path for path in folder.glob("*.py") if not path.name.startswith(("_", "."))) if folder.is_dir() else []
-    )

@@ -5,10 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from airloom.engine.storage import Files
+from airloom.spec.schedule import interval, local_time
+
+RUN_NAMES = (
+    "id", "logical_date", "local_date", "local_time", "interval_start", "interval_end", "started_at", "attempt",
+)  # fmt: skip
+"""What `run` holds in expressions."""
 
 
 @dataclass(frozen=True)
@@ -17,43 +23,93 @@ class RunFacts:
 
     Attempts count on when a run is cleared; `first_attempt` is the one with which the work began since then, so that
     what an attempt before it did is an earlier life's, and what one from it on did is a retry's.
+
+    `index` is an index path: a part for each mapped task and each item of a loop that the work lies in, from without to
+    within, such as `3/0`; empty where there is none. `schedule` is that of the document.
     """
 
     pipeline: str
     run_id: str
     node: str = ""
-    map_index: int = -1
+    index: str = ""
     attempt: int = 1
     first_attempt: int = 1
     last_attempt: bool = True
     logical_date: datetime | None = None
     started_at: datetime | None = None
+    schedule: Mapping[str, Any] | None = None
+
+    @property
+    def local_time(self) -> datetime | None:
+        """Return the logical date as a clock in the schedule's time zone shows it, without a zone."""
+        return None if self.logical_date is None else local_time(self.schedule, self.logical_date)
+
+    @property
+    def local_date(self) -> date | None:
+        """Return the day of the local time."""
+        moment = self.local_time
+        return None if moment is None else moment.date()
+
+    @property
+    def interval_start(self) -> datetime | None:
+        """Return the time of the schedule before `interval_end`; None without a schedule."""
+        found = self._interval
+        return None if found is None else found[0]
+
+    @property
+    def interval_end(self) -> datetime | None:
+        """Return the last time of the schedule that is not after the logical date; None without a schedule."""
+        found = self._interval
+        return None if found is None else found[1]
+
+    @property
+    def _interval(self) -> tuple[datetime, datetime] | None:
+        return None if self.logical_date is None else interval(self.schedule, self.logical_date)
 
 
 class Context(Protocol):
-    """Give a node its run, its parameters, Connections, files, and a log."""
+    """Give a node its run, its params, Connections, files, and a log.
+
+    A method of a node gets it through a parameter annotated with this type, whatever the parameter's name.
+    """
 
     @property
     def run(self) -> RunFacts:
-        """Return the facts of the run and the attempt."""
+        """Return the run, the node and the attempt: `pipeline`, `run_id`, `attempt`, `logical_date` and others."""
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """Return the run's parameters."""
+        """Return the params of the run, by name."""
 
     @property
     def files(self) -> Files:
-        """Return the files that pipelines may read and write."""
+        """Return what finds files in the folders that pipelines may read and write."""
 
     @property
     def log(self) -> logging.Logger:
-        """Return the log of the task."""
+        """Return the logger of the task; Airflow shows what it logs."""
 
     def connection(self, name: str) -> Any:
-        """Return an Airflow Connection, as a hook's `connection` takes it; raise ConfigurationError without it."""
+        """Return the Airflow Connection of this id; raise ConfigurationError where there is none.
+
+        Its secrets are then replaced by `***` in logs, errors and results.
+        """
 
     def emit(self, event: Mapping[str, Any]) -> None:
-        """Show progress while the node runs."""
+        """Show progress while the node runs, such as `{"rows": 1000}`."""
+
+
+class LoopBody(Protocol):
+    """Run the nodes in a node's body.
+
+    The `run` method of a `Loop` gets it through a parameter annotated with this type.
+    """
+
+    def run(self, item: Any, index: int) -> Any:
+        """Run the body for an item, known to it as `loop.item` and `loop.index`, and return what its result carries.
+
+        Raises the error of the node that failed with nothing to handle it; it names the item.
+        """
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from airloom.nodes.ports import Declared, Each, Maybe, Port
+from airloom.nodes.ports import Declared, Each, InterfacePorts, Maybe, Port
 from airloom.nodes.sdk import Node
 
 
 def describe_node(node: type[Node]) -> dict[str, Any]:
-    """Return type, category, version, title, summary, ports, effect and config schema of a node type."""
+    """Return what a node type declares of itself, its ports, its config's schema, and examples."""
     declaration = node.declaration
     inputs: tuple[Declared, ...] | list[Port] | None = declaration.inputs
     outputs: tuple[Declared, ...] | list[Port] | None = declaration.outputs
@@ -26,8 +27,13 @@ def describe_node(node: type[Node]) -> dict[str, Any]:
         "inputs": [_port(port, target=True) for port in inputs],
         "outputs": [_port(port, target=False) for port in outputs],
         "effect": declaration.effect,
+        "role": declaration.role,
         "requires": declaration.requires.partition(":")[0] if declaration.requires else None,
-        "installed": node.missing_extra() is None,
+        "installed": node.missing_module() is None,
+        "icon": declaration.icon,
+        "stability": declaration.stability,
+        "presets": [asdict(preset) for preset in declaration.presets],
+        "examples": [asdict(example) for example in node.examples],
         "schema": node.config_schema(),
     }
 
@@ -37,6 +43,8 @@ def _port(declared: Declared, *, target: bool) -> dict[str, Any]:
         return {"each": declared.field, "name": declared.name, "kind": declared.kind}
     if isinstance(declared, Maybe):
         return {"name": declared.port.name, "kind": declared.port.kind, "when": declared.when}
+    if isinstance(declared, InterfacePorts):
+        return {"interface": declared.field}
     found: dict[str, Any] = {"name": declared.name, "kind": declared.kind}
     if target:
         found |= {"many": declared.many, "required": declared.required}

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic_core import CoreSchema, core_schema
 
 __all__ = [
-    "MARK", "Column", "ColumnType", "Condition", "ConnectionId", "FilePath", "ForeignQuery", "Formula", "Mark", "Raw",
-    "Secret", "SqlQuery", "SqlText", "marks_of", "replace_at",
+    "MARK", "Column", "ColumnType", "Condition", "ConnectionId", "FilePath", "ForeignQuery", "Formula", "Mark",
+    "PipelineId", "Raw", "Secret", "SqlQuery", "SqlText", "marks_of", "replace_at", "value_at",
 ]  # fmt: skip
 
 MARK = "x-airloom"
@@ -26,9 +26,22 @@ TYPE_NAMES = (
     "INTEGER, BIGINT, DOUBLE, DECIMAL(12,2), VARCHAR, BOOLEAN, DATE, TIME, TIMESTAMP, TIMESTAMPTZ, UUID, JSON, …"
 )
 OTHER_NAMES = {
-    "BOOL": "BOOLEAN", "INT": "INTEGER", "LONG": "BIGINT", "REAL": "FLOAT", "STRING": "VARCHAR", "STR": "VARCHAR",
-    "TEXT": "VARCHAR", "DATETIME": "TIMESTAMP", "DECIMAL": "DECIMAL(18,2)", "NUMERIC": "DECIMAL(18,2)",
-}  # fmt: skip
+    **dict.fromkeys(("BOOL", "LOGICAL"), "BOOLEAN"),
+    **dict.fromkeys(("INT8", "BYTE"), "TINYINT"),
+    **dict.fromkeys(("INT16", "SHORT"), "SMALLINT"),
+    **dict.fromkeys(("INT", "INT32", "INT4", "SERIAL"), "INTEGER"),
+    **dict.fromkeys(("INT64", "LONG", "BIGINTEGER", "BIGSERIAL"), "BIGINT"),
+    **dict.fromkeys(("REAL", "FLOAT32", "FLOAT4"), "FLOAT"),
+    **dict.fromkeys(("FLOAT64", "FLOAT8", "NUMBER", "DOUBLE PRECISION"), "DOUBLE"),
+    **dict.fromkeys(("DECIMAL", "NUMERIC", "BIGNUMERIC", "MONEY"), "DECIMAL(18,2)"),
+    **dict.fromkeys(("STRING", "STR", "TEXT", "CHAR", "NVARCHAR", "UTF8", "OBJECT", "CATEGORY"), "VARCHAR"),
+    **dict.fromkeys(("DATETIME", "DATETIME64", "DATETIME64[NS]", "TIMESTAMP_NTZ", "TIMESTAMPNTZ"), "TIMESTAMP"),
+    **dict.fromkeys(("TIMESTAMP_TZ", "TIMESTAMP_LTZ", "TIMESTAMP WITH TIMEZONE"), "TIMESTAMPTZ"),
+    **dict.fromkeys(("BYTES", "BINARY", "BYTEA", "VARBINARY"), "BLOB"),
+    **dict.fromkeys(("JSONB", "STRUCT", "MAP", "DICT"), "JSON"),
+    "GUID": "UUID",
+}
+"""What types are called elsewhere → their names here."""
 
 
 class Mark:
@@ -69,11 +82,12 @@ class SqlText(str):
 
 
 def _checked_type(given: str) -> str:
-    kind = given.upper()
+    kind = " ".join(given.upper().split()).replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")
     match = COLUMN_TYPE.fullmatch(kind)
     if match is None:
-        known = f"write {OTHER_NAMES[kind]}" if kind in OTHER_NAMES else f"types are {TYPE_NAMES}"
-        raise ValueError(f"{given!r} is no column type; {known}")
+        meant = OTHER_NAMES.get(re.sub(r"^VARCHAR\(\d+\)$", "STRING", kind))
+        known = f"write {meant}" if meant else f"types are {TYPE_NAMES}"
+        raise ValueError(f"{given!r} is not a column type; {known}")
     if match[3] and not 1 <= int(match[3]) <= 38:
         raise ValueError(f"a DECIMAL has 1 to 38 digits, not {match[3]}")
     if match[4] and int(match[4]) > int(match[3]):
@@ -103,6 +117,9 @@ ForeignQuery = Annotated[SqlText, Mark("sql", form="foreign")]
 
 FilePath = Annotated[str, Field(min_length=1), Mark("path")]
 """A path below an allowed folder, or a URL; a glob names several files."""
+
+PipelineId = Annotated[str, Field(min_length=1), Mark("pipeline")]
+"""The id of another pipeline."""
 
 Raw = Annotated[str, Mark("raw")]
 """Text that is not rendered: code, or a prompt with braces of its own."""
@@ -167,6 +184,18 @@ def _places(
 
 def _part(key: object) -> str:
     return "/" + str(key).replace("~", "~0").replace("/", "~1")
+
+
+def value_at(value: Any, at: str) -> Any:
+    """Return the value at a JSON Pointer, or None where there is none."""
+    for part in (part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
 
 
 def replace_at(value: Any, at: str, change: Callable[[Any], Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field
 
-from airloom.nodes.sdk import ConfigurationError, Model
+from airloom.nodes.sdk import ConfigurationError, Part
 
 Operator = Literal[
     "exists", "does_not_exist", "is_empty", "is_not_empty",
@@ -34,7 +34,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 
 
-class Rule(Model):
+class Rule(Part):
     """A rule over one field of a value."""
 
     field: str = Field(

@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from airloom.engine.batches import Batches
-from airloom.engine.relation import Query, Relation
+from airloom.engine.relation import Query
+from airloom.nodes.kinds import KINDS, TableValue, kind_of
 
-Kind = Literal[
-    "table", "object", "list", "text", "number", "boolean", "messages", "file", "model", "any",
-    "llm", "tool", "memory", "parser",
-]  # fmt: skip
-WIRING: frozenset[str] = frozenset({"llm", "tool", "memory", "parser"})
 ERROR = "error"
 RESERVED: frozenset[str] = frozenset({ERROR, "fired", "statistics"})
 """What a run keeps of a node beside its outputs, under the same names: no output is called so."""
-
-# What connects besides the same kind and `any`: output kind → input kinds.
-CONVERSIONS: dict[str, frozenset[str]] = {
-    "number": frozenset({"text"}),
-    "boolean": frozenset({"text"}),
-    "object": frozenset({"text"}),
-    "list": frozenset({"text", "table"}),
-    "table": frozenset({"list"}),
-    "text": frozenset({"messages"}),
-}
-TABLE_FIELDS = frozenset({"rows", "columns", "uri", "first"})
+TABLE_FIELDS: frozenset[str] = TableValue.exposed
 """What expressions may use of a table."""
-LIST_LIMIT = 10_000
-"""Rows that a table may have where it becomes a list."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +24,7 @@ class Port:
     """Name one port of a node; `many` and `required` speak of inputs alone."""
 
     name: str
-    kind: Kind = "any"
+    kind: str = "any"
     many: bool = False
     required: bool = True
 
@@ -53,7 +35,7 @@ class Each:
 
     field: str
     name: str | None
-    kind: Kind
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -64,76 +46,74 @@ class Maybe:
     when: str
 
 
-Declared = Port | Each | Maybe
+@dataclass(frozen=True)
+class InterfacePorts:
+    """Declare the ports of the interface of the pipeline that a config field names: its inputs, or its outputs."""
+
+    field: str
 
 
-def each(field: str, name: str | None = None, kind: Kind = "any") -> Each:
-    """Declare a port for each entry of the config list `field`, named by its key `name` (or by the entry itself)."""
-    return Each(field, name, kind)
+Declared = Port | Each | Maybe | InterfacePorts
 
 
-def port(name: str, kind: Kind = "any", when: str | None = None) -> Port | Maybe:
-    """Declare a port; with `when`, only where that config field is set."""
-    declared = Port(name, kind)
+@dataclass(frozen=True)
+class Interface:
+    """Hold the inputs and outputs of a pipeline that is part of another one."""
+
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that plans keep."""
+        return {
+            "inputs": [{"name": port.name, "kind": port.kind, "required": port.required} for port in self.inputs],
+            "outputs": [{"name": port.name, "kind": port.kind} for port in self.outputs],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Interface:
+        """Read what `to_json` wrote."""
+        inputs = (Port(port["name"], port["kind"], required=port["required"]) for port in data["inputs"])
+        return cls(tuple(inputs), tuple(Port(port["name"], port["kind"]) for port in data["outputs"]))
+
+
+Interfaces = Callable[[str], Interface | None]
+
+
+def no_interfaces(pipeline: str) -> Interface | None:
+    """Know no other pipeline."""
+    return None
+
+
+def each(field: str, name: str | None = None, kind: str = "any") -> Each:
+    """Declare a port for each entry of the config list `field`, for the class keywords `inputs` and `outputs`.
+
+    The port has the name that stands in the entry under the key `name`, or the entry itself where no key is given.
+    """
+    return Each(field, name, _known(kind))
+
+
+def port(name: str, kind: str = "any", when: str | None = None) -> Port | Maybe:
+    """Declare a port, for the class keywords `inputs` and `outputs`; with `when`, only where that field is set.
+
+    Raises TypeError where there is no such kind.
+    """
+    declared = Port(name, _known(kind))
     return Maybe(declared, when) if when else declared
 
 
-class Messages(list[dict[str, Any]]):
-    """A conversation: messages with role and content."""
+def interface_ports(field: str) -> InterfacePorts:
+    """Declare the ports of another pipeline, whose id the config field `field` holds.
+
+    As the class keyword `inputs` it gives that pipeline's inputs, as `outputs` its outputs.
+    """
+    return InterfacePorts(field)
 
 
-class File(str):
-    """A file by its URL."""
-
-
-class Model:
-    """A trained model."""
-
-
-class Llm:
-    """A language model that is wired to an agent."""
-
-
-class Tool:
-    """A tool that is wired to an agent."""
-
-
-class Memory:
-    """A memory that is wired to an agent."""
-
-
-class Parser:
-    """A parser of a model's answer that is wired to an agent."""
-
-
-KINDS: dict[Any, Kind] = {
-    Relation: "table", Batches: "table", Query: "table",
-    str: "text", int: "number", float: "number", bool: "boolean",
-    dict: "object", list: "list", Any: "any", object: "any",
-    Messages: "messages", File: "file", Model: "model",
-    Llm: "llm", Tool: "tool", Memory: "memory", Parser: "parser",
-}  # fmt: skip
-
-
-def kind_of(annotation: Any) -> Kind:
-    """Return the port kind of an annotation; raise TypeError for one that names none."""
-    if annotation in KINDS:
-        return KINDS[annotation]
-    origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType):
-        members = [member for member in typing.get_args(annotation) if member is not type(None)]
-        kinds = {kind_of(member) for member in members}
-        return kinds.pop() if len(kinds) == 1 else "any"
-    if origin in KINDS:
-        return KINDS[origin]
-    if isinstance(annotation, type):
-        if issubclass(annotation, Mapping) or hasattr(annotation, "model_fields"):
-            return "object"
-        if issubclass(annotation, Iterable):
-            return "list"
-        if hasattr(annotation, "__dataclass_fields__"):
-            return "object"
-    raise TypeError(f"{annotation!r} names no port kind; see docs/write-a-node.md")
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise TypeError(f"{kind!r} is not a port kind; there are {', '.join(KINDS)}")
+    return kind
 
 
 @functools.lru_cache(maxsize=1000)
@@ -150,7 +130,7 @@ def inputs_of_signature(function: Any, ignored: tuple[type, ...]) -> list[Port]:
             continue
         kind = kind_of(parameter.annotation)
         many = parameter.kind is inspect.Parameter.VAR_POSITIONAL
-        required = parameter.default is inspect.Parameter.empty and not (many and kind in WIRING)
+        required = parameter.default is inspect.Parameter.empty and not (many and KINDS[kind].wiring)
         found.append(Port(parameter.name, kind, many, required))
     return found
 
@@ -169,7 +149,9 @@ def outputs_of_signature(function: Any) -> list[Port] | None:
     return [Port("rows" if kind == "table" else "value", kind)]
 
 
-def expand(declared: Iterable[Declared], config: Any) -> list[Port]:
+def expand(
+    declared: Iterable[Declared], config: Any, interfaces: Interfaces, side: Literal["inputs", "outputs"]
+) -> list[Port]:
     """Return the ports that declarations give for one configuration (a node instance or a plain mapping)."""
     found: list[Port] = []
     for item in declared:
@@ -178,6 +160,9 @@ def expand(declared: Iterable[Declared], config: Any) -> list[Port]:
         elif isinstance(item, Maybe):
             if _field(config, item.when):
                 found.append(item.port)
+        elif isinstance(item, InterfacePorts):
+            interface = interfaces(str(_field(config, item.field)))
+            found.extend(getattr(interface, side) if interface else ())
         else:
             found.extend(Port(name, item.kind) for name in _names(_field(config, item.field), item.name))
     return found
@@ -198,6 +183,6 @@ def _names(entries: Any, key: str | None) -> list[str]:
 
 def connects(output: str, target: str) -> bool:
     """Tell whether an output of one kind may feed an input of another."""
-    if output in WIRING or target in WIRING:
+    if KINDS[output].wiring or KINDS[target].wiring:
         return output == target
-    return output == target or "any" in (output, target) or target in CONVERSIONS.get(output, frozenset())
+    return output == target or "any" in (output, target) or target in KINDS[output].conversions

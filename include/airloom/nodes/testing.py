@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from airloom.engine.batches import Batches
-from airloom.engine.reading import quoted, select_distinct
+from airloom.engine.quoting import quoted
+from airloom.engine.reading import select_distinct
 from airloom.engine.relation import Columns, Relation
 from airloom.engine.storage import Files
+from airloom.engine.types import spelled
 from airloom.nodes.calling import call, queries_of
 from airloom.nodes.context import Context, RunFacts
-from airloom.nodes.sdk import Control, Example, Fired, Node, Table, ports_of
+from airloom.nodes.kinds import plain
+from airloom.nodes.sdk import Example, Fired, Node, Table, ports_of
 from airloom.spec.document import EngineName
 from airloom.spec.error import ConfigurationError
 
@@ -61,7 +64,7 @@ def run_table(node: Table, *, engine: EngineName = "duckdb", **inputs: Any) -> d
     def columns_of(query: str) -> dict[str, str]:
         # Bound, not run; DESCRIBE would say "a" of `SELECT a AS "A"` (DuckDB 2.0).
         bound = connection.sql(query)
-        return dict(zip(bound.columns, map(str, bound.types), strict=True))
+        return dict(zip(bound.columns, (spelled(str(kind)) for kind in bound.types), strict=True))
 
     def relation(name: str, rows: Rows | Sequence[Row]) -> Relation:
         table = rows if isinstance(rows, Rows) else typed(rows)
@@ -132,7 +135,7 @@ def run_node(node: Node, *, context: Context | None = None, **inputs: Any) -> di
             table = pyarrow.Table.from_pylist(values[port.name])
             values[port.name] = Batches(table.schema, table.to_batches())
     answer = call(node, ports.inputs, values, context or NoSurroundings())
-    if isinstance(node, Control):
+    if node.declaration.role == "choice":
         return {answer.port: answer.value} if isinstance(answer, Fired) else {}
     return {ports.outputs[0].name: list(answer.rows()) if isinstance(answer, Batches) else answer}
 
@@ -143,19 +146,6 @@ def outputs_of(node_class: type[Node], example: Example) -> dict[str, Any]:
     if isinstance(node, Table):
         return {port: plain(answer.rows) for port, answer in run_table(node, **example.inputs).items()}
     return {port: plain(value) for port, value in run_node(node, **example.inputs).items()}
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: dates as ISO text, decimals as numbers."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
 
 
 def typed(rows: Sequence[Row]) -> Rows:

@@ -5,13 +5,17 @@ This module is imported by every parse of a DAG: it imports the standard library
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
-FORMAT = 1
-StepKind = Literal["table", "objects", "node"]
+FORMAT = 2
 SUCCESS, FAILED, SKIPPED, NOT_RUN = "success", "failed", "skipped", "not_run"
+TRIGGER_RULE = "none_failed_min_one_success"
+
+
+class PlanFormatError(ValueError):
+    """Raise for a plan, or a part of one, that a newer release has written."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,11 @@ class PlanOutput:
 
 @dataclass(frozen=True)
 class PlanNode:
-    """Hold what a node needs at run beside its config; `step` is empty for a node without a task of its own."""
+    """Hold what a node needs at run beside its config; `step` is empty for a node without a task of its own.
+
+    `effect` says what it may touch outside: pure, read, write. `role` says how it runs: work, choice, loop, wait,
+    trigger, config. `after` are the `node.port`s that come before it without an edge, for its body reads them.
+    """
 
     id: str
     type: str
@@ -50,6 +58,13 @@ class PlanNode:
     sql: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """The columns of each source relation (`node.port`) that `sql` was made for."""
+    role: str = "work"
+    file: str = ""
+    """The hash of the user's file that the node type comes from."""
+    hash: str = ""
+    """Two nodes of the same hash do the same with the same: type, version, config, and the hashes of what it reads."""
+    after: tuple[str, ...] = ()
+    body: Plan | None = None
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -59,10 +74,13 @@ class PlanNode:
 
 @dataclass(frozen=True)
 class PlanStep:
-    """Hold one Airflow task: its nodes in topological order, and its place among the others."""
+    """Hold one Airflow task: its nodes in topological order, and its place among the others.
+
+    `exits` are the nodes whose ports leave the step.
+    """
 
     id: str
-    kind: StepKind
+    kind: str
     nodes: tuple[str, ...]
     upstream: tuple[str, ...]
     reads: tuple[str, ...]
@@ -72,11 +90,8 @@ class PlanStep:
     retry_delay: float
     timeout: float | None
     pool: str | None
-
-    @property
-    def exit(self) -> str:
-        """Return the node that all others of the step lead to; only its ports leave the step."""
-        return self.nodes[-1]
+    exits: tuple[str, ...]
+    trigger_rule: str = TRIGGER_RULE
 
 
 @dataclass(frozen=True)
@@ -100,13 +115,23 @@ class Label:
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold the whole plan; `version` is the pipeline's version number, set when the store keeps it."""
+    """Hold the whole plan, or that of a body; `version` is the pipeline's version number, set when the store keeps it.
+
+    `result` is the `node.port` of a body's result. `last` is the plan of `finally`; `triggers` says which nodes run
+    when a trigger node fires; `interface` is what the pipeline takes and gives as a part of another one, `interfaces`
+    are those of the pipelines that its nodes name, as they were when this was planned.
+    """
 
     nodes: Mapping[str, PlanNode]
     steps: tuple[PlanStep, ...]
     gates: tuple[Gate, ...]
     labels: tuple[Label, ...]
     version: int = 0
+    result: str | None = None
+    triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    last: Plan | None = None
+    interface: Mapping[str, Any] = field(default_factory=dict)
+    interfaces: Mapping[str, Any] = field(default_factory=dict)
 
     def step(self, identifier: str) -> PlanStep:
         """Return a step by its id; raise KeyError where there is none."""
@@ -117,48 +142,83 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON, the same for the same plan, byte for byte."""
-        nodes = {}
-        for identifier, node in self.nodes.items():
-            nodes[identifier] = {key: value for key, value in asdict(node).items() if key != "id"}
-        labels = [{"from": label.source, "to": label.target, "label": label.label} for label in self.labels]
-        plain: dict[str, Any] = _lists(
-            {
-                "format": FORMAT,
-                "version": self.version,
-                "nodes": nodes,
-                "steps": [asdict(step) for step in self.steps],
-                "gates": [asdict(gate) for gate in self.gates],
-                "labels": labels,
-            }
-        )
+        plain: dict[str, Any] = {
+            "format": FORMAT,
+            "version": self.version,
+            "nodes": {name: _json(node, leave_out="id") for name, node in self.nodes.items()},
+            "steps": [_json(step) for step in self.steps],
+            "gates": [_json(gate) for gate in self.gates],
+            "labels": [{"from": label.source, "to": label.target, "label": label.label} for label in self.labels],
+            "triggers": _plain(self.triggers),
+            "finally": _plain(self.last),
+            "interface": _plain(self.interface),
+            "interfaces": _plain(self.interfaces),
+            "result": self.result,
+        }
         return plain
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
-        """Read what `to_json` wrote; raise ValueError for a format of a newer release."""
-        if data["format"] > FORMAT:
-            raise ValueError(
-                f"the plan has format {data['format']}, this release reads up to {FORMAT}: upgrade Airloom"
+        """Read what `to_json` wrote, also that of an earlier release; raise PlanFormatError for a newer format."""
+        read = READERS.get(data["format"])
+        if read is None:
+            raise PlanFormatError(
+                f"the plan has format {data['format']}, this release reads {', '.join(map(str, READERS))}: "
+                "upgrade Airloom"
             )
-        nodes = {identifier: _node(identifier, node) for identifier, node in data["nodes"].items()}
-        steps = tuple(
-            PlanStep(
-                **{
-                    **step,
-                    "nodes": tuple(step["nodes"]),
-                    "upstream": tuple(step["upstream"]),
-                    "reads": tuple(step["reads"]),
-                    "follow": {port: tuple(tasks) for port, tasks in step["follow"].items()},
-                }
-            )
-            for step in data["steps"]
-        )
-        gates = tuple(Gate(**gate) for gate in data["gates"])
-        labels = tuple(Label(label["from"], label["to"], label["label"]) for label in data["labels"])
-        return cls(nodes, steps, gates, labels, data.get("version", 0))
+        return read(data)
+
+
+def nodes_of(plan: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return every node of a plan in JSON by its id, those in bodies and in `finally` too."""
+    found = dict(plan["nodes"])
+    inside = [node.get("body") for node in plan["nodes"].values()]
+    for part in (*inside, plan.get("finally")):
+        if part is not None:
+            found |= nodes_of(part)
+    return found
+
+
+def _read_1(data: Mapping[str, Any]) -> Plan:
+    """Read format 1: effects that are roles now, and one exit a step."""
+    nodes = {}
+    for identifier, node in data["nodes"].items():
+        role = {"control": "choice", "config": "config"}.get(node["effect"], "work")
+        effect = node["effect"] if role == "work" else "pure"
+        nodes[identifier] = _node(identifier, {**node, "effect": effect, "role": role})
+    steps = tuple(_step({**step, "exits": [step["nodes"][-1]]}) for step in data["steps"])
+    return Plan(nodes, steps, _gates(data), _labels(data), data.get("version", 0))
+
+
+def _read_2(data: Mapping[str, Any]) -> Plan:
+    return Plan(
+        {identifier: _node(identifier, node) for identifier, node in data["nodes"].items()},
+        tuple(_step(step) for step in data["steps"]),
+        _gates(data),
+        _labels(data),
+        data["version"],
+        data["result"],
+        {trigger: tuple(nodes) for trigger, nodes in data["triggers"].items()},
+        None if data["finally"] is None else _read_2(data["finally"]),
+        data["interface"],
+        data["interfaces"],
+    )
+
+
+READERS: Mapping[int, Callable[[Mapping[str, Any]], Plan]] = {1: _read_1, 2: _read_2}
+"""What reads each format."""
+
+
+def _gates(data: Mapping[str, Any]) -> tuple[Gate, ...]:
+    return tuple(Gate(**gate) for gate in data["gates"])
+
+
+def _labels(data: Mapping[str, Any]) -> tuple[Label, ...]:
+    return tuple(Label(label["from"], label["to"], label["label"]) for label in data["labels"])
 
 
 def _node(identifier: str, data: Mapping[str, Any]) -> PlanNode:
+    body = data.get("body")
     return PlanNode(
         id=identifier,
         **{
@@ -166,13 +226,36 @@ def _node(identifier: str, data: Mapping[str, Any]) -> PlanNode:
             "inputs": tuple(PlanInput(**{**item, "sources": tuple(item["sources"])}) for item in data["inputs"]),
             "outputs": tuple(PlanOutput(**item) for item in data["outputs"]),
             "columns": {name: tuple((c, t) for c, t in columns) for name, columns in data["columns"].items()},
+            "after": tuple(data.get("after", ())),
+            "body": None if body is None else _read_2(body),
         },
     )
 
 
-def _lists(value: Any) -> Any:
+def _step(data: Mapping[str, Any]) -> PlanStep:
+    return PlanStep(
+        **{
+            **data,
+            "nodes": tuple(data["nodes"]),
+            "upstream": tuple(data["upstream"]),
+            "reads": tuple(data["reads"]),
+            "follow": {port: tuple(tasks) for port, tasks in data["follow"].items()},
+            "exits": tuple(data["exits"]),
+        }
+    )
+
+
+def _json(value: Any, leave_out: str = "") -> dict[str, Any]:
+    return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name != leave_out}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Plan):
+        return value.to_json()
+    if isinstance(value, PlanInput | PlanOutput):
+        return _json(value)
     if isinstance(value, Mapping):
-        return {key: _lists(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_lists(item) for item in value]
+        return [_plain(item) for item in value]
     return value

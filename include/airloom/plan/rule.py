@@ -1,8 +1,9 @@
 """The one rule of which nodes run: obeyed by Airflow's mapping and by the run in this process.
 
-A node that ends well fires all its output ports; only control nodes choose; a failed node with an `error` edge fires
-only `error`. An edge is live if its port fired. A node runs once, when all its edges are settled and every required
-port has a live one; else it is skipped. Below a failure that nothing handles, nodes are not run.
+A node that ends well fires all its output ports; only a node of role choice chooses; a failed node with an `error`
+edge fires only `error`. An edge is live if its port fired. A node runs once, when all its edges are settled and every
+required port has a live one; else it is skipped. What a body reads counts as an edge to the node that has the body.
+Below a failure that nothing handles, nodes are not run.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Outcome:
 
 def decide(node: PlanNode, outcomes: Mapping[str, Outcome]) -> Decision:
     """Say whether a node runs, given how all nodes that feed it ended."""
-    edges = [source.partition(".") for port in node.inputs for source in port.sources]
+    edges = [source.partition(".") for source in (*(s for port in node.inputs for s in port.sources), *node.after)]
     settled = [(outcomes[source], port) for source, _, port in edges if source in outcomes]
     if any(outcome.unhandled for outcome, _ in settled):
         return "not_run"
@@ -66,6 +67,6 @@ def fired_ports(node: PlanNode, *, failed: bool = False, chosen: str | None = No
         if node.error_port:
             return ("error",)
         return tuple(out.name for out in node.outputs if out.kind != "table") if node.on_error == "continue" else ()
-    if node.effect == "control" and chosen is not None:
+    if node.role == "choice" and chosen is not None:
         return (chosen,) if chosen else ()
     return node.ports

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-from airloom.engine.child import run_in_child
+from airloom.checks.check import prepare_server
+from airloom.engine.child import ask, run_in_child, safe_start
 from airloom.runtime.pinned import Pins
 from airloom.runtime.trial import Trial, no_connections, try_document
 from airloom.spec.configuration import Configuration
@@ -25,24 +27,25 @@ def preview(
     pinned: Pins | None = None,
     connections: Callable[[str], Any] = no_connections,
     timeout: float = SECONDS,
-    start: Literal["fork", "spawn"] = "fork",
 ) -> Trial:
     """Run a document up to a node on the first `rows` of each source, with statistics of all columns.
 
-    Nodes that write are never run; those in `pinned` have the outputs given, as a report shows them. A process with
-    threads takes `spawn`, as with `run_in_child`. Raises QueryTimeout after
-    `timeout` seconds. What is wrong with the document or a node, its use of memory too, stands in the trial.
+    Nodes that write are never run; those in `pinned` have the outputs given, as a report shows them. Raises
+    QueryTimeout after `timeout` seconds. What is wrong with the document or a node, its use of memory too, stands in
+    the trial.
     """
     return run_in_child(
         _preview,
         data,
         settings,
-        {"until": node, "params": params, "rows": rows, "sample": sample, "pinned": pinned, "connections": connections},
+        {"until": node, "params": params, "rows": rows, "sample": sample, "pinned": pinned},
         timeout=timeout,
-        # No limit here: it would hold for each step's process too, which has one of its own.
-        start=start,
+        # No limit of memory here: it would hold for each step's process too, which has one of its own.
+        start=safe_start(),
+        prepare=(prepare_server,),
+        answers={"connection": connections},
     )
 
 
 def _preview(data: object, settings: Configuration, given: Mapping[str, Any]) -> Trial:
-    return try_document(data, settings, statistics=True, **given)
+    return try_document(data, settings, statistics=True, connections=partial(ask, "connection"), **given)

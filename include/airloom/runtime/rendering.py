@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from airloom.engine.reading import sql_literal
+from airloom.engine.quoting import sql_literal
 from airloom.nodes.fields import SqlText, marks_of, replace_at
 from airloom.nodes.sdk import Node
-from airloom.spec.document import problem_of
 from airloom.spec.error import ConfigurationError
 from airloom.spec.expression import PLACEHOLDER, capture, render
+from airloom.spec.fault import problems_of
 
 UNRENDERED = ("raw", "secret", "sql")
 """Marked fields that expressions are not worked out in; SQL keeps its values apart."""
@@ -42,7 +42,7 @@ def make_node(node_class: type[Node], rendered: Mapping[str, Any]) -> Node:
     try:
         return node_class.model_validate(rendered)
     except ValidationError as error:
-        problems = [problem_of(fault, "", node_class, rendered, "config") for fault in error.errors(include_url=False)]
+        problems = problems_of(error.errors(include_url=False), "", node_class, rendered, "config")
         text = "; ".join(f"{problem.pointer or '/'}: {problem.message}" for problem in problems)
         raise ConfigurationError(text, field=problems[0].pointer.lstrip("/"), hint=problems[0].hint) from None
 

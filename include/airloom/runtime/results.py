@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airloom.nodes.context import RunFacts
 from airloom.plan.plan import FAILED, NOT_RUN, SKIPPED, SUCCESS
 from airloom.plan.rule import Outcome
 from airloom.spec.error import AirloomError
+from airloom.spec.node_file import NodeFile
+
+if TYPE_CHECKING:
+    from airloom.runtime.redactor import Redactor
+    from airloom.runtime.upstream import Upstream
+
+
+INSTALLED = (str(Path(__file__).parents[1]), sys.prefix, sys.base_prefix, "<frozen")
+"""Where the files are that are no user's."""
 
 
 @dataclass
@@ -37,9 +49,10 @@ class NodeResult:
 
 @dataclass
 class StepResult:
-    """Hold the results of a step's nodes."""
+    """Hold the results of a step's nodes; `exits` are those whose ports leave it."""
 
     nodes: dict[str, NodeResult]
+    exits: tuple[str, ...]
 
     @property
     def failed(self) -> NodeResult | None:
@@ -48,8 +61,8 @@ class StepResult:
 
     @property
     def skipped(self) -> bool:
-        """Tell whether the step's exit, which all other nodes lead to, was skipped."""
-        return list(self.nodes.values())[-1].state == SKIPPED
+        """Tell whether all exits of the step were skipped."""
+        return all(self.nodes[node].state == SKIPPED for node in self.exits)
 
 
 class Surroundings(Protocol):
@@ -59,8 +72,14 @@ class Surroundings(Protocol):
     params: Mapping[str, Any]
     trigger: Mapping[str, Any] | None
     log: logging.Logger
+    redactor: Redactor
+    """Knows the secrets of the Connections that were asked for here."""
     sample_rows: int | None
     """How many rows a table that is read from outside gives at most; all of them where None."""
+    given: Mapping[str, Mapping[str, Any]]
+    """What edges read that is no node: `loop` and `inputs`, each with its values by name."""
+    outer: Upstream | None
+    """What is around the body that the step stands in."""
 
     def reference(self, node: str, port: str) -> dict[str, Any] | None:
         """Return the reference that a port carries, or None where it did not fire."""
@@ -71,22 +90,47 @@ class Surroundings(Protocol):
     def connection(self, name: str) -> Any:
         """Return an Airflow Connection; raise ConfigurationError where there is none."""
 
+    def node_file(self, digest: str) -> NodeFile | None:
+        """Return the user's file of node types that has this hash, or None where it is not known."""
 
-def error_json(error: BaseException, node: str) -> dict[str, Any]:
-    """Return what is kept of a failure: text for the user, place, hint, kind, and the trace for who mends nodes."""
+
+def error_json(error: BaseException, node: str, redactor: Redactor) -> dict[str, Any]:
+    """Return what is kept of a failure, without secrets: text, place, hint, kind, and the trace for who mends nodes."""
     if isinstance(error, AirloomError):
         found = {**error.to_json(), "node": error.node or node, "trace": None}
     else:
         found = {
             "code": "node.fault",
-            "message": f"{type(error).__name__}: {error}",
+            "message": f"{type(error).__name__}: {error}{_place_of(error)}",
             "failure": "system",
             "node": node,
             "field": None,
             "hint": None,
-            "trace": "".join(traceback.format_exception(error))[-8000:],
+            # Cut last: a part of a secret would not be known for one.
+            "trace": redactor.text("".join(traceback.format_exception(error)))[-8000:],
         }
+    # The others are words that something is decided by.
+    found |= {name: redactor.value(found[name]) for name in ("message", "field", "hint")}
     return {key: _printable(value) if isinstance(value, str) else value for key, value in found.items()}
+
+
+def error_text(error: Mapping[str, Any]) -> str:
+    """Return the line that a failure is logged with."""
+    place = ", ".join(f"{name} {error[name]!r}" for name in ("node", "field") if error.get(name))
+    hint = f" Hint: {error['hint']}" if error.get("hint") else ""
+    return f"{place}: {error['message']}{hint}" if place else f"{error['message']}{hint}"
+
+
+def _place_of(error: BaseException) -> str:
+    """Return the last place in a user's own file that an exception came through, with its line of code."""
+    inner = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(INSTALLED)]
+    if not inner:
+        return ""
+    frame = inner[-1]
+    line = f": {frame.line[:200]}" if frame.line else ""
+    # A user's file that came without its folder has its hash behind an @.
+    name = os.path.basename(frame.filename).partition("@")[0]
+    return f" ({name}, line {frame.lineno}{line})"
 
 
 def _printable(text: str) -> str:
@@ -94,4 +138,14 @@ def _printable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 
-__all__ = ["FAILED", "NOT_RUN", "SKIPPED", "SUCCESS", "NodeResult", "StepResult", "Surroundings", "error_json"]
+__all__ = [
+    "FAILED",
+    "NOT_RUN",
+    "SKIPPED",
+    "SUCCESS",
+    "NodeResult",
+    "StepResult",
+    "Surroundings",
+    "error_json",
+    "error_text",
+]

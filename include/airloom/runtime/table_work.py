@@ -1,95 +1,78 @@
-"""The work of a table step, in a child process that can be killed: one DuckDB query over its nodes."""
+"""The work of a table step, in a child process that can be killed: its nodes' queries by DuckDB, as few as may be."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from airloom.engine.faults import Sieve, first_fault
 from airloom.engine.prepare import ready_files
-from airloom.engine.reading import (
-    copy_to,
-    quoted,
-    select_all,
-    select_distinct,
-    select_files,
-    select_nothing,
-    with_tables,
-)
+from airloom.engine.quoting import quoted
+from airloom.engine.reading import copy_to, select_all, select_distinct, with_tables
 from airloom.engine.reference import TableReference
-from airloom.engine.relation import Columns, Relation
+from airloom.engine.relation import Columns
 from airloom.engine.scan import Copy, Scan
-from airloom.engine.shapes import Shapes, plain_message, scan_columns
-from airloom.engine.storage import Files, disk_fault, part_folder, put_file
+from airloom.engine.shapes import plain_message
+from airloom.engine.storage import disk_fault, part_folder, put_file
 from airloom.engine.tables import local_paths, select_reference, write_rejects
-from airloom.nodes.calling import queries_of
 from airloom.nodes.catalog import catalog
 from airloom.runtime.rendering import make_node
+from airloom.runtime.table_plan import (
+    CompiledTables,
+    TableNode,
+    TableWork,
+    blamed,
+    compile_tables,
+    limited,
+    shared_tables,
+)
 from airloom.spec.document import EngineName
 from airloom.spec.error import AirloomError, ConfigurationError, DataError
 
-
-@dataclass(frozen=True)
-class TableNode:
-    """One node of the work: its rendered config, the live sources of each input, and the plan's SQL where it holds."""
-
-    id: str
-    type: str
-    version: int
-    config: Mapping[str, Any]
-    inputs: Mapping[str, list[str]]
-    many: frozenset[str]
-    outputs: tuple[str, ...]
-    sql: Mapping[str, str] = field(default_factory=dict)
-    columns: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class TableWork:
-    """What a child is given: nodes in topological order, tables that other steps left, places for what leaves.
-
-    With `sample_rows`, a scan gives no more rows than that.
-    """
-
-    nodes: tuple[TableNode, ...]
-    sources: Mapping[str, TableReference]
-    targets: Mapping[str, str]
-    files: Files
-    memory_limit: int
-    threads: int
-    engine: EngineName = "duckdb"
-    spark_master: str | None = None
-    scratch: str = ""
-    sample_rows: int | None = None
+log = logging.getLogger(__name__)
+SMALL_ROWS = 1_000_000
+SMALL_BYTES = 50_000_000
 
 
 @dataclass
 class TableDone:
-    """What a child gives back: a reference for each output that leaves, and what sinks wrote."""
+    """What a child gives back: a reference for each output that leaves, what sinks wrote, rows of what stays inside."""
 
     outputs: dict[str, TableReference] = field(default_factory=dict)
     written: dict[str, dict[str, Any]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
 
+_left_open: list[Any] = []
+
+
 def run_table_work(work: TableWork) -> TableDone:
-    """Run the nodes as one query; raise AirloomError that names the node where that can be told."""
+    """Run the nodes as one query; raise AirloomError that names the node where that can be told.
+
+    To be run in a process of its own, which ends with its database open: to close it has crashed forked processes now
+    and then, where a thread of DuckDB ends (SIGSEGV in the thread's clean-up by Arrow's jemalloc), and took the result
+    with them. What sets it off is not known: with either memory pool of Arrow, hundreds of closings went well.
+    """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
-        done = _session_class(work.engine)(work, stack).run()
+        session = session_class(work.engine)(work, stack, close=False)
+        _left_open.append(session.connection)
+        done = session.execute(session.compile(work.sources), work.sources, work.targets)
     done.seconds = time.monotonic() - started
     return done
 
 
-def _session_class(engine: EngineName) -> type[Session]:
+def session_class(engine: EngineName) -> type[Session]:
+    """Return the session of an engine."""
     if engine == "duckdb":
         return Session
     from airloom.runtime.spark_work import SparkSession
@@ -98,72 +81,68 @@ def _session_class(engine: EngineName) -> type[Session]:
 
 
 class Session:
-    """Run the nodes of a step with DuckDB; what another engine does otherwise is a method of its own."""
+    """Hold a database in which the nodes of a work are compiled once, and executed as often as there are sources.
 
-    def __init__(self, work: TableWork, stack: contextlib.ExitStack) -> None:
+    The database reaches the files of the work, the sources and targets that the work names, and `folders`: there lie
+    those of further executions.
+    """
+
+    def __init__(
+        self, work: TableWork, stack: contextlib.ExitStack, folders: Sequence[str] = (), *, close: bool = True
+    ) -> None:
         from airloom.engine import duck
 
         self.work = work
-        self.scans: dict[str, tuple[Scan, list[str]]] = {}
+        self.stack = stack
         self.made: dict[str, Any] = {}
-        self.tables: dict[str, str] = {}
-        self.columns: dict[str, Columns] = {}
-        self.empty: dict[str, str] = {}
+        self.scans: dict[str, tuple[Scan, list[str]]] = {}
         self.copies: dict[str, tuple[Copy, str, str]] = {}
         self.parts: dict[str, str] = {}
-        self.shapes: Shapes | None = None
-        self.stack = stack
-        readable, self.paths = self._readable()
-        for uri in work.targets.values():
-            self._part(uri)
+        self.temporary: list[str] = []
+        self._begun: Execution | None = None
+        self._paths = {name: stack.enter_context(local_paths(ref)) for name, ref in work.sources.items()}
+        readable = [path for found in self._paths.values() for path in found]
         for node in work.nodes:
-            self._prepare_copy(node)
-        writable = [*self.parts.values(), *(folder for _, folder, _ in self.copies.values()), *self._folders()]
-        self.connection = stack.enter_context(
-            contextlib.closing(
-                duck.connect(
-                    memory_limit=f"{work.memory_limit}B",
-                    threads=work.threads,
-                    temp_directory=stack.enter_context(tempfile.TemporaryDirectory(prefix="airloom-spill-")),
-                    read=readable,
-                    write=writable,
-                )
-            )
+            with blamed(node.id):
+                self.made[node.id] = make_node(catalog().get(node.type, node.version, node.file), node.config)
+                if self.made[node.id].method == "scan":
+                    readable += self._prepare_scan(node)
+        for uri in work.targets.values():
+            self.prepare_target(uri, stack)
+        for node in work.nodes:
+            if self.made[node.id].method == "copy_to":
+                self._prepare_copy(node)
+        copied = [folder for _, folder, _ in self.copies.values()]
+        self.connection = duck.connect(
+            memory_limit=f"{work.memory_limit}B",
+            threads=work.threads,
+            temp_directory=stack.enter_context(tempfile.TemporaryDirectory(prefix="airloom-spill-")),
+            read=readable,
+            write=[*self.parts.values(), *copied, *folders, *self._folders()],
         )
-        for name, reference in work.sources.items():
-            self.tables[name] = select_reference(reference, self.paths[name])
-            self._keep_columns(name, reference.columns)
+        if close:
+            stack.callback(self.connection.close)
 
     def _folders(self) -> list[str]:
-        """Return the folders that DuckDB may write beside those of its results."""
+        """Return the folders that the database may write beside those of its results."""
         return []
 
-    def _readable(self) -> tuple[list[str], dict[str, list[str]]]:
-        paths = {name: self.stack.enter_context(local_paths(ref)) for name, ref in self.work.sources.items()}
-        readable = [path for found in paths.values() for path in found]
-        for node in self.work.nodes:
-            made = self._node(node)
-            if made.method == "scan":
-                with _blamed(node.id):
-                    scan = made.scan(self.work.files)
-                    local = ready_files(scan, self.stack)
-                self.scans[node.id] = (scan, local)
-                readable.extend(local)
-        return readable, paths
+    def _prepare_scan(self, node: TableNode) -> list[str]:
+        scan = self.made[node.id].scan(self.work.files)
+        local = ready_files(scan, self.stack)
+        self.scans[node.id] = (scan, local)
+        return local
 
-    def _part(self, uri: str) -> str:
+    def prepare_target(self, uri: str, stack: contextlib.ExitStack) -> None:
+        """Make a folder to write a target in, which goes with `stack`; where there is one, do nothing."""
         if uri not in self.parts:
-            folder = part_folder(uri)
-            self.stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            self.parts[uri] = folder
-        return self.parts[uri]
+            self.parts[uri] = part_folder(uri)
+            stack.callback(shutil.rmtree, self.parts[uri], ignore_errors=True)
+            stack.callback(self.parts.pop, uri)
 
     def _prepare_copy(self, node: TableNode) -> None:
-        made = self._node(node)
-        if made.method != "copy_to":
-            return
-        with _blamed(node.id):
-            copy = made.copy_to()
+        with blamed(node.id):
+            copy = self.made[node.id].copy_to()
             target = self.work.files.resolve(copy.path)
             if os.path.isdir(target):
                 raise ConfigurationError(f"{copy.path!r} is a folder", field="path", hint="name a file in it")
@@ -171,97 +150,144 @@ class Session:
         self.stack.callback(shutil.rmtree, folder, ignore_errors=True)
         self.copies[node.id] = (copy, folder, target)
 
-    def _node(self, node: TableNode) -> Any:
-        if node.id not in self.made:
-            with _blamed(node.id):
-                self.made[node.id] = make_node(catalog().get(node.type, node.version), node.config)
-        return self.made[node.id]
+    def paths_of(self, name: str, reference: TableReference, stack: contextlib.ExitStack) -> list[str]:
+        """Return the local files of a source."""
+        own = self.work.sources.get(name) == reference
+        return self._paths[name] if own else stack.enter_context(local_paths(reference))
 
-    def run(self) -> TableDone:
+    def compile(self, sources: Mapping[str, TableReference]) -> CompiledTables:
+        """Return the queries of the nodes over sources of these columns; raise AirloomError that names the node."""
+
+        def values(compiled: CompiledTables, source: str, column: str, limit: int) -> list[Any]:
+            if self._begun is None or self._begun.compiled is not compiled:
+                self._begun = self._execution(compiled, sources, self.stack)
+            return self._begun.values(source, column, limit)
+
+        return compile_tables(self.work, sources, self.made, self.scans, self.connection, values)
+
+    def execute(
+        self, compiled: CompiledTables, sources: Mapping[str, TableReference], targets: Mapping[str, str]
+    ) -> TableDone:
+        """Write what leaves to its targets, and what sinks write; raise AirloomError that names the node.
+
+        Where the sources are not of the columns that `compiled` was made for, the nodes are compiled anew.
+        """
+        if not compiled.holds_for(sources):
+            compiled = self.compile(sources)
+        begun, self._begun = self._begun, None
+        with contextlib.ExitStack() as stack:
+            if begun is None or begun.compiled is not compiled or begun.sources != sources:
+                begun = self._execution(compiled, sources, stack)
+            for uri in targets.values():
+                self.prepare_target(uri, stack)
+            return begun.run(targets)
+
+    def _execution(
+        self, compiled: CompiledTables, sources: Mapping[str, TableReference], stack: contextlib.ExitStack
+    ) -> Execution:
+        while self.temporary:
+            self.connection.execute(f"DROP TABLE {quoted(self.temporary.pop())}")
+        return Execution(self, compiled, sources, stack)
+
+
+class Execution:
+    """Run the queries of a work over its sources once; what another engine does otherwise is a method of its own."""
+
+    def __init__(
+        self,
+        session: Session,
+        compiled: CompiledTables,
+        sources: Mapping[str, TableReference],
+        stack: contextlib.ExitStack,
+    ) -> None:
+        self.session = session
+        self.work = session.work
+        self.scans = session.scans
+        self.connection = session.connection
+        self.compiled = compiled
+        self.sources = sources
+        self.paths = {name: session.paths_of(name, reference, stack) for name, reference in sources.items()}
+        self.tables = {name: select_reference(reference, self.paths[name]) for name, reference in sources.items()}
+
+    def values(self, source: str, column: str, limit: int) -> list[Any]:
+        """Return the values of a column, but null, in order."""
+        self._take_up()
+        return self._distinct(source, column, limit)
+
+    def run(self, targets: Mapping[str, str]) -> TableDone:
+        """Write what leaves, and what sinks write."""
         done = TableDone()
+        self._take_up()
         for node in self.work.nodes:
-            with _blamed(node.id):
-                if node.id in self.scans:
-                    self._add_scan(node, done)
-                elif node.id not in self.copies:
-                    self._add_queries(node)
-        self._share_inputs()
-        for name, uri in self.work.targets.items():
-            source = name.partition(".")[0]
-            if name in done.outputs:
-                continue
-            with _blamed(source):
-                done.outputs[name] = self._write(name, uri)
-        for sink, (copy, folder, target) in self.copies.items():
-            with _blamed(sink):
-                done.written[sink] = self._copy(sink, copy, folder, target)
+            if node.id in self.scans:
+                with blamed(node.id):
+                    self._hand_on(node, targets, done)
+        left = [name for name in targets if name not in done.outputs]
+        for name in shared_tables(self.work.nodes, {*left, *self.session.copies}, self._shareable()):
+            with blamed(name.partition(".")[0]):
+                self._share(name)
+        for name in left:
+            with blamed(name.partition(".")[0]):
+                done.outputs[name] = self._write(name, targets[name])
+        for sink in self.session.copies:
+            with blamed(sink):
+                done.written[sink] = self._copy(sink)
+        done.counts = self._count_inner([name for name in self.compiled.tables if name not in done.outputs])
         return done
 
-    def _add_scan(self, node: TableNode, done: TableDone) -> None:
-        scan, paths = self.scans[node.id]
-        name = f"{node.id}.{node.outputs[0]}"
-        columns = scan_columns(scan, self.connection, paths, whole=True)
-        self._keep_columns(name, columns)
-        uris = [file.uri for file in scan.files]
-        self.tables[name] = self._limited(select_files(scan.format, paths, scan.options, columns, uris))
-        if len(node.outputs) > 1:
-            self._sift(node, scan, paths, columns, done)
-        elif self.work.sample_rows is None and name in self.work.targets and scan.format == "parquet":
-            done.outputs[name] = TableReference(columns, scan=scan, bytes=scan.size)
+    def _count_inner(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the rows of tables that do not leave, in one query for all, where that is cheap or wanted."""
+        import duckdb
 
-    def _sift(self, node: TableNode, scan: Scan, paths: list[str], columns: Columns, done: TableDone) -> None:
+        if not names or self.work.counts == "none" or (self.work.counts == "small" and not self._is_small()):
+            return {}
+        counts = ", ".join(f"(SELECT count(*) FROM {quoted(name)})" for name in names)  # noqa: S608 quoted
+        try:
+            row = self.connection.execute(with_tables(self.tables, f"SELECT {counts}")).fetchone()
+        except duckdb.Error as error:
+            # The result is written: what nobody reads of its way there must not fail it.
+            log.info("the rows inside of this step are not counted: %s", plain_message(error))
+            return {}
+        return dict(zip(names, row or (), strict=False))
+
+    def _is_small(self) -> bool:
+        scanned = sum(scan.size for scan, _ in self.scans.values())
+        rows = [reference.rows for reference in self.sources.values()]
+        read = sum(reference.bytes or 0 for reference in self.sources.values() if reference.rows is None)
+        return sum(count or 0 for count in rows) < SMALL_ROWS and scanned + read < SMALL_BYTES
+
+    def _take_up(self) -> None:
+        """Let every query that is compiled by now stand for its table."""
+        for node in self.work.nodes:
+            with blamed(node.id):
+                for name in (f"{node.id}.{port}" for port in node.outputs):
+                    if name in self.compiled.tables and name not in self.tables:
+                        self.tables[name] = self.compiled.tables[name]
+                        if node.id not in self.scans:
+                            self._add(name, node)
+
+    def _add(self, name: str, node: TableNode) -> None:
+        """Make ready what another engine needs of a query."""
+
+    def _hand_on(self, node: TableNode, targets: Mapping[str, str], done: TableDone) -> None:
+        """Let Parquet files that leave be read in place; sort the rows of text files that are to be sorted."""
+        scan = self.scans[node.id][0]
+        name = f"{node.id}.{node.outputs[0]}"
+        if len(node.outputs) > 1:
+            self._sift(node, targets, done)
+        elif self.work.sample_rows is None and name in targets and scan.format == "parquet":
+            done.outputs[name] = TableReference(self._columns(name), scan=scan, bytes=scan.size)
+
+    def _sift(self, node: TableNode, targets: Mapping[str, str], done: TableDone) -> None:
         """Write the rows of text files that fit, and a table of what does not."""
         rows, rejects = (f"{node.id}.{port}" for port in node.outputs)
-        sieve = Sieve(self.connection, scan, paths, columns)
-        self.tables[rows] = self._limited(sieve.good)
-        done.outputs[rows] = self._write(rows, self.work.targets[rows])
-        done.outputs[rejects] = write_rejects(sieve.faults(), self.work.targets[rejects])
+        sieve = Sieve(self.connection, *self.scans[node.id], self._columns(rows))
+        self.tables[rows] = limited(sieve.good, self.work.sample_rows)
+        done.outputs[rows] = self._write(rows, targets[rows])
+        done.outputs[rejects] = write_rejects(sieve.faults(), targets[rejects])
 
-    def _limited(self, text: str) -> str:
-        return text if self.work.sample_rows is None else f"FROM ({text}) LIMIT {self.work.sample_rows}"
-
-    def _add_queries(self, node: TableNode) -> None:
-        sources = [source for found in node.inputs.values() for source in found]
-        if node.sql and all(self._as_planned(node, source) for source in sources):
-            for port, text in node.sql.items():
-                self._add(f"{node.id}.{port}", text, node)
-            return
-        relations: dict[str, Relation | list[Relation] | None] = {}
-        for port, found in node.inputs.items():
-            known = [
-                Relation(
-                    source,
-                    self._known(source),
-                    distinct=functools.partial(self._distinct, source),
-                    engine=self.work.engine,
-                )
-                for source in found
-            ]
-            relations[port] = known if port in node.many else (known[0] if known else None)
-        shapes = self._shapes()
-        for source in sources:
-            if source not in shapes.columns:
-                shapes.add(source, self._known(source))
-        for port, query in queries_of(self._node(node), relations).items():
-            name = f"{node.id}.{port}"
-            text, columns = shapes.describe(query)
-            self.columns[name] = columns
-            self._add(name, text, node)
-
-    def _as_planned(self, node: TableNode, source: str) -> bool:
-        return node.columns.get(source) == tuple(self._known(source).items())
-
-    def _keep_columns(self, name: str, columns: Columns) -> None:
-        self.columns[name] = columns
-        self.empty[name] = select_nothing(columns)
-
-    def _known(self, source: str) -> Columns:
-        if source not in self.columns:
-            # Over empty tables: DuckDB would look at the files each time.
-            tables = {**self.tables, **self.empty}
-            rows = self.connection.execute("DESCRIBE " + with_tables(tables, select_all(source))).fetchall()
-            self.columns[source] = {row[0]: row[1] for row in rows}
-        return self.columns[source]
+    def _columns(self, name: str) -> Columns:
+        return self.compiled.columns(name)
 
     def _distinct(self, source: str, column: str, limit: int) -> list[Any]:
         query = with_tables(self.tables, select_distinct(source, column, limit))
@@ -270,46 +296,37 @@ class Session:
             values: list[Any] = self.connection.sql(query).to_arrow_table().column(0).to_pylist()
         return values
 
-    def _add(self, name: str, text: str, node: TableNode) -> None:
-        """Take a node's query up; `node` is where it comes from."""
-        self.tables[name] = text
+    def _shareable(self) -> list[str]:
+        # Of Parquet, each query reads its own columns in place, which is quicker than a copy of the whole.
+        found = {node for node, (scan, _) in self.scans.items() if scan.format == "parquet"}
+        return [name for name in self.compiled.tables if name.partition(".")[0] not in found]
 
-    def _shapes(self) -> Shapes:
-        if self.shapes is None:
-            self.shapes = self.stack.enter_context(Shapes())
-        return self.shapes
-
-    def _share_inputs(self) -> None:
-        # Several outputs leave the exit node: what they read is computed once.
-        leaving = [name for name in self.work.targets if name.partition(".")[0] not in self.scans]
-        if len(leaving) < 2:
-            return
-        exit_node = self.work.nodes[-1]
-        for source in dict.fromkeys(name for found in exit_node.inputs.values() for name in found):
-            with _blamed(source.partition(".")[0]):
-                self._share(source)
-
-    def _share(self, source: str) -> None:
-        table = f"shared {source}"
-        self._execute(f"CREATE TEMP TABLE {quoted(table)} AS " + with_tables(self.tables, select_all(source)))
-        self.tables[source] = select_all(table)
+    def _share(self, name: str) -> None:
+        """Compute a table once that several queries need."""
+        table = f"shared {name}"
+        self._execute(f"CREATE TEMP TABLE {quoted(table)} AS " + with_tables(self.tables, select_all(name)))
+        self.session.temporary.append(table)
+        self.tables[name] = select_all(table)
 
     def _write(self, name: str, uri: str) -> TableReference:
-        path = os.path.join(self.parts[uri], "rows.parquet")
+        path = os.path.join(self.session.parts[uri], "rows.parquet")
         query = with_tables(self.tables, select_all(name))
         rows = self._execute(copy_to(query, path, "parquet", {"compression": "snappy"}))
         size = os.path.getsize(path)
-        columns = self._known(name)
+        columns = self._columns(name)
         put_file(path, uri)
         return TableReference(columns, uri=uri, rows=rows, bytes=size)
 
-    def _copy(self, node_id: str, copy: Copy, folder: str, target: str) -> dict[str, Any]:
-        node = next(node for node in self.work.nodes if node.id == node_id)
-        source = next(iter(node.inputs.values()))[0]
+    def _copy(self, sink: str) -> dict[str, Any]:
+        copy, folder, target = self.session.copies[sink]
         path = os.path.join(folder, Path(target).name)
-        rows = self._execute(copy_to(with_tables(self.tables, select_all(source)), path, copy.format, copy.options))
+        query = with_tables(self.tables, select_all(self._read_by(sink)))
+        rows = self._execute(copy_to(query, path, copy.format, copy.options))
         put_file(path, target)
         return {"rows": rows, "target": target}
+
+    def _read_by(self, sink: str) -> str:
+        return next(node.sources[0] for node in self.work.nodes if node.id == sink)
 
     def _execute(self, text: str) -> int:
         with _plain_errors(self._fault):
@@ -318,9 +335,8 @@ class Session:
 
     def _fault(self) -> AirloomError | None:
         """Return what is wrong in a file that the query reads, if that made it fail."""
-        read = [(node, *found, self.columns[f"{node}.rows"]) for node, found in self.scans.items()]
-        for node, scan, paths, columns in read:
-            fault = first_fault(self.connection, scan, paths, columns)
+        for node, (scan, paths) in self.scans.items():
+            fault = first_fault(self.connection, scan, paths, self._columns(f"{node}.rows"))
             if fault is not None:
                 error = fault.error()
                 error.node = node
@@ -341,17 +357,3 @@ def _plain_errors(fault: Callable[[], AirloomError | None] = lambda: None) -> It
         ) from None
     except duckdb.Error as error:
         raise disk_fault(error) or fault() or DataError(plain_message(error)) from None
-
-
-@contextlib.contextmanager
-def _blamed(node: str) -> Any:
-    try:
-        yield
-    except AirloomError as error:
-        if error.node is None:
-            error.node = node
-        raise
-    except OSError as error:
-        raise ConfigurationError(
-            f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), node=node
-        ) from error

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from airloom.checks.check import check
@@ -19,12 +17,16 @@ from airloom.engine.statistics import column_statistics
 from airloom.engine.storage import Files
 from airloom.engine.tables import count, first_rows
 from airloom.nodes.context import RunFacts
+from airloom.nodes.kinds import plain
 from airloom.plan.build import build_plan
 from airloom.plan.plan import Plan
+from airloom.runtime.descriptions import describer
+from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.pinned import Pins, pin_problems, pinned_result
-from airloom.runtime.pipeline import LocalSurroundings, run_pipeline
+from airloom.runtime.pipeline import run_pipeline
 from airloom.runtime.results import FAILED, NodeResult
-from airloom.runtime.values import value_of
+from airloom.runtime.upstream import inputs_of
+from airloom.runtime.values import previewed
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Document
 from airloom.spec.error import AirloomError, ConfigurationError
@@ -82,7 +84,7 @@ def try_document(
     needs is not run either. With `statistics`, tables are reported with those of their columns. `on_node` is given the
     report of each node that was to run, as soon as it ended. Results are kept in a temporary folder.
     """
-    report = check(data, Facts(files=Files.of(settings), connection=connections))
+    report = check(data, Facts(files=Files.of(settings), describe=describer(connections)))
     trial = Trial({}, list(report.problems))
     if report.resolved is None or report.document is None:
         return trial
@@ -100,12 +102,15 @@ def try_document(
     wanted = _above(plan, plan.nodes if until is None else [until], frozenset(pins))
     with tempfile.TemporaryDirectory(prefix="airloom-try-") as folder:
         local = settings.model_copy(update={"data": folder})
-        now = datetime.now(UTC)
+        now, document = datetime.now(UTC), report.document.to_json()
         surroundings = LocalSurroundings(
-            run=RunFacts(report.document.id, "try", logical_date=now, started_at=now),
+            run=RunFacts(
+                report.document.id, "try", logical_date=now, started_at=now, schedule=document.get("schedule")
+            ),
             params=as_expression_values(schemas, values),
             connections=connections,
             sample_rows=rows,
+            given={"inputs": inputs_of(document)},
         )
         try:
             results = {node: pinned_result(node, outputs, folder) for node, outputs in pins.items() if node in wanted}
@@ -113,7 +118,7 @@ def try_document(
             trial.problems.append(Problem(error.code, error.message, node=error.node, hint=error.hint))
             return trial
         if not write:
-            writing = [node for node in plan.nodes if plan.nodes[node].effect == "write"]
+            writing = [node for step in plan.steps for node in step.nodes if plan.nodes[node].effect == "write"]
             trial.held_back = [node for node in writing if node in wanted and node not in results]
 
         def skip(node: str) -> bool:
@@ -144,7 +149,9 @@ def _above(plan: Plan, nodes: Iterable[str], pinned: frozenset[str]) -> set[str]
             continue
         found.add(current)
         if current not in pinned:
-            waiting += [source.partition(".")[0] for port in plan.nodes[current].inputs for source in port.sources]
+            node = plan.nodes[current]
+            sources = (*(source for port in node.inputs for source in port.sources), *node.after)
+            waiting += [name for name in (source.partition(".")[0] for source in sources) if name in plan.nodes]
     return found
 
 
@@ -163,10 +170,7 @@ def node_report(result: NodeResult, sample: int, statistics: bool = False) -> di
     read: dict[str, Any] = {}
     if tables:
         read = run_in_child(_table_reports, tables, sample, statistics, timeout=configuration().query_timeout)
-    outputs = {
-        port: read.get(port) or {"kind": reference["kind"], "value": plain(value_of(reference))}
-        for port, reference in result.outputs.items()
-    }
+    outputs = {port: read.get(port) or previewed(reference) for port, reference in result.outputs.items()}
     return {
         "state": result.state,
         "fired": result.fired,
@@ -190,22 +194,3 @@ def _table_report(reference: TableReference, sample: int, statistics: bool) -> d
     if statistics:
         found["statistics"] = plain(column_statistics(reference))
     return found
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON can say it: dates and exact numbers beyond JSON's as text, NaN and infinities too."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, Decimal):
-        if value == value.to_integral_value():
-            return int(value)
-        return float(value) if Decimal(repr(float(value))) == value else str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

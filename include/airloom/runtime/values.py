@@ -1,48 +1,44 @@
-"""What a port carries, as nodes and expressions see it: plain JSON values, and tables by reference."""
+"""What a port carries: written into its reference, and read from it as nodes, expressions and people see it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from airloom.engine import tables
-from airloom.engine.reference import TableReference, is_table
+from airloom.engine.reference import Place, TableReference, is_table, kind_of_value, object_reference
 from airloom.engine.storage import read_json
-from airloom.nodes.ports import LIST_LIMIT, TABLE_FIELDS
+from airloom.nodes.kinds import KINDS, PortKind, TableValue, Unwritable, written
 from airloom.spec.error import DataError
-from airloom.spec.expression import Exposed
 
 
-class TableValue(Exposed):
-    """A table as expressions and control nodes see it: `rows`, `columns`, `uri` and `first(n)`."""
+def reference_of(node: str, port: str, kind: str, value: Any, place: Place) -> dict[str, Any]:
+    """Return the reference of what a port gives, if it is not a table; a large value is written where `place()` says.
 
-    exposed = TABLE_FIELDS
+    Raises DataError that names node and port for what a port of this kind cannot carry.
+    """
+    where = f"port {port!r} of node {node!r} carries"
+    if not _is_of(value, KINDS[kind]):
+        raise DataError(f"{where} {kind_of_value(value)}, not a {kind}", node=node, hint=_wanted(KINDS[kind]))
+    try:
+        return object_reference(port, kind, value, place, written)
+    except Unwritable as error:
+        raise DataError(f"{where} {error.what}, which cannot be passed on", node=node, hint=error.hint) from None
 
-    def __init__(self, reference: TableReference) -> None:
-        self.reference = reference
 
-    @property
-    def rows(self) -> int:
-        """Return how many rows there are."""
-        return tables.count(self.reference)
+def _is_of(value: Any, kind: PortKind) -> bool:
+    if kind.name == "table":
+        return False
+    # What JSON has a form for is as loose as ever: a text may leave a port of numbers.
+    return kind.write is None or value is None or isinstance(value, _classes(kind))
 
-    @property
-    def columns(self) -> list[str]:
-        """Return the names of the columns."""
-        return list(self.reference.columns)
 
-    @property
-    def uri(self) -> str:
-        """Return where the first file of the table lies."""
-        return self.reference.files[0]
+def _classes(kind: PortKind) -> tuple[type, ...]:
+    return tuple(found for found in kind.classes if isinstance(found, type))
 
-    def first(self, number: int) -> list[dict[str, Any]]:
-        """Return the first rows, at most 10,000, as objects."""
-        return tables.first_rows(self.reference, min(int(number), LIST_LIMIT))
 
-    def __repr__(self) -> str:
-        return f"a table of columns {', '.join(self.columns)}"
+def _wanted(kind: PortKind) -> str:
+    names = "Batches" if kind.name == "table" else " or ".join(found.__name__ for found in _classes(kind))
+    return f"the node has to return {names}"
 
 
 def value_of(reference: Mapping[str, Any]) -> Any:
@@ -54,26 +50,31 @@ def value_of(reference: Mapping[str, Any]) -> Any:
     return reference["value"]
 
 
-def converted(value: Any, kind: str) -> Any:
-    """Return a value as an input of `kind` takes it; raise DataError where it does not fit."""
-    if value is None or kind in ("any", "table"):
-        return value
-    if kind == "text" and not isinstance(value, str):
-        if isinstance(value, TableValue):
-            raise DataError("a table does not fit a text input", hint="take its rows first: rows_to_list")
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else _text(value)
-    if kind == "list" and isinstance(value, TableValue):
-        if value.rows > LIST_LIMIT:
-            raise DataError(
-                f"a table of {value.rows} rows is too long for a list (at most {LIST_LIMIT})", hint="limit it first"
-            )
-        return value.first(LIST_LIMIT)
-    if kind == "messages" and isinstance(value, str):
-        return [{"role": "user", "content": value}]
-    return value
+def input_value(reference: Mapping[str, Any] | None, kind: str) -> Any:
+    """Return what a reference stands for as an input of `kind` takes it, None where there is none.
+
+    Raises DataError where it does not fit.
+    """
+    return None if reference is None else converted(value_of(reference), kind, reference["kind"])
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def converted(value: Any, kind: str, source: str = "any") -> Any:
+    """Return what an output of kind `source` carries as an input of `kind` takes it.
+
+    Raises DataError where it does not fit.
+    """
+    if value is None:
+        return None
+    conversion = None if source == kind else _kind(source).conversions.get(kind)
+    return (conversion or KINDS[kind].read)(value)
+
+
+def previewed(reference: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what people are shown of a reference that is not a table's: its kind, and its value as JSON."""
+    value = value_of(reference)
+    return {"kind": reference["kind"], "value": None if value is None else _kind(reference["kind"]).preview(value)}
+
+
+def _kind(name: str) -> PortKind:
+    # Outputs that somebody pinned may call theirs as they like.
+    return KINDS.get(name, KINDS["any"])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from airloom.spec.error import ConfigurationError
+
+RATE = r"^([1-9]\d*/(second|minute|hour|day)|none)$"
 
 
 class Configuration(BaseSettings):
@@ -24,16 +28,16 @@ class Configuration(BaseSettings):
         None, description="The store (SQLAlchemy URL of a PostgreSQL database); `up` sets it to the embedded server"
     )
     task_database_url: SecretStr | None = Field(
-        None, description="The store as a task may see it: role airloom_task, which reads published versions"
+        None, description="The store as a task may see it: role `<database>_task`, which reads published versions"
     )
     data: str | None = Field(
         None, description="Where tables between steps are kept: a folder or any fsspec URL; default `<home>/data`"
     )
     pipelines: Path | None = Field(None, description="The drop folder; default `<root>/include/pipelines`")
     nodes: Path | None = Field(None, description="The folder of your own node types; default `<root>/include/nodes`")
-    paths: list[str] | None = Field(
+    paths: Annotated[list[str] | None, NoDecode] = Field(
         None,
-        description="Folders and URL prefixes that pipelines may read and write, as a JSON list; "
+        description="Folders and URL prefixes that pipelines may read and write, divided by colons, or a JSON list; "
         'default ["include/data", "output"] below the root',
     )
     memory_limit: ByteSize = Field(
@@ -52,7 +56,35 @@ class Configuration(BaseSettings):
         description="Run Python nodes without a box on systems that offer none: set it only where every author is "
         "trusted with all that a task may reach",
     )
+    drop_role: str | None = Field(
+        None,
+        description="The role whose rights the files of the drop folder have: what code and which Connections they may "
+        "use, such as `Airloom Author`; default all",
+    )
+    api_rate: str = Field(
+        "1200/minute",
+        pattern=RATE,
+        description="How often a user or token may ask the API, in each of its processes, or `none`",
+    )
+    api_log: Literal["none", "text", "json"] = Field(
+        "none", description="A line on standard error for each request of the API, as text or JSON"
+    )
+    sign_in_rate: str = Field(
+        "30/minute",
+        pattern=RATE,
+        description="How often an address may show the API a token that is not valid, or `none`",
+    )
     disabled_nodes: list[str] = Field([], description="Node types that are switched off, as a JSON list")
+
+    @field_validator("paths", mode="before")
+    @classmethod
+    def _paths_are_a_list(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        # The colon of a scheme or a port divides nothing.
+        return [path for path in re.split(r":(?!//|\d+(?:/|:|$))", value) if path]
 
     @property
     def home_folder(self) -> Path:
@@ -68,6 +100,11 @@ class Configuration(BaseSettings):
     def nodes_folder(self) -> Path:
         """Return the folder of the user's own node types."""
         return (self.nodes or self.root / "include" / "nodes").absolute()
+
+    @property
+    def protected_folders(self) -> tuple[Path, ...]:
+        """Return the folders that no pipeline may read or write, whatever `paths` allows."""
+        return (self.home_folder, self.pipelines_folder, self.nodes_folder)
 
     @property
     def data_url(self) -> str:

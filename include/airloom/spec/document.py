@@ -1,28 +1,52 @@
-"""The pipeline document, version 1: Pydantic models and the reader that names every fault at once."""
+"""The pipeline document, version 1: Pydantic models; `spec.reader` reads one and names every fault at once."""
 
 from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, get_args
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from airloom.spec.duration import Duration
-from airloom.spec.problem import Problem, pointer, suggestion
+from airloom.spec.problem import suggestion
 
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,99}$"
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
-Grouping = Literal["auto", "none"]
+RESERVED_IDS = frozenset({"loop", "inputs", "outputs", "finally", "run"})
+"""What edges and expressions name beside nodes."""
+DEEPEST_BODY = 10
+Grouping = Literal["auto", "none", "all"]
 EngineName = Literal["duckdb", "spark"]
+Counts = Literal["small", "all", "none"]
 
 
 class Model(BaseModel):
     """Refuse unknown fields: a misspelt one would be ignored in silence."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
+
+
+_CRON_FIELDS = (
+    ("a minute", 0, 59, ()),
+    ("an hour", 0, 23, ()),
+    ("a day of the month", 1, 31, ()),
+    ("a month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
+    ("a day of the week", 0, 7, ("mon", "tue", "wed", "thu", "fri", "sat", "sun")),
+)
+
+
+def _cron_fault(cron: str) -> str:
+    """Return what is wrong with a cron expression, naming the first part that is not possible in its field."""
+    for text, (what, least, most, names) in zip(cron.split(), _CRON_FIELDS, strict=False):
+        for part in re.split(r"[,/-]", text):
+            number = int(part) if part.isdigit() else None
+            if part != "*" and part.lower() not in names and (number is None or not least <= number <= most):
+                known = f"{least}–{most}" + (f", {names[0]}…{names[-1]}" if names else "")
+                return f"{part!r} is not {what} ({known})"
+    return "this is not a cron expression: write five fields, such as 0 2 * * *"
 
 
 class Schedule(Model):
@@ -39,13 +63,19 @@ class Schedule(Model):
     def _cron_is_valid(cls, value: str | None) -> str | None:
         if value is None:
             return value
-        from croniter import croniter
+        from croniter import CroniterBadDateError, croniter
 
         fields = len(value.split())
         if fields > 5:
             raise ValueError(f"a cron expression has five fields, none for seconds, not {fields}: such as 0 2 * * *")
+        if fields < 5 and not value.startswith("@"):
+            raise ValueError(f"a cron expression has five fields, not {fields}: such as 0 2 * * *")
         if not croniter.is_valid(value):
-            raise ValueError("this is no cron expression; five fields are needed, such as 0 2 * * *")
+            raise ValueError(_cron_fault(value))
+        try:
+            croniter(value).get_next()
+        except CroniterBadDateError:
+            raise ValueError("no time fits this cron expression: the pipeline would never run") from None
         return value
 
     @field_validator("every")
@@ -69,6 +99,10 @@ class Schedule(Model):
     def _one_clock(self) -> Schedule:
         if (self.cron is None) == (self.every is None):
             raise ValueError("a schedule has either cron or every")
+        if self.start is not None and self.end is not None:
+            start, end = (at if at.tzinfo else at.replace(tzinfo=UTC) for at in (self.start, self.end))
+            if start > end:
+                raise ValueError("the start of this schedule is after its end: the pipeline would never run")
         return self
 
 
@@ -87,9 +121,14 @@ class PipelineSettings(Model):
         False, description="Whether times of the schedule that were missed since its start are run later"
     )
     grouping: Grouping = Field(
-        "auto", description="auto: connected pure nodes share a task; none: a task for each node"
+        "auto", description="auto: connected pure nodes share a task; none: a task for each node; all: one task for all"
     )
     engine: EngineName = Field("duckdb", description="What runs the table nodes")
+    counts: Counts = Field(
+        "small",
+        description="Which rows inside of a step are counted. small: those of inputs under a million rows, or files "
+        "under 50 MB; all; none. What leaves a step is always counted",
+    )
     enabled: bool = Field(True, description="Whether publishing makes the pipeline live, or leaves it paused")
 
 
@@ -115,6 +154,7 @@ class NodeEntry(Model):
     pool: str | None = Field(None, description="Instead of the pipeline's setting")
     on_error: Literal["stop", "continue"] = Field("stop", description="continue: a failure is null to its readers")
     ui: Place | None = Field(None, description="Where the builder draws the node")
+    body: Body | None = Field(None, description="What a loop runs for each item")
 
     @property
     def stands_alone(self) -> bool:
@@ -136,7 +176,68 @@ class Edge(Model):
         return node, port or None
 
 
-class Document(Model):
+@dataclass(frozen=True)
+class Reading:
+    """Say what was read of a list of nodes and one of edges: the index of each entry that could be read.
+
+    `ids` are those of all nodes, also of faulty ones; `whole` says that both were lists.
+    """
+
+    nodes: tuple[int, ...] = ()
+    edges: tuple[int, ...] = ()
+    ids: frozenset[str] = frozenset()
+    whole: bool = True
+
+
+class Graph(Model):
+    """Be a base of what holds `nodes` and `edges` that stand side by side: a document, a body, `finally`."""
+
+    _reading: Reading | None = PrivateAttr(None)
+
+    @property
+    def reading(self) -> Reading | None:
+        """Return what was read of nodes and edges; None where they were made in another way, and so are whole."""
+        return self._reading
+
+
+class Body(Graph):
+    """Hold what a node runs inside itself; no edge crosses its border."""
+
+    nodes: list[NodeEntry] = Field(default_factory=list, description="What is done for each item")
+    edges: list[Edge] = Field(default_factory=list, description="What goes where; `loop.item` is the item")
+    result: str | None = Field(None, description="The output, node or node.port, that is the item's result")
+
+
+class Finally(Graph):
+    """Hold what runs at the end of a run, however it ended."""
+
+    nodes: list[NodeEntry] = Field(default_factory=list, description="What is done at the end of each run")
+    edges: list[Edge] = Field(default_factory=list, description="What goes where")
+
+
+class Input(Model):
+    """Declare an input of a pipeline: what another pipeline hands to it, or a start."""
+
+    kind: str = Field("any", description="The kind of its port, such as table, object or text")
+    json_schema: dict[str, Any] | None = Field(None, alias="schema", description="A JSON Schema of its value")
+    default: Any = Field(None, description="What it is where nothing is handed over")
+
+    @property
+    def required(self) -> bool:
+        """Tell whether something has to be handed over."""
+        return "default" not in self.model_fields_set
+
+
+class Agent(Model):
+    """Describe an agent of the document: who it is, and what it may use."""
+
+    description: str = Field("", description="What it is for: people and other agents read it")
+    prompt: str = Field("", description="What it is told before every conversation")
+    model: str | None = Field(None, description="The node of a language model, or the name of a Connection to one")
+    tools: list[str] = Field(default_factory=list, description="Nodes of tools, and agents, that it may use")
+
+
+class Document(Graph):
     """Hold a whole pipeline; the canonical form of whatever dialect it was written in."""
 
     id: Identifier = Field(description="The id of the DAG, too")
@@ -155,6 +256,14 @@ class Document(Model):
     )
     nodes: list[NodeEntry] = Field(default_factory=list, description="What is done")
     edges: list[Edge] = Field(default_factory=list, description="What goes where")
+    inputs: dict[Identifier, Input] = Field(
+        default_factory=dict, description="What is handed to the pipeline; edges read it as `inputs.name`"
+    )
+    outputs: dict[Identifier, str] = Field(
+        default_factory=dict, description="What the pipeline gives back: a name for each output, node or node.port"
+    )
+    finally_: Finally | None = Field(None, alias="finally", description="What runs at the end, however a run ended")
+    agents: dict[Identifier, Agent] = Field(default_factory=dict, description="Agents that nodes name")
 
     def node(self, identifier: str) -> NodeEntry:
         """Return a node by its id; raise KeyError where there is none."""
@@ -166,174 +275,3 @@ class Document(Model):
     def to_json(self) -> dict[str, Any]:
         """Return the document as its author wrote it: what was left out stays out."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-
-def read_document(data: object) -> tuple[Document | None, list[Problem]]:
-    """Read a document and name all its faults at once.
-
-    A faulty node, edge or top-level field is left out of the document that comes back, so that the checks which
-    follow can say what else is wrong; None comes back only where nothing can be read (no object, no valid id).
-    """
-    if not isinstance(data, dict):
-        return None, [Problem("document.type", "a pipeline document is a JSON object", hint='start with {"id": …}')]
-    problems: list[Problem] = []
-    kept: dict[str, Any] = {}
-    for field, value in data.items():
-        if field in ("nodes", "edges"):
-            kept[field] = _read_list(field, value, problems)
-        elif field not in Document.model_fields:
-            problems.append(_unknown_field(str(field), Document, pointer(str(field))))
-        else:
-            kept[field] = value
-    for _ in range(len(kept) + 1):
-        try:
-            return Document.model_validate(kept), problems
-        except ValidationError as error:
-            faulty = {str(item["loc"][0]) for item in error.errors(include_url=False) if item["loc"]}
-            problems.extend(problem_of(item, "", Document, kept) for item in error.errors(include_url=False))
-            if not faulty or "id" in faulty or not faulty & kept.keys():
-                return None, problems
-            kept = _without_faults(kept, error)
-    return None, problems
-
-
-def _without_faults(kept: dict[str, Any], error: ValidationError) -> dict[str, Any]:
-    left = dict(kept)
-    for fault in error.errors(include_url=False):
-        field, *rest = fault["loc"]
-        params = left.get("params")
-        if field == "params" and isinstance(params, dict) and rest and rest[0] in params:
-            # One faulty param does not make the others unknown.
-            left["params"] = {name: schema for name, schema in params.items() if name != rest[0]}
-        else:
-            left.pop(str(field), None)
-    return left
-
-
-def _read_list(field: str, value: object, problems: list[Problem]) -> list[Any]:
-    model: type[Model] = NodeEntry if field == "nodes" else Edge
-    if not isinstance(value, list):
-        form = '{"id": "orders", "type": "csv_read", …}' if field == "nodes" else '{"from": "orders", "to": "kept"}'
-        problems.append(
-            Problem("document.type", f"{field} is a list", pointer=pointer(field), hint=f"write [{form}, …]")
-        )
-        return []
-    kept: list[Any] = []
-    for index, item in enumerate(value):
-        at = pointer(field, index)
-        named = item.get("id") if isinstance(item, dict) and field == "nodes" else None
-        try:
-            kept.append(model.model_validate(item))
-        except ValidationError as error:
-            for fault in error.errors(include_url=False):
-                problem = problem_of(fault, at, model, item)
-                problems.append(problem.at("", named if isinstance(named, str) else None))
-    return kept
-
-
-# What Pydantic says in a programmer's words; all else it says is clear to others, too.
-MESSAGES = {
-    **dict.fromkeys(("string_type", "string_sub_type"), "a text is needed here"),
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number is needed here"),
-    **dict.fromkeys(("float_type", "float_parsing"), "a number is needed here"),
-    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false is needed here"),
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "an object is needed here"),
-    **dict.fromkeys(("list_type", "tuple_type"), "a list is needed here"),
-    "string_too_short": "a text of {min_length} or more characters is needed here",
-    "string_too_long": "a text of at most {max_length} characters is needed here",
-    "too_short": "{field} needs {min_length} or more entries, not {actual_length}",
-    "too_long": "{field} takes at most {max_length} entries, not {actual_length}",
-    "greater_than": "a number above {gt} is needed here",
-    "greater_than_equal": "a number of at least {ge} is needed here",
-    "less_than": "a number below {lt} is needed here",
-    "less_than_equal": "a number of at most {le} is needed here",
-}
-
-
-_FORMS = frozenset({"too_short", "dict_type", "model_type", "model_attributes_type", "list_type", "tuple_type"})
-"""Faults that what a field says of itself explains."""
-
-
-def problem_of(fault: Any, at: str, model: type[BaseModel], given: object, code: str = "document") -> Problem:
-    """Turn one error of Pydantic about `given`, which stands at `at`, into a problem without the value at fault."""
-    path = _path_in(given, fault["loc"])
-    kind = fault["type"]
-    if kind in ("missing", "extra_forbidden"):
-        path = [*_path_in(given, fault["loc"][:-1]), fault["loc"][-1]]
-    where = at + pointer(*path)
-    if kind == "extra_forbidden":
-        return _unknown_field(str(path[-1]), _model_at(model, path[:-1]), where, code)
-    if kind == "missing":
-        hint = _description(model, path)
-        return Problem(f"{code}.missing", f"{path[-1]} is needed here", pointer=where, hint=hint)
-    if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == IDENTIFIER:
-        return Problem(
-            f"{code}.identifier",
-            "an id starts with a small letter and goes on with small letters, digits and _ (at most 100)",
-            pointer=where,
-        )
-    if kind == "literal_error" and isinstance(fault["input"], str):
-        known = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
-        hint = suggestion(fault["input"], known)
-        return Problem(f"{code}.invalid", f"this is one of {', '.join(known)}", pointer=where, hint=hint)
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        field = fault["ctx"]["discriminator"].strip("'")
-        if kind == "union_tag_not_found":
-            return Problem(f"{code}.missing", f"{field} is needed here", pointer=where + pointer(field))
-        known = re.findall(r"'([^']*)'", fault["ctx"]["expected_tags"])
-        hint = suggestion(str(fault["ctx"]["tag"]), known)
-        return Problem(
-            f"{code}.invalid", f"this is one of {', '.join(known)}", pointer=where + pointer(field), hint=hint
-        )
-    if kind in MESSAGES:
-        message = MESSAGES[kind].format(**fault.get("ctx", {}), field=path[-1] if path else "this")
-        hint = _description(model, path) if kind in _FORMS else None
-        return Problem(f"{code}.invalid", message, pointer=where, hint=hint)
-    message = fault["msg"].removeprefix("Value error, ")
-    return Problem(f"{code}.invalid", message[0].lower() + message[1:], pointer=where)
-
-
-def _path_in(given: object, location: Iterable[str | int]) -> list[str | int]:
-    # Pydantic names the tried branch of a union or a validator among the keys; what was given has no such key.
-    path: list[str | int] = []
-    for part in location:
-        if isinstance(given, dict):
-            known = part in given
-        else:
-            known = isinstance(given, list) and isinstance(part, int) and part < len(given)
-        if known:
-            given = given[part]  # type: ignore[index] # asked the line before
-            path.append(part)
-    return path
-
-
-def _model_at(model: type[BaseModel], path: Iterable[str | int]) -> type[BaseModel] | None:
-    """Return the model that a path leads to, or None where it may be one of several, or none."""
-    for part in path:
-        field = next((info for name, info in model.model_fields.items() if part in (name, info.alias)), None)
-        if field is None:
-            continue  # a place in a list, or a name that the document gives
-        models = _models_in(field.annotation)
-        if len(models) != 1:
-            return None
-        model = models.pop()
-    return model
-
-
-def _models_in(annotation: Any) -> set[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return {annotation}
-    return {model for part in get_args(annotation) for model in _models_in(part)}
-
-
-def _description(model: type[BaseModel], path: list[str | int]) -> str | None:
-    """Return what a field says of itself, or None where the path leads to no field of one model."""
-    inside = _model_at(model, path[:-1]) if path else None
-    found = inside.model_fields.get(str(path[-1])) if inside else None
-    return found.description if found else None
-
-
-def _unknown_field(field: str, model: type[BaseModel] | None, where: str, code: str = "document") -> Problem:
-    known = [info.alias or name for name, info in model.model_fields.items()] if model else []
-    hint = suggestion(field, known) or (f"known fields: {', '.join(known)}" if known else None)
-    return Problem(f"{code}.unknown_field", f"there is no field {field!r}", pointer=where, hint=hint)

@@ -1,4 +1,4 @@
-"""Durations as documents write them: `30s`, `5m`, `2h`, `1d`."""
+"""Durations as documents write them: `500ms`, `30s`, `5m`, `2h`, `1d`, `1w`, and several together: `1h30m`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,3})?[smhd]$"
+SECONDS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+PATTERN = r"^([0-9]{1,9}(\.[0-9]{1,3})?(ms|[wdhms]))+$"
 
 
 def parse_duration(value: object) -> timedelta:
@@ -18,10 +18,39 @@ def parse_duration(value: object) -> timedelta:
         return value
     if isinstance(value, str) and re.fullmatch(PATTERN, value):
         try:
-            return timedelta(seconds=float(value[:-1]) * SECONDS[value[-1]])
+            parts = re.findall(r"([0-9.]+)(ms|[wdhms])", value)
+            units = [unit for _, unit in parts]
+            if units == sorted(set(units), key=list(SECONDS).index):
+                return timedelta(seconds=sum(float(number) * SECONDS[unit] for number, unit in parts))
         except OverflowError:
             raise ValueError("a duration this long cannot be kept") from None
-    raise ValueError("a duration is a number and a unit: 30s, 5m, 2h or 1d")
+    raise ValueError(
+        f"a duration is numbers with units, the largest first: 500ms, 30s, 5m, 1h30m, 1d or 1w{meant(value)}"
+    )
+
+
+_WORDS = re.compile(r"\s*(\d{1,9})\s*([a-z]+)\s*", re.IGNORECASE)
+_UNITS = {
+    **dict.fromkeys(("w", "wk", "week", "weeks"), "w"),
+    **dict.fromkeys(("d", "day", "days"), "d"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("ms", "millisecond", "milliseconds"), "ms"),
+}
+
+
+def meant(value: object) -> str:
+    """Return advice for a value that is not a duration, to stand behind a message; empty where there is none."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return f"; did you mean {value}s?"
+    found = _WORDS.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    unit = "m" if found[2] == "M" else found[2].lower()
+    if unit in ("mo", "mon", "month", "months", "q", "quarter", "quarters", "y", "yr", "year", "years"):
+        return "; a month and a year have no fixed length"
+    return f"; did you mean {found[1]}{_UNITS[unit]}?" if unit in _UNITS else ""
 
 
 def format_duration(value: timedelta) -> str:

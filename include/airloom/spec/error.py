@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 Failure = Literal["configuration", "data", "system", "transient"]
@@ -45,6 +46,13 @@ class AirloomError(Exception):
             "hint": self.hint,
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AirloomError:
+        """Return the error that `to_json` wrote, as another process hands it over."""
+        error = cls(data["message"], node=data["node"], field=data["field"], hint=data["hint"])
+        error.code, error.failure = data["code"], data["failure"]
+        return error
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.node, self.field, self.hint)
 
@@ -56,14 +64,33 @@ def _rebuild(
 
 
 class ConfigurationError(AirloomError):
-    """Raise when a document, a setting or a Connection is wrong."""
+    """Raise when a document, a setting or a Connection is wrong; the task is not retried.
+
+    `field` is the path of the config field, such as `columns/0`; `hint` says what to do.
+    """
 
     failure: Failure = "configuration"
     code = "configuration"
 
 
+class TextFault(ConfigurationError):
+    """Be a base of what is wrong in a field that holds a text of its own, such as SQL."""
+
+    word: str | None = None
+    """The word of the text that is at fault."""
+    line: int | None = None
+    """The line of the text, from 0, where that is known better than the word."""
+    find_others: Callable[[], Sequence[TextFault]] | None = None
+    """Finds what else is wrong in the same text: only who tells all of it asks."""
+
+    @property
+    def others(self) -> Sequence[TextFault]:
+        """Return what else is wrong in the same text."""
+        return self.find_others() if self.find_others else ()
+
+
 class DataError(AirloomError):
-    """Raise when the data does not fit what the pipeline says about it."""
+    """Raise when the data does not fit what the pipeline says about it; the task is not retried."""
 
     failure: Failure = "data"
     code = "data"
@@ -77,7 +104,7 @@ class SystemFault(AirloomError):
 
 
 class TransientError(AirloomError):
-    """Raise when the same attempt may work a little later."""
+    """Raise when the same work may succeed a little later, such as after a lost connection; the task is retried."""
 
     failure: Failure = "transient"
     code = "transient"

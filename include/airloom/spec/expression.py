@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.problem import Problem, pointer, suggestion
@@ -24,6 +24,22 @@ PLACEHOLDER = "airloom_ph_"
 MAX_TEXT = 1_000_000
 MAX_DEPTH = 40
 RAW_HINT = "to keep braces as text, write {% raw %}{{ … }}{% endraw %}"
+
+_PARAM = "what Airflow keeps cannot be read here; declare a param, and write {{ params.name }}"
+_AIRFLOW_NAMES = {
+    **dict.fromkeys(("ds", "ds_nodash", "data_date"), "write run.local_date"),
+    **dict.fromkeys(("ts", "ts_nodash", "execution_date", "logical_date"), "write run.logical_date"),
+    **dict.fromkeys(("data_interval_start", "prev_ds", "yesterday_ds"), "write run.interval_start"),
+    **dict.fromkeys(("data_interval_end", "next_ds", "tomorrow_ds"), "write run.interval_end"),
+    **dict.fromkeys(("run_id", "dag_run"), "write run.id"),
+    **dict.fromkeys(("try_number",), "write run.attempt"),
+    **dict.fromkeys(("var", "conn", "macros", "ti", "task_instance", "dag", "task", "conf"), _PARAM),
+    **dict.fromkeys(("now", "today", "utcnow"), "write run.logical_date, which a repeated run has again"),
+    **dict.fromkeys(("env", "environ", "os"), "declare a param, and write {{ params.name }}"),
+    "param": "did you mean 'params'?",
+}
+"""Names of Airflow's templates and of others → what to write."""
+_NO_NAMES: Mapping[str, str] = {}
 
 Raw = Collection[str] | Callable[[str], bool]
 
@@ -95,9 +111,12 @@ def texts(value: Any, at: str = "", *, raw: Raw = frozenset()) -> Iterator[tuple
         yield at, value
 
 
-def check_expression(text: str) -> list[Problem]:
-    """Return what is wrong with a text of expressions: syntax, names, filters, comments, statements."""
-    return _parse(_reader(), text)[1] if has_expression(text) else []
+def check_expression(text: str, given: Mapping[str, str] = _NO_NAMES) -> list[Problem]:
+    """Return what is wrong with a text of expressions: syntax, names, filters, comments, statements.
+
+    `given` are names that people may take for ones that expressions know → the name before them: orders → nodes.
+    """
+    return _parse(_reader(), text, given)[1] if has_expression(text) else []
 
 
 def references(text: str) -> set[tuple[str, ...]]:
@@ -168,14 +187,14 @@ def capture_declared(
     return _captured(_reader(), text, at, declared)
 
 
-def check_sql_expressions(text: str) -> list[Problem]:
+def check_sql_expressions(text: str, given: Mapping[str, str] = _NO_NAMES) -> list[Problem]:
     """Return what is wrong with the expressions of an SQL text."""
     if PLACEHOLDER in text.lower():
         return [Problem("expression.reserved", f"names that start with {PLACEHOLDER} are reserved")]
     if "{%" in text or "{#" in text:
         hint = "use CASE WHEN … END, or a condition on the parameter"
         return [Problem("expression.statement", "only {{ … }} is possible in SQL", hint=hint)]
-    return check_expression(text)
+    return check_expression(text, given)
 
 
 @functools.cache
@@ -247,7 +266,9 @@ def _error(problem: Problem, at: str) -> ExpressionError:
     return ExpressionError(problem.message, field=at, hint=problem.hint)
 
 
-def _parse(sandbox: Sandbox, text: str) -> tuple[nodes.Template | None, list[Problem]]:
+def _parse(
+    sandbox: Sandbox, text: str, given: Mapping[str, str] = _NO_NAMES
+) -> tuple[nodes.Template | None, list[Problem]]:
     from jinja2 import TemplateSyntaxError
 
     if len(text) > MAX_TEXT:
@@ -258,15 +279,17 @@ def _parse(sandbox: Sandbox, text: str) -> tuple[nodes.Template | None, list[Pro
         tree = sandbox.parse(text)
     except TemplateSyntaxError as error:
         message = f"this expression cannot be read: {error.message}"
+        if text.count("{{") > text.count("}}"):
+            return None, [Problem("expression.syntax", "a {{ is not closed", hint=f"write }}}} behind it; {RAW_HINT}")]
         if "\n" in text:
             message += f" (line {error.lineno})"
         return None, [Problem("expression.syntax", message, hint=RAW_HINT)]
     except (RecursionError, ValueError):
         return None, [Problem("expression.syntax", "this expression is nested too deeply or holds too large a number")]
-    return tree, _faults(sandbox, tree)
+    return tree, _faults(sandbox, tree, given)
 
 
-def _faults(sandbox: Sandbox, tree: nodes.Template) -> list[Problem]:
+def _faults(sandbox: Sandbox, tree: nodes.Template, given: Mapping[str, str]) -> list[Problem]:
     from jinja2 import nodes
 
     statements = (nodes.Template, nodes.Output, nodes.For, nodes.If, nodes.Assign)
@@ -287,7 +310,9 @@ def _faults(sandbox: Sandbox, tree: nodes.Template) -> list[Problem]:
         elif isinstance(node, nodes.NSRef):
             problems.append(_unknown_statement("Set of an attribute"))
         elif isinstance(node, nodes.Name) and node.name not in known:
-            problems.append(_unknown_name(node.name))
+            problems.append(_unknown_name(node.name, _dotted(walked, node), given))
+        elif isinstance(node, nodes.Getattr | nodes.Getitem):
+            problems.extend(_refused_attribute(sandbox, node))
         elif isinstance(node, nodes.Filter | nodes.Test):
             problems.extend(_unknown_function(sandbox, node))
     return problems
@@ -311,9 +336,24 @@ def _unknown_statement(name: str) -> Problem:
     return Problem("expression.statement", f"{{% {name.lower()} %}} is not possible here", hint=hint)
 
 
-def _unknown_name(name: str) -> Problem:
+def _dotted(walked: list[nodes.Node], name: nodes.Name) -> str:
+    """Return the chain of parts that begins with a name, such as `orders.rows.rows`."""
+    from jinja2 import nodes
+
+    text, inner = name.name, cast("nodes.Node", name)
+    for node in reversed(walked):
+        if isinstance(node, nodes.Getattr) and node.node is inner:
+            text, inner = f"{text}.{node.attr}", node
+    return text
+
+
+def _unknown_name(name: str, dotted: str, given: Mapping[str, str]) -> Problem:
     near = suggestion(name, NAMES)
     hint = f"{near + '; ' if near else ''}expressions know {', '.join(NAMES)}; {RAW_HINT}"
+    if name in given:
+        hint = f"write {given[name]}.{dotted}"
+    elif name in _AIRFLOW_NAMES:
+        hint = _AIRFLOW_NAMES[name]
     return Problem("expression.unknown_name", f"there is no name {name!r}", hint=hint)
 
 
@@ -327,6 +367,22 @@ def _unknown_function(sandbox: Sandbox, node: nodes.Filter | nodes.Test) -> list
     word = "filter" if is_filter else "test"
     hint = suggestion(node.name, known) or f"possible: {', '.join(known)}"
     return [Problem(f"expression.unknown_{word}", f"there is no {word} {node.name!r}", hint=hint)]
+
+
+def _refused_attribute(sandbox: Sandbox, node: nodes.Getattr | nodes.Getitem) -> list[Problem]:
+    """Return the problem of a part that no value has, or that a literal has not: the sandbox refuses it in a run."""
+    from jinja2 import Undefined, nodes
+
+    name = node.attr if isinstance(node, nodes.Getattr) else _constant(node.arg)
+    if not isinstance(name, str):
+        return []
+    hidden = name.startswith("_") and isinstance(node, nodes.Getattr)
+    alone = isinstance(node.node, nodes.Const) and isinstance(sandbox.getattr(node.node.value, name), Undefined)
+    if not hidden and not alone:
+        return []
+    return [
+        Problem("expression.attribute", f"{name!r} is not possible here", hint="no such part of a value can be used")
+    ]
 
 
 def _whole(tree: nodes.Template) -> nodes.Expr | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airloom.spec.places import located
 from airloom.spec.problem import Problem
 from airloom.spec.text import LARGEST_TEXT, read_text
 
@@ -33,6 +34,24 @@ class Content:
     hash: str
     data: Any
     problems: list[Problem]
+    name: str = ""
+    text: str = ""
+
+    @classmethod
+    def of(cls, content: bytes, name: str) -> Content:
+        """Read the content of a document's file, whose name tells JSON from YAML."""
+        digest = hashlib.sha256(content).hexdigest()
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            message = f"the file is no UTF-8 text (byte {error.start + 1})"
+            return cls(digest, None, [Problem("file.encoding", message, hint="save it as UTF-8", line=line)])
+        return cls(digest, *read_text(text, name), name, text)
+
+    def located(self, problems: list[Problem]) -> list[Problem]:
+        """Return problems of the document with their line and column in this file."""
+        return located(problems, self.text, self.name)
 
     @property
     def declares(self) -> str | None:
@@ -68,13 +87,7 @@ def read_file(file: File) -> Content | None:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         return _refused(file, Problem("file.unreadable", f"the file can't be read: {reason}"))
-    digest = hashlib.sha256(content).hexdigest()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"the file is no UTF-8 text (byte {error.start + 1})"
-        return Content(digest, None, [Problem("file.encoding", message, hint="save it as UTF-8")])
-    return Content(digest, *read_text(text, file.path))
+    return Content.of(content, file.path)
 
 
 def _entries(root: Path) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from airloom.spec.problem import Problem, pointer, suggestion
+from airloom.spec.problem import Problem, nearest, pointer, suggestion
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
@@ -18,6 +18,16 @@ Schemas = Mapping[str, Mapping[str, Any]]
 
 COLUMN_TYPES = {"string": "VARCHAR", "integer": "INTEGER", "number": "DOUBLE", "boolean": "BOOLEAN"}
 _EXAMPLES = {"date": "2024-12-31", "date-time": "2024-12-31T23:59:00Z", "time": "23:59:00"}
+_JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
+_OTHER_TYPES = {
+    **dict.fromkeys(("str", "text", "varchar", "char"), ("string",)),
+    **dict.fromkeys(("int", "int32", "int64", "bigint", "long"), ("integer",)),
+    **dict.fromkeys(("float", "double", "decimal", "numeric"), ("number",)),
+    **dict.fromkeys(("bool",), ("boolean",)),
+    **dict.fromkeys(("list", "tuple", "set"), ("array",)),
+    **dict.fromkeys(("dict", "map", "json", "struct"), ("object",)),
+    **dict.fromkeys(("none", "nil"), ("null",)),
+}
 TEMPORAL_TYPES = {"date": "DATE", "date-time": "TIMESTAMPTZ"}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")
@@ -90,6 +100,10 @@ def _check_schema(name: str, schema: Mapping[str, Any]) -> list[Problem]:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
+        if error.path and error.path[-1] == "type" and isinstance(error.instance, str):
+            hint = _instead_of_type(error.instance)
+            message = f"{error.instance!r} is not a type of JSON Schema"
+            return [Problem("params.schema", message, pointer=pointer(*error.path), hint=hint)]
         return [Problem("params.schema", f"this is no JSON Schema: {_message(error)}", pointer=pointer(*error.path))]
     except RecursionError:
         return [Problem("params.schema", "this schema is nested too deeply")]
@@ -107,6 +121,14 @@ def _check_schema(name: str, schema: Mapping[str, Any]) -> list[Problem]:
         )
         for fault in _faults(schema, schema["default"])
     ]
+
+
+def _instead_of_type(word: str) -> str:
+    form = {"date": "date", "datetime": "date-time", "timestamp": "date-time", "date-time": "date-time", "time": "time"}
+    if word.lower() in form:
+        return f'write {{"type": "string", "format": "{form[word.lower()]}"}}'
+    near = nearest(word, _JSON_TYPES, _OTHER_TYPES)
+    return f"did you mean {near!r}?" if near else f"types: {', '.join(_JSON_TYPES)}"
 
 
 def _references(schema: Any) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -50,8 +50,35 @@ SYNONYMS = {
     **dict.fromkeys(("explode", "unnest"), ("flatten",)),
     **dict.fromkeys(("fillna", "fill_na", "impute"), ("fill_nulls",)),
     **dict.fromkeys(("isin", "one_of", "any_of"), ("in",)),
+    **dict.fromkeys(("hopping", "hop", "rolling"), ("sliding",)),
+    **dict.fromkeys(("fixed", "fixed_size"), ("tumbling",)),
+    **dict.fromkeys(("left_anti", "leftanti"), ("anti",)),
+    **dict.fromkeys(("left_semi", "leftsemi"), ("semi",)),
 }  # fmt: skip
 """Words that people write → what a document may call it; the first that is known in a place is meant."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Say where in a text of several lines something is wrong: its line, from 0, and a word of it."""
+
+    line: int
+    word: str = ""
+
+    @classmethod
+    def of(cls, text: object, word: str | None, line: int | None = None) -> Part | None:
+        """Return the place of a word in a text of several lines, or None where it has one line or no such word.
+
+        `line` tells which line it is, where that is known.
+        """
+        if not isinstance(text, str) or "\n" not in text:
+            return None
+        if line is None:
+            found = find_word(word or "", text)
+            if found is None:
+                return None
+            line = text.count("\n", 0, found)
+        return cls(line, word or "")
 
 
 @dataclass(frozen=True)
@@ -59,7 +86,10 @@ class Problem:
     """Say what is wrong, where, and what to do.
 
     `code` is a stable word of the family `node.unknown_type`; `pointer` is a JSON Pointer (RFC 6901) into the
-    document; `hint` tells what to do. No part of it ever holds a configuration value of a secret field.
+    document; `hint` tells what to do; `line` and `column` count from 1 in the text that the document was read from,
+    and are None where there is none; `part` leads to them within a text of several lines. No part of it ever holds a
+    configuration value of a secret field. What they quote may hold characters that can't be kept or written; these are
+    shown as their escapes.
     """
 
     code: str
@@ -68,10 +98,15 @@ class Problem:
     node: str | None = None
     pointer: str = ""
     hint: str | None = None
+    line: int | None = None
+    column: int | None = None
+    part: Part | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", _shortened(self.message))
-        object.__setattr__(self, "hint", self.hint and _shortened(self.hint))
+        object.__setattr__(self, "message", _shortened(writable(self.message)))
+        object.__setattr__(self, "hint", self.hint and _shortened(writable(self.hint)))
+        object.__setattr__(self, "node", self.node and writable(self.node))
+        object.__setattr__(self, "pointer", writable(self.pointer))
 
     def at(self, pointer: str, node: str | None = None) -> Problem:
         """Return this problem with `pointer` put in front of its own, and the node named where it is not yet."""
@@ -79,7 +114,22 @@ class Problem:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form that CLI, REST, builder and Airflow's import errors share."""
-        return asdict(self)
+        values = asdict(self.spelled_out())
+        del values["part"]
+        return values
+
+    def spelled_out(self) -> Problem:
+        """Return this problem with the line of its part in its message, where no place in a file says it."""
+        if self.part is None:
+            return self
+        return replace(self, part=None, message=f"{self.message} (line {self.part.line + 1} of the text)")
+
+    @property
+    def place(self) -> str:
+        """Return the place in the text for people, such as `line 3, column 5`; empty where it is not known."""
+        if self.line is None:
+            return ""
+        return f"line {self.line}" + ("" if self.column is None else f", column {self.column}")
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Problem:
@@ -87,9 +137,22 @@ class Problem:
         return cls(**data)
 
     def __str__(self) -> str:
-        where = f"node {self.node!r} " if self.node else ""
-        place = f"{where}at {self.pointer or '/'}"
+        node = f"node {self.node!r} " if self.node else ""
+        place = f"{f'{self.place}, ' if self.place else ''}{node}at {self.pointer or '/'}"
         return f"{place}: {self.message} [{self.code}]" + (f" Hint: {self.hint}" if self.hint else "")
+
+
+def find_word(word: str, text: str) -> int | None:
+    """Return where a word stands in a text, whatever its case, or None."""
+    found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) if word else None
+    return found.start() if found else None
+
+
+def writable(text: str) -> str:
+    """Return a text with NUL and halves of surrogate pairs as their escapes: no file and no database takes them."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def _shortened(text: str) -> str:
@@ -106,13 +169,26 @@ def errors(problems: Iterable[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity == "error"]
 
 
+def _of_like_length(word: str, other: str) -> bool:
+    shorter, longer = sorted((word, other), key=len)
+    return 2 * len(shorter) > len(longer) or shorter in longer
+
+
 def suggestion(word: str, known: Iterable[str]) -> str | None:
     """Return a hint naming the known word that means the same as `word` or is nearest to it, or None."""
+    near = nearest(word, known)
+    return None if near is None else f"did you mean {near!r}?"
+
+
+def nearest(word: str, known: Iterable[str], synonyms: Mapping[str, tuple[str, ...]] = SYNONYMS) -> str | None:
+    """Return the known word that means the same as `word` or is nearest to it, or None."""
     by_lower = {candidate.lower(): candidate for candidate in known}
     plain = re.sub(r"[\s-]+", "_", word.strip().lower())
     turned = "_".join(reversed(plain.split("_")))
     meant = next(
-        (other for other in (word.lower(), plain, turned, *SYNONYMS.get(plain, ())) if other in by_lower), None
+        (other for other in (word.lower(), plain, turned, *synonyms.get(plain, ())) if other in by_lower), None
     )
-    near = [meant] if meant is not None else difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.6)
-    return f"did you mean {by_lower[near[0]]!r}?" if near else None
+    # A word half as long shares letters by chance, as sin does with version.
+    alike = [other for other in by_lower if _of_like_length(plain, other)]
+    near = [meant] if meant is not None else difflib.get_close_matches(plain, alike, n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else None

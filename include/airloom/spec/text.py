@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import yaml
 
+from airloom.spec.places import located, place_of_token
 from airloom.spec.problem import Problem, pointer
 
 Format = Literal["json", "yaml"]
@@ -17,6 +19,8 @@ Format = Literal["json", "yaml"]
 LARGEST_TEXT = 5_000_000
 DEEPEST = 100
 MOST_VALUES = 500_000
+LONGEST_NUMBER = 14_000
+"""Bits of a whole number; Python makes a text of no longer one."""
 
 # JSON's numbers alone: what else YAML takes for a number (012, 1:30, 0x1f, 1_000) is text to most who write it.
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -31,18 +35,18 @@ TAG = "tag:yaml.org,2002:"
 def read_text(text: str, name: str) -> tuple[Any, list[Problem]]:
     """Read a document's text as JSON where `name` ends in .json, else as YAML 1.2 with JSON's types.
 
-    Returns the data, which is None where it can't be read, and what is wrong. Only objects, lists, texts, finite
-    numbers, booleans and null come back: a date is a text, and so are yes, on and 012.
+    Returns the data, which is None where it can't be read, and what is wrong, by line and column. Only objects, lists,
+    texts, finite numbers, booleans and null come back: a date is a text, and so are yes, on and 012.
     """
     if len(text) > LARGEST_TEXT:
-        return None, [Problem("text.large", f"a document has at most {LARGEST_TEXT:,} characters")]
+        return None, [_too_large().problem]
     read = _read_json if name.lower().endswith(".json") else _read_yaml
     try:
         data, problems = read(text.removeprefix("\ufeff"))
     except _Fault as fault:
-        return None, [fault.problem]
-    problems.extend(_faults(data, ""))
-    return (None if problems else data), problems
+        return None, located([fault.problem], text, name) if fault.problem.pointer else [fault.problem]
+    problems.extend(faults(data))
+    return (None if problems else data), located(problems, text, name)
 
 
 def write_text(document: Any, format: Format) -> str:
@@ -53,9 +57,16 @@ def write_text(document: Any, format: Format) -> str:
 
 
 class _Fault(Exception):
-    def __init__(self, code: str, message: str, hint: str | None = None, at: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str | None = None,
+        at: str = "",
+        place: tuple[int | None, int | None] = (None, None),
+    ) -> None:
         super().__init__(message)
-        self.problem = Problem(f"text.{code}", message, pointer=at, hint=hint)
+        self.problem = Problem(f"text.{code}", message, pointer=at, hint=hint, line=place[0], column=place[1])
 
 
 class _Repeated(dict[str, Any]):
@@ -68,7 +79,8 @@ class _Repeated(dict[str, Any]):
 
 def _read_json(text: str) -> tuple[Any, list[Problem]]:
     def refuse(constant: str) -> Any:
-        raise _Fault("number", f"{constant} is no number of JSON", hint="leave the value out, or write null")
+        place = place_of_token(text, constant.__eq__)
+        raise _Fault("number", f"{constant} is no number of JSON", "leave the value out, or write null", place=place)
 
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         built = dict(pairs)
@@ -85,7 +97,9 @@ def _read_json(text: str) -> tuple[Any, list[Problem]]:
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:
-        raise _Fault("number", "a number has too many digits") from error
+        longest = sys.get_int_max_str_digits()
+        place = place_of_token(text, lambda token: token.lstrip("-").isdigit() and len(token) > longest)
+        raise _Fault("number", "a number has too many digits", place=place) from error
 
 
 def _json_hint(text: str, position: int) -> str | None:
@@ -99,39 +113,79 @@ def _json_hint(text: str, position: int) -> str | None:
 
 def _syntax(message: str, line: int, column: int, language: str, hint: str | None = None) -> _Fault:
     message = message[:1].lower() + message[1:]
-    return _Fault("syntax", f"this is no {language}: {message} (line {line}, column {column})", hint)
+    return _Fault("syntax", f"this is not {language}: {message}", hint, place=(line, column))
 
 
 def _too_deep() -> _Fault:
     return _Fault("deep", f"a document has at most {DEEPEST} levels of objects and lists")
 
 
-def _faults(value: Any, at: str, depth: int = 0) -> Iterator[Problem]:
-    """Find what the syntax allows and a document may not hold."""
-    if isinstance(value, (dict, list)) and depth >= DEEPEST:
-        yield _too_deep().problem.at(at)
-    elif isinstance(value, dict):
+def faults(value: Any) -> Iterator[Problem]:
+    """Find what JSON's syntax allows, or a Python object may hold, and a document may not, wherever it stands."""
+    try:
+        yield from _Faults().of(value, "", 0)
+    except _Fault as fault:
+        yield fault.problem
+
+
+class _Faults:
+    """Look through a value once, and count what it holds: an object of Python may stand in many places of itself."""
+
+    def __init__(self) -> None:
+        self.values = 0
+        self.characters = 0
+
+    def of(self, value: Any, at: str, depth: int) -> Iterator[Problem]:
+        """Find the faults of the value at a place; raise _Fault where it is too large to be looked through."""
+        self.values += 1
+        if self.values > MOST_VALUES:
+            raise _Fault("large", f"a document has at most {MOST_VALUES:,} values")
+        if isinstance(value, dict | list) and depth >= DEEPEST:
+            yield _too_deep().problem.at(at)
+        elif isinstance(value, dict):
+            yield from self._of_object(value, at, depth)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from self.of(item, at + pointer(index), depth + 1)
+        elif isinstance(value, str):
+            yield from self._of_text(value, at)
+        elif isinstance(value, float) and not math.isfinite(value):
+            message = "NaN is no number of JSON" if math.isnan(value) else "this number is too large"
+            yield Problem("text.number", message, pointer=at)
+        elif isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+            yield Problem("text.number", "a number has too many digits", pointer=at)
+        elif value is not None and not isinstance(value, int | float):
+            message = f"JSON has no {_class_of(value)}"
+            yield Problem("text.type", message, pointer=at, hint="write it as a text, a number, a list or an object")
+
+    def _of_object(self, value: dict[Any, Any], at: str, depth: int) -> Iterator[Problem]:
         if isinstance(value, _Repeated):
             yield from (_repeated(key, at) for key in value.keys_repeated)
         for key, item in value.items():
-            yield from _faults_of_text(key, at)
-            yield from _faults(item, at + pointer(key), depth + 1)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _faults(item, at + pointer(index), depth + 1)
-    elif isinstance(value, str):
-        yield from _faults_of_text(value, at)
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield Problem("text.number", "this number is too large", pointer=at)
+            if isinstance(key, str):
+                yield from self._of_text(key, at)
+                yield from self.of(item, at + pointer(key), depth + 1)
+            else:
+                yield Problem("text.key", f"a key is a text, not {_class_of(key)}", pointer=at)
+
+    def _of_text(self, value: str, at: str) -> Iterator[Problem]:
+        self.characters += len(value)
+        if self.characters > LARGEST_TEXT:
+            raise _too_large()
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            yield Problem("text.character", "a text may not hold NUL or half of a surrogate pair", pointer=at)
 
 
-def _faults_of_text(value: str, at: str) -> Iterator[Problem]:
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        yield Problem("text.character", "a text may not hold NUL or half of a surrogate pair", pointer=at)
+def _too_large() -> _Fault:
+    return _Fault("large", f"a document has at most {LARGEST_TEXT:,} characters")
 
 
-def _repeated(key: str, at: str, place: str = "") -> Problem:
-    message = f"the key {key!r} stands more than once in one object{place}"
+def _class_of(value: Any) -> str:
+    return type(value).__name__[:100]
+
+
+def _repeated(key: str, at: str) -> Problem:
+    message = f"the key {key!r} stands more than once in one object"
     return Problem("text.repeated_key", message, pointer=at + pointer(key), hint="keep one of them")
 
 
@@ -154,7 +208,7 @@ class _YamlReader:
         next(self.events)
         event = next(self.events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise _Fault("syntax", f"a file holds one document; a second one starts in {_place(event)}")
+            raise _Fault("syntax", "a file holds one document; a second one starts here", place=_place(event))
         return value
 
     def _value(self, event: yaml.Event, at: str, depth: int) -> Any:
@@ -181,12 +235,14 @@ class _YamlReader:
         value: dict[str, Any] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
-                raise _Fault("key", f"a key is a text ({_place(event)})", "write it in quotes", at)
+                if isinstance(event, yaml.MappingStartEvent) and event.flow_style:
+                    raise _Fault("key", "an object is not a key", _IN_QUOTES, at, _place(event))
+                raise _Fault("key", "a key is a text", "write it in quotes", at, _place(event))
             key = event.value
             if key == "<<" and event.implicit[0]:
-                raise _Fault("merge", f"merge keys are not read ({_place(event)})", "write the fields out", at)
+                raise _Fault("merge", "merge keys are not read", "write the fields out", at, _place(event))
             if key in value:
-                self.problems.append(_repeated(key, at, f" ({_place(event)})"))
+                self.problems.append(_repeated(key, at))
             value[key] = self._value(next(self.events), at + pointer(key), depth + 1)
         return value
 
@@ -198,7 +254,8 @@ class _YamlReader:
 
     def _named(self, event: yaml.AliasEvent) -> Any:
         if event.anchor not in self.anchors:
-            raise _Fault("alias", f"*{event.anchor} names nothing that is complete before it ({_place(event)})")
+            message = f"*{event.anchor} names nothing that is complete before it"
+            raise _Fault("alias", message, place=_place(event))
         return self.anchors[event.anchor]
 
     def _copy(self, value: Any, depth: int) -> Any:
@@ -222,9 +279,30 @@ def _read_yaml(text: str) -> tuple[Any, list[Problem]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = error.problem or error.context or "this can't be read"
-        raise _syntax(message, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, "YAML") from error
+        hint = _yaml_hint(text, error)
+        raise _syntax(message, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, "YAML", hint) from error
     except yaml.YAMLError as error:
-        raise _Fault("syntax", "this is no YAML: it holds a character that YAML does not allow") from error
+        raise _Fault("syntax", "this is not YAML: it holds a character that YAML does not allow") from error
+
+
+_OPENED = {"quoted scalar": "quote", "flow sequence": "[", "flow mapping": "{"}
+
+
+def _yaml_hint(text: str, error: yaml.MarkedYAMLError) -> str | None:
+    mark, opening = error.problem_mark, error.context_mark
+    lines = text.split("\n")
+    if mark is not None and mark.line < len(lines) and re.search(r"(^|[-:,\[{(]\s*)\{\{", lines[mark.line]):
+        return _IN_QUOTES
+    if opening is not None and mark is not None and opening.line != mark.line:
+        opened = next((sign for kind, sign in _OPENED.items() if kind in (error.context or "")), None)
+        if opened is not None:
+            return f"the {opened} that line {opening.line + 1} opens is not closed"
+    if "mapping values" in (error.problem or ""):
+        return "a text with a colon and a space stands in quotes"
+    return None
+
+
+_IN_QUOTES = 'an expression stands in quotes in YAML: "{{ params.name }}"'
 
 
 def _scalar(event: yaml.ScalarEvent, at: str) -> Any:
@@ -239,17 +317,17 @@ def _scalar(event: yaml.ScalarEvent, at: str) -> Any:
         try:
             return int(text)
         except ValueError as error:
-            raise _Fault("number", f"a number has too many digits ({_place(event)})", at=at) from error
+            raise _Fault("number", "a number has too many digits", at=at, place=_place(event)) from error
     return float(text) if NUMBER.fullmatch(text) else text
 
 
 def _unknown_tag(event: yaml.ScalarEvent | yaml.CollectionStartEvent, at: str) -> _Fault:
-    return _Fault("tag", f"the tag {event.tag} is not read ({_place(event)})", "leave the tag out", at)
+    return _Fault("tag", f"the tag {event.tag} is not read", "leave the tag out", at, _place(event))
 
 
-def _place(event: yaml.Event) -> str:
+def _place(event: yaml.Event) -> tuple[int | None, int | None]:
     mark = event.start_mark
-    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else "at an unknown place"
+    return (mark.line + 1, mark.column + 1) if mark else (None, None)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -1,4 +1,7 @@
-"""What a task process asks of the store: a published version. Raw psycopg, for every task pays for its imports."""
+"""What a task process asks of the store: a published version, a file of node types.
+
+Raw psycopg, for every task pays for its imports.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from airloom.spec.error import ConfigurationError
+from airloom.spec.node_file import NodeFile
 from airloom.store.records import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -26,6 +30,16 @@ def published_at(url: str, pipeline: str, revision: int) -> tuple[dict[str, Any]
         return connection.execute(QUERY, (pipeline, revision)).fetchone()
 
 
+def node_file(url: str, hash: str) -> NodeFile | None:
+    """Return a user's file of node types by the hash of its text, or None where the store has none such.
+
+    `url` is as in `published_at`. Raises StoreUnavailable where the database does not answer.
+    """
+    with connect(url) as connection:
+        found = connection.execute("select name, text from node_files where hash = %s", (hash,)).fetchone()
+    return None if found is None else NodeFile(*found)
+
+
 @contextlib.contextmanager
 def connect(url: str, *, timeout: int = 10) -> Iterator[psycopg.Connection[Any]]:
     """Open a connection for one short transaction, which is committed where the block ends well.
@@ -42,9 +56,27 @@ def connect(url: str, *, timeout: int = 10) -> Iterator[psycopg.Connection[Any]]
     try:
         with psycopg.connect(plain(url), connect_timeout=timeout, application_name="airloom task") as connection:
             yield connection
-    except psycopg.OperationalError as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise StoreUnavailable(f"the store's database does not answer: {reason}") from error
+    except psycopg.Error as error:
+        if (found := unavailable(error)) is not None:
+            raise found from error
+        raise
+
+
+def unavailable(error: BaseException) -> StoreUnavailable | None:
+    """Return what an error of the driver says of the store as a whole, or None where it is about one statement."""
+    from psycopg import InterfaceError, OperationalError
+    from psycopg.errors import UndefinedColumn, UndefinedFunction, UndefinedTable
+
+    reason = str(error).strip().partition("\n")[0]
+    if isinstance(error, (UndefinedColumn, UndefinedFunction, UndefinedTable)):
+        return StoreUnavailable(
+            f"the tables of the store are not those of this release: {reason}",
+            hint="run airloom prepare, with AIRLOOM_DATABASE_URL of the store's owner",
+        )
+    if isinstance(error, (OperationalError, InterfaceError)):
+        hint = "is PostgreSQL running, and are host, database, user and password of AIRLOOM_DATABASE_URL right?"
+        return StoreUnavailable(f"the store's database does not answer: {reason}", hint=hint)
+    return None
 
 
 def plain(url: str) -> str:

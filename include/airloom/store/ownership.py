@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, update
 
 from airloom.spec.error import ConfigurationError
-from airloom.store.records import Source
+from airloom.store.records import ConflictError, Source
 from airloom.store.tables import PipelineRow
 
 
@@ -30,19 +30,31 @@ def refuse_other_place(current: Row[*tuple[Any, ...]] | None, pipeline: str, sou
     )
 
 
+def refuse_other_version(pipeline: str, expected: int, current: int) -> None:
+    """Raise ConflictError where another version of a pipeline is current than the one that somebody worked on."""
+    if expected != current:
+        conflict = ConflictError(
+            f"version {current} of {pipeline!r} is current, and this was made from version {expected}",
+            hint="look at what changed since, and bring yours up to date",
+        )
+        conflict.version = current
+        raise conflict
+
+
 def comes_from_file(pipeline: str, path: str) -> ConfigurationError:
     """Return the error for whoever would change a file's pipeline elsewhere."""
     return ConfigurationError(
         f"the pipeline {pipeline!r} comes from the file {path!r}",
-        hint="edit the file, copy the pipeline under another id, or detach it from its file",
+        hint=f"edit the file, publish a copy under another id, or part them: airloom detach {pipeline}",
     )
 
 
-def archive_others_of(connection: Connection, path: str, pipeline: str, revision: int, author: str) -> int:
-    """Archive, once its runs have ended, what else comes from a file that holds `pipeline` now; return how many."""
+def archive_others_of(connection: Connection, path: str, pipeline: str, revision: int, author: str) -> list[str]:
+    """Archive, once its runs have ended, what else comes from a file that holds `pipeline` now; return the ids."""
     others = (
         update(PipelineRow)
         .where(PipelineRow.path == path, PipelineRow.id != pipeline, ~PipelineRow.archived)
         .values(archived=True, closing=True, revision=revision, updated_by=author, updated_at=func.now())
+        .returning(PipelineRow.id)
     )
-    return connection.execute(others).rowcount
+    return list(connection.execute(others).scalars())

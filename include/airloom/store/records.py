@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from airloom.spec.error import AirloomError, ConfigurationError, Failure, TransientError
 from airloom.spec.problem import Problem
 
 Source = Literal["file", "api"]
+GrantKind = Literal["pipeline", "connection", "code"]
+SubjectKind = Literal["user", "role"]
+Level = Literal["reader", "editor", "publisher"]
 
 
 @dataclass(frozen=True)
 class StoredPipeline:
     """Say what the store knows of a pipeline; `version` is the number of the current one, `path` that of its file.
 
-    An archived pipeline is `closing` until its last runs have ended.
+    An archived pipeline is `closing` until its last runs have ended. `paused` and `next_run_at` are as Airflow had them
+    a few seconds ago, None where it does not know the pipeline (yet).
     """
 
     id: str
@@ -33,6 +37,16 @@ class StoredPipeline:
     created_by: str
     updated_at: datetime
     updated_by: str
+    paused: bool | None = None
+    next_run_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Say whether Airflow starts a pipeline's runs, and when it is due to start the next."""
+
+    paused: bool
+    next_run_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -51,12 +65,29 @@ class StoredVersion:
 
 
 @dataclass(frozen=True)
+class VersionEntry:
+    """Say who published a version and when, without its document."""
+
+    pipeline: str
+    number: int
+    revision: int
+    hash: str
+    author: str
+    message: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class StoredDraft:
-    """Hold the draft of a pipeline; whoever saves the next one shows this `etag`."""
+    """Hold the draft of a pipeline; whoever saves the next one shows this `etag`.
+
+    `base_version` is the version that it was made from, 0 where there was none.
+    """
 
     pipeline: str
     document: dict[str, Any]
     etag: str
+    base_version: int
     author: str
     updated_at: datetime
 
@@ -106,6 +137,62 @@ class Changes:
 
 
 @dataclass(frozen=True)
+class StoredRun:
+    """Hold what is known of a run.
+
+    `state` is starting (Airflow has not taken it yet), queued, running, success or failed; `queued_at` is when it came
+    to be. `trigger` is what started it: hand, api, clock, asset, backfill or pipeline; `event` what an event brought.
+    `values` are those that somebody gave to nodes, `reuse` the outputs taken from another run; `rows` is how many rows
+    its sinks wrote, None where none told.
+    """
+
+    pipeline: str
+    run_id: str
+    state: str
+    queued_at: datetime
+    version: int | None = None
+    actor: str | None = None
+    correlation_id: str | None = None
+    trigger: str | None = None
+    event: dict[str, Any] | None = None
+    params: dict[str, Any] | None = None
+    values: dict[str, Any] | None = None
+    reuse: dict[str, Any] | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    seconds: float | None = None
+    rows: int | None = None
+    cost: float | None = None
+
+    @property
+    def key(self) -> tuple[datetime, str, str]:
+        """Return what orders runs and names one of them: the page after it begins there."""
+        return self.queued_at, self.pipeline, self.run_id
+
+
+@dataclass(frozen=True)
+class DayOfRuns:
+    """Say how many runs were queued on a day, how they did, how long half of them took at most, and their rows."""
+
+    day: date
+    runs: int
+    succeeded: int
+    failed: int
+    median_seconds: float | None
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Say how many events of a kind wait or are handled, and since when the oldest waits."""
+
+    kind: str
+    waiting: int
+    running: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True)
 class NodeRun:
     """Say how one node of a DAG run ended.
 
@@ -117,7 +204,7 @@ class NodeRun:
     run_id: str
     node: str
     state: str
-    map_index: int = -1
+    index_path: str = ""
     version: int | None = None
     fired: list[str] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -128,6 +215,68 @@ class NodeRun:
     ended_at: datetime | None = None
     seconds: float | None = None
     rows: int | None = None
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """Say what has happened to a pipeline or a run: `payload` has the facts, in 4 kB of JSON at most.
+
+    Topic and kind are, of pipelines, created, published, archived, restored, paused, resumed, draft_saved and
+    draft_discarded; of runs, queued, started, node, ended and deleted.
+    """
+
+    topic: Literal["pipelines", "runs"]
+    kind: str
+    pipeline: str
+    run_id: str | None = None
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FeedEvent:
+    """Hold an event of the feed."""
+
+    id: int
+    topic: str
+    kind: str
+    pipeline: str
+    run_id: str | None
+    payload: dict[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Say what a user or a role may do with an object.
+
+    The level is reader, editor or publisher of a pipeline, and use of a Connection or of code; the object of code is
+    empty.
+    """
+
+    kind: GrantKind
+    object: str
+    subject_kind: SubjectKind
+    subject: str
+    level: str
+    granted_by: str
+    granted_at: datetime
+
+
+@dataclass(frozen=True)
+class StoredToken:
+    """Say what a token is good for: scopes, for all that its owner may, or for these pipelines or tags only."""
+
+    id: str
+    name: str
+    user_id: str
+    user_name: str
+    scopes: list[str]
+    pipelines: list[str] | None
+    tags: list[str] | None
+    created_at: datetime
+    expires_at: datetime | None
+    used_at: datetime | None
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -145,7 +294,10 @@ class StoredRelease:
 
 @dataclass(frozen=True)
 class Event:
-    """Hold an event of the outbox; `attempts` counts those that began, the present one included."""
+    """Hold an event of the outbox; `attempts` counts those that began, the present one included.
+
+    `key` and `deduplication` are those that it was put in with; `claimed_by` has it until `lease_until`.
+    """
 
     id: int
     kind: str
@@ -154,6 +306,10 @@ class Event:
     available_at: datetime
     attempts: int
     last_error: str | None
+    key: str | None
+    deduplication: str | None
+    claimed_by: str | None
+    lease_until: datetime | None
 
 
 class NotFound(ConfigurationError):
@@ -163,14 +319,19 @@ class NotFound(ConfigurationError):
 
 
 class ConflictError(AirloomError):
-    """Raise when somebody else saved a draft first; `current` is theirs, None where it was discarded."""
+    """Raise where a thing has come to a state in which this cannot be done, such as by what somebody else did first.
+
+    Of a draft or a version, `current` is the other draft, None where it was discarded or published; `version` the
+    version that is current.
+    """
 
     failure: Failure = "configuration"
     code = "conflict"
     current: StoredDraft | None = None
+    version: int | None = None
 
 
 class StoreUnavailable(TransientError):
-    """Raise when the store's database does not answer."""
+    """Raise when the store's database does not answer, or has not the tables of this release."""
 
     code = "store_unavailable"

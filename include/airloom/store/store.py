@@ -1,40 +1,49 @@
-"""The store: pipelines with all their versions and drafts, their problems, and how their nodes ran."""
+"""The store: pipelines with all their versions, and by its attributes all else that is kept."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import re
-import uuid
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, fields
-from typing import Any, NoReturn
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, delete, exists, func, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
+from airloom.checks.uses import Use
 from airloom.spec.error import ConfigurationError
-from airloom.spec.problem import Problem
-from airloom.store.database import open_engine, to_json
+from airloom.spec.node_file import NodeFile
+from airloom.store.database import fingerprint, open_engine
+from airloom.store.drafts import Drafts, take_draft
+from airloom.store.feed import Feed, add_events
 from airloom.store.files import Files
+from airloom.store.grants import Grants, add_grant
+from airloom.store.node_runs import NodeRuns
 from airloom.store.outbox import Outbox
-from airloom.store.ownership import archive_others_of, comes_from_file, refuse_other_place
+from airloom.store.ownership import archive_others_of, refuse_other_place, refuse_other_version
+from airloom.store.problems import Problems, stored_problems
+from airloom.store.questions import Questions
 from airloom.store.records import (
     Changes,
-    ConflictError,
-    NodeRun,
+    NewEvent,
     NotFound,
+    Schedule,
     Source,
-    StoredDraft,
     StoredPipeline,
-    StoredProblems,
     StoredVersion,
+    VersionEntry,
 )
 from airloom.store.releases import Releases
-from airloom.store.tables import DraftRow, EventRow, NodeRunRow, PipelineRow, ProblemsRow, RevisionRow, VersionRow
+from airloom.store.revision import raise_revision
+from airloom.store.runs import Runs
+from airloom.store.switches import Switches
+from airloom.store.tables import LockRow, NodeFileRow, PipelineRow, ProblemsRow, RevisionRow, VersionRow
+from airloom.store.tokens import Tokens
+from airloom.store.uses import Uses, add_uses
 
 AnyRow = Row[*tuple[Any, ...]]
 PIPELINE = [getattr(PipelineRow, field.name) for field in fields(StoredPipeline)]
+VERSION_ENTRY = [getattr(VersionRow, field.name) for field in fields(VersionEntry)]
 VERSION = [getattr(VersionRow, field.name) for field in fields(StoredVersion)]
 
 
@@ -46,9 +55,19 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url, pool_size=3, max_overflow=7, pool_pre_ping=True)
+        self.drafts = Drafts(self._engine)
+        self.feed = Feed(self._engine)
         self.files = Files(self._engine)
+        self.grants = Grants(self._engine)
+        self.node_runs = NodeRuns(self._engine)
         self.outbox = Outbox(self._engine)
+        self.questions = Questions(self._engine, self.outbox)
+        self.problems = Problems(self._engine)
         self.releases = Releases(self._engine)
+        self.runs = Runs(self._engine)
+        self.switches = Switches(self._engine)
+        self.tokens = Tokens(self._engine)
+        self.uses = Uses(self._engine)
 
     def close(self) -> None:
         """Close the connections; the store opens new ones when it is used again."""
@@ -63,18 +82,35 @@ class Store:
     def lock(self, name: str) -> Iterator[bool]:
         """Hold the lock of this name during the block; yield False, at once, where another process holds it.
 
-        The lock ends with its connection, so that a killed process leaves none behind.
+        A killed process leaves none behind, for the lock ends with its connection; and no task can hold one, for it is
+        on a row that tasks cannot touch.
         """
-        key = {"key": int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)}
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            held = connection.execute(text("select pg_try_advisory_lock(:key)"), key).scalar_one()
-            try:
-                yield held
-            finally:
-                if held:
-                    connection.execute(text("select pg_advisory_unlock(:key)"), key)
+        row = select(LockRow.name).where(LockRow.name == name).with_for_update(skip_locked=True)
+        with self._engine.connect() as connection:
+            with connection.begin():
+                connection.execute(insert(LockRow).values(name=name).on_conflict_do_nothing())
+            with connection.begin():
+                # The server may end what idles in a transaction, and this one idles for as long as the block takes.
+                connection.execute(text("set local idle_in_transaction_session_timeout = 0"))
+                yield connection.execute(row).one_or_none() is not None
 
-    # Pipelines and versions
+    def create(self, pipeline: str, *, by: str, name: str = "") -> StoredPipeline:
+        """Make a pipeline of which nothing is published yet, with version 0; whoever makes it is its publisher.
+
+        Raises ConfigurationError where there is one of that id, archived or not.
+        """
+        values = {"id": pipeline, "revision": 0, "version": 0, "archived": False, "source": "api", "tags": []}
+        people = {"owner": by, "created_by": by, "updated_by": by}
+        statement = insert(PipelineRow).values(name=name or pipeline, **values, **people).on_conflict_do_nothing()
+        with self._engine.begin() as connection:
+            row = connection.execute(statement.returning(*PIPELINE)).one_or_none()
+            if row is not None:
+                add_grant(connection, "pipeline", pipeline, "user", by, "publisher", by=by)
+                add_events(connection, [NewEvent("pipelines", "created", pipeline, payload={"by": by})])
+                return StoredPipeline(**row._mapping)
+        raise ConfigurationError(
+            f"there is a pipeline {pipeline!r} already", field="id", hint="choose another id, or change that one"
+        )
 
     def publish(
         self,
@@ -85,25 +121,41 @@ class Store:
         message: str = "",
         source: Source,
         path: str | None = None,
+        uses: Iterable[Use] = (),
+        node_files: Iterable[NodeFile] = (),
+        base_version: int | None = None,
+        draft: str | None = None,
     ) -> StoredVersion:
         """Keep a document with its plan as the next version of its pipeline, and make that the current one.
 
         Returns the current version, and raises no revision, where document and plan equal its own. An archived
         pipeline lives again. A file holds one pipeline: another one that came from `path` is archived.
-        Raises ConfigurationError where the id belongs to another place.
+        `uses` is what the document uses, `node_files` the files of node types that the plan names by their hashes.
+        `base_version` is the version that has to be current, `draft` the etag of the draft that this publishes and
+        that is removed with it. Raises ConfigurationError where the id belongs to another place, and ConflictError
+        where another version is current, or another draft kept.
         """
         identifier = document["id"]
         digest, plan_digest = fingerprint(document), fingerprint({**plan, "version": None})
         with self._engine.connect() as connection, connection.begin() as transaction:
-            revision = _raise_revision(connection)
+            revision = raise_revision(connection)
             current = _current(connection, identifier)
             refuse_other_place(current, identifier, source, path)
+            if base_version is not None:
+                refuse_other_version(identifier, base_version, current.version if current else 0)
+            if draft is not None:
+                take_draft(connection, identifier, draft)
             same = current is not None and (current.hash, current.plan_hash) == (digest, plan_digest)
             number = 1 if current is None else current.version + (not same)
             kept = {"document": document, "plan": {**plan, "version": number}, "hash": digest}
-            others = archive_others_of(connection, path, identifier, revision, author) if path is not None else 0
+            others = archive_others_of(connection, path, identifier, revision, author) if path is not None else []
+            events = [NewEvent("pipelines", "archived", other, payload={"by": author}) for other in others]
             if current is not None and same and not current.archived:
-                if not others:
+                if draft is not None:
+                    events.append(NewEvent("pipelines", "draft_discarded", identifier))
+                if events:
+                    add_events(connection, events)
+                else:
                     transaction.rollback()
                 return _version(identifier, current, kept)
             values = {
@@ -124,7 +176,10 @@ class Store:
                 .values(created_by=author, **values)
                 .on_conflict_do_update(index_elements=[PipelineRow.id], set_={**values, "updated_at": func.now()})
             )
+            if source == "api" and current is None:
+                add_grant(connection, "pipeline", identifier, "user", author, "publisher", by=author)
             if current is not None and same:
+                add_events(connection, [*events, NewEvent("pipelines", "restored", identifier, payload={"by": author})])
                 return _version(identifier, current, kept)
             added = connection.execute(
                 insert(VersionRow)
@@ -141,6 +196,10 @@ class Store:
                     VersionRow.number, VersionRow.revision, VersionRow.author, VersionRow.message, VersionRow.created_at
                 )
             ).one()
+            add_uses(connection, identifier, number, uses)
+            _add_node_files(connection, node_files)
+            payload = {"version": number, "author": author}
+            add_events(connection, [*events, NewEvent("pipelines", "published", identifier, payload=payload)])
             return _version(identifier, added, kept)
 
     def archive(self, pipeline: str, by: str, *, closing: bool = False) -> None:
@@ -180,20 +239,95 @@ class Store:
     def pipeline(self, pipeline: str) -> StoredPipeline:
         """Return a pipeline, archived or not; raise NotFound where there is none."""
         found = self._pipelines(select(*PIPELINE).where(PipelineRow.id == pipeline))
-        if not found:
-            raise NotFound(f"there is no pipeline {pipeline!r}")
-        return found[0]
+        if found:
+            return found[0]
+        broken = [shown for shown in self.problems.all() if shown.pipeline == pipeline]
+        if broken:
+            first = broken[0].problems[0]
+            raise NotFound(
+                f"pipeline {pipeline!r} was never published: {broken[0].path} has problems",
+                hint=f"correct {first.pointer or 'the file'}: {first.message}; airloom validate names all",
+            )
+        raise NotFound(f"there is no pipeline {pipeline!r}")
 
     def pipelines(self, *, archived: bool = False, limit: int = 100, offset: int = 0) -> list[StoredPipeline]:
-        """Return the live pipelines, or the archived ones, by id."""
-        query = select(*PIPELINE).where(PipelineRow.archived == archived)
+        """Return the published pipelines that are live, or the archived ones, by id."""
+        query = select(*PIPELINE).where(PipelineRow.archived == archived, PipelineRow.version > 0)
         return self._pipelines(query.order_by(PipelineRow.id).limit(limit).offset(offset))
 
+    def schedules(self, pipelines: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the schedules in the current documents of pipelines, by id; none of those that have none."""
+        current = (PipelineRow.id == VersionRow.pipeline) & (PipelineRow.version == VersionRow.number)
+        query = select(PipelineRow.id, VersionRow.document["schedule"]).join(VersionRow, current)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.where(PipelineRow.id.in_(list(pipelines))))
+            return {row[0]: row[1] for row in rows if row[1]}
+
+    def pipeline_page(
+        self,
+        *,
+        ids: Collection[str] | None = None,
+        search: str | None = None,
+        tag: str | None = None,
+        archived: bool = False,
+        paused: bool | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[StoredPipeline]:
+        """Return pipelines by id, those that were never published too: the first, or those behind the id `after`.
+
+        `ids` are those to choose from, None for all; `search` is text in id or name.
+        """
+        query = select(*PIPELINE).where(PipelineRow.archived == archived)
+        if ids is not None:
+            query = query.where(PipelineRow.id.in_(list(ids)))
+        if search:
+            in_id, in_name = (
+                PipelineRow.id.icontains(search, autoescape=True),
+                PipelineRow.name.icontains(search, autoescape=True),
+            )
+            query = query.where(in_id | in_name)
+        if tag is not None:
+            query = query.where(_has_tag([tag]))
+        if paused is not None:
+            query = query.where(PipelineRow.paused == paused)
+        if after is not None:
+            query = query.where(PipelineRow.id > after)
+        return self._pipelines(query.order_by(PipelineRow.id).limit(limit))
+
+    def tagged(self, tags: Collection[str]) -> frozenset[str]:
+        """Return the ids of the pipelines that have one of these tags."""
+        if not tags:
+            return frozenset()
+        with self._engine.connect() as connection:
+            return frozenset(connection.execute(select(PipelineRow.id).where(_has_tag(tags))).scalars())
+
     def count_pipelines(self, *, archived: bool = False) -> int:
-        """Return how many pipelines are live, or archived."""
-        query = select(func.count()).select_from(PipelineRow).where(PipelineRow.archived == archived)
+        """Return how many published pipelines are live, or archived."""
+        published = (PipelineRow.archived == archived) & (PipelineRow.version > 0)
+        query = select(func.count()).select_from(PipelineRow).where(published)
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
+
+    def keep_schedules(self, schedules: Mapping[str, Schedule]) -> list[str]:
+        """Keep what Airflow says of pipelines, and that it says nothing of the others; return the ids that changed."""
+        query = select(PipelineRow.id, PipelineRow.paused, PipelineRow.next_run_at).order_by(PipelineRow.id)
+        changed = []
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        # Each by itself: a publisher locks several pipelines, in an order of its own.
+        for row in rows:
+            known = schedules.get(row.id)
+            paused, next_run_at = (known.paused, known.next_run_at) if known else (None, None)
+            if (paused, next_run_at) == (row.paused, row.next_run_at):
+                continue
+            with self._engine.begin() as connection:
+                values = {"paused": paused, "next_run_at": next_run_at}
+                connection.execute(update(PipelineRow).where(PipelineRow.id == row.id).values(values))
+                if paused is not None and paused != bool(row.paused):
+                    add_events(connection, [NewEvent("pipelines", "paused" if paused else "resumed", row.id)])
+            changed.append(str(row.id))
+        return changed
 
     def version(self, pipeline: str, number: int | None = None) -> StoredVersion:
         """Return a version, the current one where no number is given; raise NotFound where there is none."""
@@ -206,6 +340,8 @@ class Store:
             row = connection.execute(query).one_or_none()
         if row is None:
             newest = self.pipeline(pipeline).version
+            if newest == 0:
+                raise NotFound(f"pipeline {pipeline!r} was never published", hint="publish its draft")
             raise NotFound(f"pipeline {pipeline!r} has no version {number}", hint=f"the newest is version {newest}")
         return StoredVersion(**row._mapping)
 
@@ -225,97 +361,14 @@ class Store:
             rows = connection.execute(query.order_by(VersionRow.number.desc()).limit(limit).offset(offset)).all()
         return [StoredVersion(**row._mapping) for row in rows]
 
-    def _pipelines(self, query: Select[Any]) -> list[StoredPipeline]:
+    def version_page(self, pipeline: str, *, before: int | None = None, limit: int = 100) -> list[VersionEntry]:
+        """Return the versions of a pipeline, the newest first: all, or those with a lower number than `before`."""
+        query = select(*VERSION_ENTRY).where(VersionRow.pipeline == pipeline)
+        if before is not None:
+            query = query.where(VersionRow.number < before)
         with self._engine.connect() as connection:
-            return [StoredPipeline(**row._mapping) for row in connection.execute(query)]
-
-    def _set_archived(self, pipeline: str, changes: ColumnElement[bool], by: str, **values: bool) -> None:
-        with self._engine.connect() as connection, connection.begin() as transaction:
-            revision = _raise_revision(connection)
-            changed = connection.execute(
-                update(PipelineRow)
-                .where(PipelineRow.id == pipeline, changes)
-                .values(revision=revision, updated_by=by, updated_at=func.now(), **values)
-            )
-            if changed.rowcount == 0:
-                transaction.rollback()
-        if changed.rowcount == 0:
-            self.pipeline(pipeline)
-
-    # Drafts
-
-    def save_draft(self, pipeline: str, document: dict[str, Any], *, etag: str | None, author: str) -> StoredDraft:
-        """Keep the draft of a pipeline; `etag` is that of the draft it was made from, None for a first one.
-
-        Raises ConflictError with the draft that is kept where another editor saved in between, and
-        ConfigurationError where the pipeline comes from a file.
-        """
-        fingerprint(document)
-        values = {"document": document, "etag": uuid.uuid4().hex, "author": author, "updated_at": func.now()}
-        first = insert(DraftRow).values(pipeline=pipeline, **values).on_conflict_do_nothing()
-        later = update(DraftRow).where(DraftRow.pipeline == pipeline, DraftRow.etag == etag).values(values)
-        statement = first if etag is None else later
-        with self._engine.begin() as connection:
-            place = connection.execute(
-                select(PipelineRow.path).where(PipelineRow.id == pipeline, ~PipelineRow.archived)
-            ).scalar_one_or_none()
-            if place is not None:
-                raise comes_from_file(pipeline, place)
-            row = connection.execute(statement.returning(DraftRow)).one_or_none()
-        if row is None:
-            self._raise_conflict(pipeline)
-        return StoredDraft(**row._mapping)
-
-    def draft(self, pipeline: str) -> StoredDraft | None:
-        """Return the draft of a pipeline."""
-        with self._engine.connect() as connection:
-            row = connection.execute(select(DraftRow).where(DraftRow.pipeline == pipeline)).one_or_none()
-        return None if row is None else StoredDraft(**row._mapping)
-
-    def drafts(self, *, limit: int = 100, offset: int = 0) -> list[StoredDraft]:
-        """Return the drafts of all pipelines, the latest first."""
-        query = select(DraftRow).order_by(DraftRow.updated_at.desc(), DraftRow.pipeline).limit(limit).offset(offset)
-        with self._engine.connect() as connection:
-            return [StoredDraft(**row._mapping) for row in connection.execute(query)]
-
-    def discard_draft(self, pipeline: str, *, etag: str) -> None:
-        """Remove a draft; raise ConflictError with the one that is kept where another editor saved in between."""
-        statement = delete(DraftRow).where(DraftRow.pipeline == pipeline, DraftRow.etag == etag)
-        with self._engine.begin() as connection:
-            removed = connection.execute(statement).rowcount
-        if not removed:
-            self._raise_conflict(pipeline)
-
-    def _raise_conflict(self, pipeline: str) -> NoReturn:
-        current = self.draft(pipeline)
-        if current is None:
-            conflict = ConflictError(f"the draft of {pipeline!r} was discarded", hint="save yours as a first draft")
-        else:
-            conflict = ConflictError(
-                f"{current.author} saved a draft of {pipeline!r} in between",
-                hint="look at that draft, bring yours up to date and save again",
-            )
-        conflict.current = current
-        raise conflict
-
-    # Problems and what the bundle has to show
-
-    def set_problems(self, path: str, problems: Sequence[Problem], pipeline: str | None = None) -> bool:
-        """Show problems under a path in place of those it had; return whether they differ, which raises a revision."""
-        if not problems:
-            raise ValueError("clear_problems is what resolves a path's problems")
-        values = {"pipeline": pipeline, "problems": [problem.to_json() for problem in problems], "resolved": False}
-        return self._change_problems(path, values)
-
-    def clear_problems(self, path: str) -> bool:
-        """Resolve the problems of a path; return whether it had some (and a revision was raised)."""
-        return self._change_problems(path, {"pipeline": None, "problems": [], "resolved": True})
-
-    def problems(self) -> list[StoredProblems]:
-        """Return the problems that are not resolved, by path."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(ProblemsRow).where(~ProblemsRow.resolved).order_by(ProblemsRow.path)).all()
-        return [_problems(row) for row in rows]
+            rows = connection.execute(query.order_by(VersionRow.number.desc()).limit(limit)).all()
+        return [VersionEntry(**row._mapping) for row in rows]
 
     def changes(self, since: int, until: int) -> Changes:
         """Return what the bundle has to write and remove to get from revision `since` to `until`.
@@ -346,92 +399,40 @@ class Store:
                 live=[version for closing, version in versions if not closing],
                 closing=[version for closing, version in versions if closing],
                 archived=list(connection.execute(archived).scalars()),
-                problems=[_problems(row) for row in changed if not row.resolved],
+                problems=[stored_problems(row) for row in changed if not row.resolved],
                 resolved=[row.file_name for row in changed if row.resolved],
             )
 
-    def _change_problems(self, path: str, values: dict[str, Any]) -> bool:
-        def unchanged() -> bool:
-            row = connection.execute(select(ProblemsRow).where(ProblemsRow.path == path)).one_or_none()
-            if row is None:
-                return bool(values["resolved"])
-            return all(getattr(row, field) == value for field, value in values.items())
-
+    def _pipelines(self, query: Select[Any]) -> list[StoredPipeline]:
         with self._engine.connect() as connection:
-            # Asked without the counter's lock first, which every publisher waits for.
-            with connection.begin():
-                if unchanged():
-                    return False
-            with connection.begin() as transaction:
-                revision = _raise_revision(connection)
-                if unchanged():
-                    transaction.rollback()
-                    return False
-                row = {"file_name": problem_file_name(path), "revision": revision, **values}
-                connection.execute(
-                    insert(ProblemsRow)
-                    .values(path=path, **row)
-                    .on_conflict_do_update(index_elements=[ProblemsRow.path], set_=row)
-                )
-        return True
+            return [StoredPipeline(**row._mapping) for row in connection.execute(query)]
 
-    # How nodes ran
-
-    def record_node_runs(self, dag_id: str, run_id: str, runs: Sequence[NodeRun]) -> None:
-        """Keep how the nodes of a DAG run ended, in place of what was kept of it: a cleared run ends again."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(NodeRunRow).where(NodeRunRow.dag_id == dag_id, NodeRunRow.run_id == run_id))
-            if runs:
-                connection.execute(insert(NodeRunRow).on_conflict_do_nothing(), [asdict(run) for run in runs])
-
-    def runs_not_kept(self, runs: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return those of runs (DAG id, run id) of which no node is kept and whose end is not in the outbox."""
-        if not runs:
-            return []
-        given = func.unnest(*(cast(list(part), ARRAY(Text)) for part in zip(*runs, strict=True)))
-        run = given.table_valued("dag_id", "run_id").render_derived()
-        kept = exists().where(NodeRunRow.dag_id == run.c.dag_id, NodeRunRow.run_id == run.c.run_id)
-        waiting = exists().where(
-            EventRow.kind == "run_ended",
-            EventRow.payload["dag_id"].as_string() == run.c.dag_id,
-            EventRow.payload["run_id"].as_string() == run.c.run_id,
-        )
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(run.c.dag_id, run.c.run_id).where(~kept, ~waiting))
-            return [(row.dag_id, row.run_id) for row in rows]
-
-    def node_runs(self, dag_id: str, run_id: str) -> list[NodeRun]:
-        """Return how the nodes of a DAG run ended, by node and map index."""
-        query = (
-            select(NodeRunRow)
-            .where(NodeRunRow.dag_id == dag_id, NodeRunRow.run_id == run_id)
-            .order_by(NodeRunRow.node, NodeRunRow.map_index)
-        )
-        with self._engine.connect() as connection:
-            return [NodeRun(**row._mapping) for row in connection.execute(query)]
+    def _set_archived(self, pipeline: str, changes: ColumnElement[bool], by: str, **values: bool) -> None:
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            revision = raise_revision(connection)
+            changed = connection.execute(
+                update(PipelineRow)
+                .where(PipelineRow.id == pipeline, changes)
+                .values(revision=revision, updated_by=by, updated_at=func.now(), **values)
+            )
+            if changed.rowcount == 0:
+                transaction.rollback()
+            else:
+                kind, payload = "archived" if values["archived"] else "restored", {"by": by}
+                add_events(connection, [NewEvent("pipelines", kind, pipeline, payload=payload)])
+        if changed.rowcount == 0:
+            self.pipeline(pipeline)
 
 
-def fingerprint(value: dict[str, Any]) -> str:
-    """Return the SHA-256 of a value's JSON; the order of keys counts, for columns may follow it.
-
-    Raises ConfigurationError for what is no JSON, such as NaN.
-    """
-    try:
-        return hashlib.sha256(to_json(value).encode()).hexdigest()
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"this document can't be written as JSON: {error}") from error
+def _has_tag(tags: Collection[str]) -> ColumnElement[bool]:
+    tag = func.json_array_elements_text(PipelineRow.tags).table_valued("value")
+    return exists(select(tag.c.value).where(tag.c.value.in_(list(tags))))
 
 
-def problem_file_name(path: str) -> str:
-    """Return the name of the bundle's file for the problems of a path; different paths get different names."""
-    readable = re.sub(r"[^A-Za-z0-9]+", "_", path).strip("_")[:80] or "folder"
-    return f"{readable}-{hashlib.sha256(path.encode()).hexdigest()[:10]}.py"
-
-
-def _raise_revision(connection: Connection) -> int:
-    """Raise the counter. Always a transaction's first lock: so publishers queue here, and never in a circle."""
-    statement = update(RevisionRow).values(value=RevisionRow.value + 1).returning(RevisionRow.value)
-    return connection.execute(statement).scalar_one()
+def _add_node_files(connection: Connection, node_files: Iterable[NodeFile]) -> None:
+    rows = [{"hash": file.hash, "name": file.name, "text": file.text} for file in node_files]
+    if rows:
+        connection.execute(insert(NodeFileRow).on_conflict_do_nothing(), rows)
 
 
 def _current(connection: Connection, pipeline: str) -> AnyRow | None:
@@ -449,7 +450,7 @@ def _current(connection: Connection, pipeline: str) -> AnyRow | None:
         VersionRow.message,
         VersionRow.created_at,
     )
-    return connection.execute(query.join(VersionRow, current).where(PipelineRow.id == pipeline)).one_or_none()
+    return connection.execute(query.outerjoin(VersionRow, current).where(PipelineRow.id == pipeline)).one_or_none()
 
 
 def _version(pipeline: str, row: AnyRow, kept: dict[str, Any]) -> StoredVersion:
@@ -462,8 +463,3 @@ def _version(pipeline: str, row: AnyRow, kept: dict[str, Any]) -> StoredVersion:
         created_at=row.created_at,
         **kept,
     )
-
-
-def _problems(row: AnyRow) -> StoredProblems:
-    problems = [Problem.from_json(problem) for problem in row.problems]
-    return StoredProblems(row.path, row.file_name, row.pipeline, problems, row.revision)

@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Identity, Index, Text, false, func, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Text,
+    false,
+    func,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # A name of our own: Airflow keeps its own `alembic_version`, and both may live in one database.
@@ -58,6 +71,9 @@ class PipelineRow(Base):
     created_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_by: Mapped[str]
+    # As Airflow has it; null until that is known.
+    paused: Mapped[bool | None]
+    next_run_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index("pipelines_revision", "revision"),
@@ -84,6 +100,35 @@ class VersionRow(Base):
     __table_args__ = (Index("versions_pipeline_revision", "pipeline", "revision"),)
 
 
+class NodeFileRow(Base):
+    """Keep the text of a user's file of node types; plans know it by its hash."""
+
+    __tablename__ = "node_files"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    text: Mapped[str]
+
+
+class UseRow(Base):
+    """Keep one thing that a node of a version uses; its name is null where only the run knows it."""
+
+    __tablename__ = "uses"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    pipeline: Mapped[str]
+    version: Mapped[int]
+    node: Mapped[str]
+    kind: Mapped[str]
+    name: Mapped[str | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["pipeline", "version"], ["versions.pipeline", "versions.number"]),
+        Index("uses_pipeline_version", "pipeline", "version"),
+        Index("uses_kind_name", "kind", "name"),
+    )
+
+
 class DraftRow(Base):
     """Keep the one draft of a pipeline, which need not have been published yet."""
 
@@ -92,6 +137,7 @@ class DraftRow(Base):
     pipeline: Mapped[str] = mapped_column(primary_key=True)
     document: Mapped[dict[str, Any]]
     etag: Mapped[str]
+    base_version: Mapped[int] = mapped_column(server_default=text("0"))
     author: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -123,6 +169,41 @@ class ProblemsRow(Base):
     __table_args__ = (Index("problems_revision", "revision"),)
 
 
+class RunRow(Base):
+    """Keep one DAG run: what started it and with what, and how Airflow says that it does."""
+
+    __tablename__ = "runs"
+
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int | None]
+    actor: Mapped[str | None]
+    correlation_id: Mapped[str | None]
+    trigger: Mapped[str | None]
+    event: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    params: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    values: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    reuse: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    state: Mapped[str]
+    queued_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    seconds: Mapped[float | None]
+    rows: Mapped[int | None]
+    cost: Mapped[float | None]
+    # When this row was written last; null of what was there before there was a feed.
+    changed_at: Mapped[datetime | None] = mapped_column(
+        server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()
+    )
+
+    __table_args__ = (
+        Index("runs_changed_at", "changed_at"),
+        Index("runs_queued_at", "queued_at", "pipeline", "run_id"),
+        Index("runs_pipeline_queued_at", "pipeline", "queued_at", "run_id"),
+        Index("runs_state", "state", "queued_at"),
+    )
+
+
 class NodeRunRow(Base):
     """Keep how one node of a DAG run ended, after Airflow's XCom of the run may be gone."""
 
@@ -131,7 +212,7 @@ class NodeRunRow(Base):
     dag_id: Mapped[str] = mapped_column(primary_key=True)
     run_id: Mapped[str] = mapped_column(primary_key=True)
     node: Mapped[str] = mapped_column(primary_key=True)
-    map_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    index_path: Mapped[str] = mapped_column(primary_key=True, server_default="")
     version: Mapped[int | None]
     state: Mapped[str]
     fired: Mapped[list[Any]]
@@ -145,6 +226,82 @@ class NodeRunRow(Base):
     rows: Mapped[int | None]
 
     __table_args__ = (Index("node_runs_ended_at", "ended_at"),)
+
+
+class GrantRow(Base):
+    """Keep what a user or a role may do with a pipeline, a Connection or code."""
+
+    __tablename__ = "grants"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    object: Mapped[str] = mapped_column(primary_key=True)
+    subject_kind: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    level: Mapped[str]
+    granted_by: Mapped[str]
+    granted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index("grants_subject", "subject_kind", "subject", "kind"),)
+
+
+class TokenRow(Base):
+    """Keep a token by which a program acts for a person: the digest of its secret, and what it is good for."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    name: Mapped[str]
+    user_id: Mapped[str]
+    user_name: Mapped[str]
+    scopes: Mapped[list[Any]]
+    pipelines: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    tags: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("tokens_user_id", "user_id"),)
+
+
+class SwitchRow(Base):
+    """Keep that a node type is switched off, and by whom."""
+
+    __tablename__ = "switches"
+
+    type: Mapped[str] = mapped_column(primary_key=True)
+    switched_by: Mapped[str]
+    switched_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class FeedCounterRow(Base):
+    """Count, in its only row, the events of the feed; who raises it keeps it locked until the commit."""
+
+    __tablename__ = "feed_counter"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[int]
+
+
+class FeedRow(Base):
+    """Keep what happened to a pipeline or a run, for a week."""
+
+    __tablename__ = "feed"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    topic: Mapped[str]
+    kind: Mapped[str]
+    pipeline: Mapped[str]
+    run_id: Mapped[str | None]
+    payload: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+    __table_args__ = (
+        CheckConstraint("octet_length(payload::text) <= 4096", "feed_payload_size"),
+        Index("feed_at", "at"),
+        Index("feed_run", "pipeline", "run_id", "id", postgresql_where=text("run_id is not null")),
+    )
 
 
 class ReleaseRow(Base):
@@ -171,5 +328,32 @@ class EventRow(Base):
     available_at: Mapped[datetime] = mapped_column(server_default=func.now())
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     last_error: Mapped[str | None]
+    key: Mapped[str | None]
+    deduplication: Mapped[str | None]
+    claimed_by: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
 
-    __table_args__ = (Index("outbox_available_at", "available_at"),)
+    __table_args__ = (
+        Index("outbox_available_at", "available_at"),
+        Index("outbox_key", "key", "id", postgresql_where=text("key is not null")),
+        Index("outbox_deduplication", "deduplication", unique=True, postgresql_where=text("claimed_by is null")),
+    )
+
+
+class QuestionRow(Base):
+    """Keep what a process without Connections asks the worker, until it has read the answer."""
+
+    __tablename__ = "questions"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    question: Mapped[Any] = mapped_column(JSON)
+    answer: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+
+
+class LockRow(Base):
+    """Name a lock: who locks its row holds it."""
+
+    __tablename__ = "locks"
+
+    name: Mapped[str] = mapped_column(primary_key=True)

@@ -1,0 +1,1 @@
+"""The REST API and the pages inside Airflow's web server."""

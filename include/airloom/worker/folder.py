@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import OperationalError
 
+from airloom.checks.check import MANY
+from airloom.dags.actor import Actor, administrator
 from airloom.spec.error import AirloomError
 from airloom.spec.folder import Content, File, list_files, read_file
 from airloom.spec.problem import Problem, errors, pointer
@@ -41,7 +44,7 @@ def _utc_now() -> datetime:
 class Folder:
     """Keep the pipelines of a folder's files as the files are; several processes may do so at once.
 
-    `publish` is `airloom.dags.publishing.publish`, and `now` tells the time.
+    `publish` is `airloom.dags.publishing.publish`, `actor` tells what the folder's files may use, and `now` the time.
     """
 
     def __init__(
@@ -50,11 +53,13 @@ class Folder:
         folder: Path,
         *,
         publish: Publish,
+        actor: Callable[[], Actor] = lambda: administrator(AUTHOR),
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
         self._folder = folder
         self._publish = publish
+        self._actor = actor
         self._now = now
         self._listed: dict[str, File] = {}
         self._hashes: dict[str, tuple[File, str]] = {}
@@ -85,8 +90,10 @@ class Folder:
         contents = self._read([file for path, file in listed.items() if previous.get(path) == file], known, due)
         if self._move(contents, known, listed):
             known = self._store.files.all()
-        for path, content in sorted(contents.items()):
-            self._take(path, content, known.get(path))
+        # One of them may wait for a database that does not answer.
+        with ThreadPoolExecutor(MANY, "publish") as threads:
+            for _ in threads.map(lambda group: self._take_all(group, known), _by_pipeline(contents)):
+                pass
         self._lose(listed)
 
     def _report_folder(self, known: Mapping[str, StoredFile], error: OSError) -> None:
@@ -100,7 +107,7 @@ class Folder:
             hint = "its pipelines go on as they are; bring the folder back, or archive them by hand"
             self._show(FOLDER, [Problem("folder.unreadable", message, hint=hint)])
         else:
-            self._store.clear_problems(FOLDER)
+            self._store.problems.clear(FOLDER)
 
     def _is_old(self, record: StoredFile) -> bool:
         # What was wrong may lie outside of the file: a Connection, a package, another file with the same id.
@@ -142,12 +149,16 @@ class Folder:
                 moved = True
         return moved
 
+    def _take_all(self, contents: Mapping[str, Content], known: Mapping[str, StoredFile]) -> None:
+        for path, content in contents.items():
+            self._take(path, content, known.get(path))
+
     def _take(self, path: str, content: Content, record: StoredFile | None) -> None:
-        problems = content.problems or self._published(path, content.data)
+        problems = content.problems or content.located(self._published(path, content.data))
         if problems:
             self._show(path, problems, content.declares or (record.declares if record else None))
         else:
-            self._store.clear_problems(path)
+            self._store.problems.clear(path)
             self._ids_changed = True
         self._store.files.save(path, content.hash, content.declares, self._now())
 
@@ -155,7 +166,7 @@ class Folder:
         """Publish a document, and return what kept it from being published."""
         message = f"from the file {path}"
         try:
-            result = self._publish(self._store, data, author=AUTHOR, message=message, source="file", path=path)
+            result = self._publish(self._store, data, actor=self._actor(), message=message, source="file", path=path)
         except (StoreUnavailable, OperationalError):
             # A database that is away, the store's or Airflow's, says nothing about the file.
             raise
@@ -188,10 +199,10 @@ class Folder:
         if len(lost) > 2 and len(lost) * 5 > sum(1 for file in known.values() if file.owns):
             if now - min(since.values()) >= REPORT_LOSS_AFTER:
                 self._report_loss(sorted(lost))
-        elif any(problems.path == FOLDER for problems in self._store.problems()):
+        elif any(problems.path == FOLDER for problems in self._store.problems.all()):
             # Files come back, and may do so one by one: those still missing get their time again.
             self._store.files.mark_missing(lost, now)
-            self._store.clear_problems(FOLDER)
+            self._store.problems.clear(FOLDER)
         else:
             for path, file in lost.items():
                 if file.owns and now - since[path] >= ARCHIVE_AFTER:
@@ -213,10 +224,18 @@ class Folder:
         self._show(FOLDER, [Problem("folder.loss", message, hint=hint)])
 
     def _show(self, path: str, problems: list[Problem], pipeline: str | None = None) -> None:
-        if self._store.set_problems(path, problems, pipeline):
+        if self._store.problems.set(path, problems, pipeline):
             log.warning("%s: %s", path, "; ".join(str(problem) for problem in problems))
 
     def _forget(self, path: str) -> None:
         self._ids_changed = True
-        self._store.clear_problems(path)
+        self._store.problems.clear(path)
         self._store.files.remove(path)
+
+
+def _by_pipeline(contents: Mapping[str, Content]) -> list[dict[str, Content]]:
+    """Return contents by what they declare: of several files with one id, the first by name is to come first."""
+    found: dict[str, dict[str, Content]] = {}
+    for path, content in sorted(contents.items()):
+        found.setdefault(f"id {content.declares}" if content.declares else f"path {path}", {})[path] = content
+    return list(found.values())

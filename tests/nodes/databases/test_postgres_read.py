@@ -179,10 +179,10 @@ def test_faults_are_told(people: Warehouse, config: dict[str, Any], failure: typ
     assert caught.value.__cause__ is None
 
 
-def test_what_is_out_of_reach_is_unknown(people: Warehouse) -> None:
+def test_what_is_out_of_reach_is_told(people: Warehouse) -> None:
     node = PostgresRead.model_validate({"connection": "warehouse", "table": "people"})
-    assert node.describe(LocalContext()) is None
-    assert node.describe(LocalContext({"warehouse": "postgres://nobody@127.0.0.1:1/nothing"})) is None
+    with pytest.raises(TransientError, match="cannot be reached"):
+        node.describe(LocalContext({"warehouse": "postgres://nobody@127.0.0.1:1/nothing"}))
     with pytest.raises(ConfigurationError, match="there is no table"):
         people.describe(table="nothing_like_it")
 

@@ -170,6 +170,7 @@ FOREIGN = {
     "numeric": ("12345678901234.5::numeric", "DOUBLE", 12345678901234.5),
     "numeric NaN": ("'NaN'::numeric", "DOUBLE", None),
     "numeric without fraction": ("9007199254740992::numeric", "DOUBLE", 9007199254740992.0),
+    "numeric with zeros": ("123456789012.50000000000::numeric", "DOUBLE", 123456789012.5),
     "sum": ("(SELECT sum(x) FROM (VALUES (1::bigint), (2)) v (x))", "DOUBLE", 3.0),
     "numeric(50)": ("5::numeric(50,2)", "DOUBLE", 5.0),
     "numeric(3,-2)": ("12345::numeric(3,-2)", "DOUBLE", 12300.0),
@@ -198,13 +199,25 @@ def test_other_types_are_read(warehouse: Warehouse, kind: str) -> None:
     "expression",
     [
         "'infinity'::timestamp", "'-infinity'::date", "'4713-01-01 BC'::date", "'10000-01-01'::timestamptz",
-        "'24:00'::time", "'NaN'::numeric(10,2)", "12345678901234567891::numeric", "'infinity'::interval",
+        "'24:00'::time", "'NaN'::numeric(10,2)", "'infinity'::interval",
         "ARRAY[[1,2],[3,4]]", "ARRAY['infinity'::date]",
     ],
 )  # fmt: skip
 def test_what_has_no_arrow_value_is_named(warehouse: Warehouse, expression: str) -> None:
-    with pytest.raises(DataError, match="column 'value' holds a value that does not fit"):
+    with pytest.raises(DataError, match=r"column 'value' holds .+, which does not fit"):
         warehouse.read(sql=f"SELECT 1 AS other, {expression} AS value")
+
+
+@pytest.mark.parametrize(
+    "number", ["1234567890123456.78", "12345678901234567891", "0.12345678901234567", "-9007199254740993"]
+)
+def test_a_numeric_that_no_double_holds_is_named(warehouse: Warehouse, number: str) -> None:
+    for value in (f"({number})::numeric", f"ARRAY[({number})::numeric]"):
+        with pytest.raises(DataError, match=f"column 'value' .* holds {number}, of which a DOUBLE loses") as raised:
+            warehouse.read(sql=f"SELECT {value} AS value")
+    assert "value::numeric(38, 10)" in str(raised.value.hint)
+    sql = f"SELECT ({number})::numeric(38, 17) AS value"
+    assert warehouse.read(sql=sql)["value"].to_pylist() == [Decimal(number)]
 
 
 def test_settings_of_the_role_change_nothing(warehouse: Warehouse) -> None:

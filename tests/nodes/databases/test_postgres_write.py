@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,14 @@ def test_append_adds(warehouse: Warehouse) -> None:
     warehouse.write(OLD)
     warehouse.write(NEW, run={"run_id": "run_2"})
     assert content(warehouse) == [(1, "one"), (2, "TWO"), (2, "two"), (3, None)]
+
+
+def test_a_name_that_postgres_would_cut_is_refused(warehouse: Warehouse) -> None:
+    for rows, table in (([{"é" * 32: 1}], "target"), (OLD, "t" * 64), (OLD, "s" * 64 + ".target")):
+        with pytest.raises(ConfigurationError, match="has 64 bytes; PostgreSQL keeps 63 of a name"):
+            warehouse.write(rows, table)
+    warehouse.write([{"é" * 31: 1}], "t" * 63)
+    assert warehouse.query(f"SELECT * FROM {'t' * 63}") == [(1,)]
 
 
 def test_replace_leaves_only_the_new_rows_and_keeps_what_belongs_to_the_table(warehouse: Warehouse) -> None:
@@ -118,15 +127,15 @@ def test_a_retry_of_append_writes_nothing(warehouse: Warehouse) -> None:
     again = warehouse.write(OLD, run={"attempt": 2})
     assert again == first
     assert content(warehouse) == [(1, "one"), (2, "two")]
-    key = "dag_id, run_id, node, map_index, target, attempt, rows"
+    key = "dag_id, run_id, node, index_path, target, attempt, rows"
     assert warehouse.query(f"SELECT {key} FROM airloom_writes") == [
-        ("sales", "run_1", "load", -1, "public.target", 1, 2)
+        ("sales", "run_1", "load", "", "public.target", 1, 2)
     ]
 
 
 @pytest.mark.parametrize(
     "other",
-    [{"run_id": "run_2"}, {"pipeline": "other"}, {"node": "other"}, {"map_index": 0}],
+    [{"run_id": "run_2"}, {"pipeline": "other"}, {"node": "other"}, {"index": "0"}, {"index": "3/0"}],
     ids=lambda facts: next(iter(facts)),
 )
 def test_other_work_appends_its_own_rows(warehouse: Warehouse, other: dict[str, Any]) -> None:
@@ -139,6 +148,73 @@ def test_the_same_node_may_append_to_another_table(warehouse: Warehouse) -> None
     warehouse.write(OLD)
     warehouse.write(OLD, table="other")
     assert len(content(warehouse, table="other")) == 2
+
+
+def test_two_items_of_one_chunk_append_their_own_rows_and_a_retry_of_one_writes_nothing(warehouse: Warehouse) -> None:
+    for index in ("3/0", "3/1"):
+        warehouse.write(OLD, run={"index": index})
+    warehouse.write(OLD, run={"index": "3/1", "attempt": 2})
+    assert len(content(warehouse)) == 4
+    assert warehouse.query("SELECT index_path, attempt FROM airloom_writes ORDER BY 1") == [("3/0", 1), ("3/1", 1)]
+
+
+# A ledger that release 0.1 made
+
+LEDGER_OF_BEFORE = (
+    "CREATE TABLE airloom_writes (dag_id text, run_id text, node text, map_index integer, target text, "
+    "attempt integer NOT NULL, rows bigint NOT NULL, written_at timestamptz NOT NULL DEFAULT now(), "
+    "PRIMARY KEY (dag_id, run_id, node, map_index, target))"
+)
+WRITTEN_BEFORE = (
+    "CREATE TABLE target (id bigint, name text)",
+    "INSERT INTO target VALUES (1, 'one'), (2, 'two')",
+    LEDGER_OF_BEFORE,
+    "INSERT INTO airloom_writes VALUES ('sales', 'run_1', 'load', -1, 'public.target', 1, 2)",
+    "INSERT INTO airloom_writes VALUES ('sales', 'run_1', 'mapped', 3, 'public.target', 1, 2)",
+)
+
+
+def test_what_a_release_before_wrote_counts(warehouse: Warehouse) -> None:
+    warehouse.execute(*WRITTEN_BEFORE)
+    assert warehouse.write(OLD, run={"attempt": 2}).rows == 2
+    assert warehouse.write(OLD, run={"attempt": 2, "node": "mapped", "index": "3"}).rows == 2
+    assert len(content(warehouse)) == 2
+    warehouse.write(OLD, run={"attempt": 2, "node": "mapped", "index": "4"})
+    assert len(content(warehouse)) == 4
+    key = "SELECT node, index_path FROM airloom_writes ORDER BY 1, 2"
+    assert warehouse.query(key) == [("load", ""), ("mapped", "3"), ("mapped", "4")]
+
+
+def test_writers_that_meet_at_a_ledger_of_before(warehouse: Warehouse) -> None:
+    warehouse.execute(*WRITTEN_BEFORE)
+    retries = [lambda: warehouse.write(OLD, run={"attempt": 2})] * 2
+    others = [lambda run=run: warehouse.write(OLD, run={"run_id": run}) for run in ("run_2", "run_3")]
+    assert [written.rows for written in together(*retries, *others)] == [2, 2, 2, 2]
+    assert len(content(warehouse)) == 6
+
+
+def test_a_try_that_fails_leaves_a_ledger_of_before_as_it_was(warehouse: Warehouse) -> None:
+    warehouse.execute(*WRITTEN_BEFORE)
+    with pytest.raises(ConfigurationError):
+        warehouse.write([{"other": 1}], run={"run_id": "run_2"})
+    assert warehouse.query("SELECT map_index FROM airloom_writes ORDER BY 1") == [(-1,), (3,)]
+
+
+def test_who_may_not_change_a_ledger_of_before_is_told_what_its_owner_has_to_run(warehouse: Warehouse) -> None:
+    warehouse.execute(
+        *WRITTEN_BEFORE,
+        "CREATE ROLE writer_alone LOGIN PASSWORD 'secret'",
+        "GRANT ALL ON target, airloom_writes TO writer_alone",
+    )
+    mine = Warehouse(re.sub(r"//[^@]+@", "//writer_alone:secret@", warehouse.url))
+    try:
+        with pytest.raises(ConfigurationError, match="form of an earlier release") as caught:
+            mine.write(OLD, run={"attempt": 2})
+        warehouse.execute((caught.value.hint or "").partition("run: ")[2])
+        assert mine.write(OLD, run={"attempt": 2}).rows == 2
+        assert len(content(warehouse)) == 2
+    finally:
+        warehouse.execute("DROP OWNED BY writer_alone", "DROP ROLE writer_alone")
 
 
 def test_a_cleared_run_says_that_it_needs_its_column(warehouse: Warehouse) -> None:
@@ -300,7 +376,7 @@ FAULTS: list[tuple[str, Any, dict[str, Any], type[AirloomError], str]] = [
     ("(j jsonb)", [{"j": {"a": float("nan")}}], {}, DataError, "column 'j'"),
     ("(j jsonb)", [{"j": "{'hidden'}"}], {}, DataError, "row 1, column 'j': invalid input syntax for type json$"),
     (TWO, OLD, UPSERT, ConfigurationError, r'CREATE UNIQUE INDEX ON "public"."target" \("id"\)'),
-    (KEYED, [*OLD, *NEW], UPSERT, DataError, r"rows 2 and 3 have the same key \(id\)"),
+    (KEYED, [*OLD, *NEW], UPSERT, DataError, r"rows 2 and 3 have the same key \(id = "),
     ("(id int UNIQUE)", [{"id": 1}, {"id": None}], UPSERT, DataError, "row 2: the key 'id' has no value"),
     (KEYED, OLD, {"mode": "upsert", "keys": ["idd"]}, ConfigurationError, "did you mean 'id'"),
 ]

@@ -40,9 +40,15 @@ def test_a_cleared_run_without_its_column_is_told_what_to_do() -> None:
     assert "run_column" in (caught.value.hint or "")
 
 
+def test_the_value_of_a_mapped_task_s_run_is_what_it_was() -> None:
+    assert run_value(RunFacts("a", "r", "n")) == "a/r/n"
+    assert run_value(RunFacts("a", "r", "n", index="3")) == "a/r/n/3"
+
+
 def test_run_values_differ_where_the_work_differs() -> None:
     runs = [
         RunFacts("a", "r", "n"), RunFacts("b", "r", "n"), RunFacts("a", "r", "m"), RunFacts("a", "s", "n"),
-        RunFacts("a", "r", "n", map_index=0), RunFacts("a", "r", "n", map_index=1),
+        RunFacts("a", "r", "n", index="0"), RunFacts("a", "r", "n", index="1"),
+        RunFacts("a", "r", "n", index="1/0"), RunFacts("a", "r", "n", index="1/1"),
     ]  # fmt: skip
     assert len({run_value(run) for run in runs}) == len(runs)

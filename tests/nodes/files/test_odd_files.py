@@ -7,9 +7,11 @@ import gzip
 import io
 import lzma
 import zipfile
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 import xlsxwriter
 from tests.nodes.files.conftest import Desk
@@ -183,7 +185,7 @@ def test_what_a_sheet_does_not_hold_is_named(desk: Desk, content: bytes, config:
         ("json_read", b'[{"a": 1},\n{"a": NaN}]', {}, "path", "odd, line 2: NaN is no value of JSON"),
         (
             "jsonl_read", b'{"a": 1, "A": 2}\n', {}, "columns",
-            "odd has two fields called 'A' but for case; SQL cannot tell them apart",
+            "odd: the field 'A' differs from 'a' in case alone; SQL cannot tell them apart",
         ),
         ("json_read", b"{}", {"json_path": "$.rows"}, "json_path", "odd has nothing at $.rows: 'rows' is not there"),
         ("json_read", b'[{"a": 1, "a": 2}]', {}, "path", "odd: an object has the field 'a' twice"),
@@ -352,3 +354,17 @@ def test_bytes_that_are_no_letters_in_a_text_are_named(desk: Desk) -> None:
 def test_without_a_fault_rejects_is_an_empty_table(desk: Desk) -> None:
     assert desk.rejects("csv_read", desk.put("a.csv", "a,b\n1,x\n")) == ([(1, "x")], [])
     assert desk.rejects("csv_read", desk.put("b.csv", "a,b\n")) == ([], [])
+
+
+def test_nanoseconds_with_a_zone(desk: Desk) -> None:
+    """As pandas writes datetime64[ns, UTC]."""
+    kind = pyarrow.timestamp("ns", "Europe/Berlin")
+    values = {"at": [1_769_853_600_000_001_000, None], "several": [[1_769_853_600_000_001_000], None]}
+    table = pyarrow.table(
+        {"at": pyarrow.array(values["at"], kind), "several": pyarrow.array(values["several"], pyarrow.list_(kind))}
+    )
+    pyarrow.parquet.write_table(table, desk.workshop.folder / "zone.parquet")
+    at = datetime(2026, 1, 31, 10, 0, 0, 1, tzinfo=UTC)
+    columns, rows = desk.read("parquet_read", "zone.parquet")
+    assert columns == {"at": "TIMESTAMPTZ", "several": "TIMESTAMPTZ[]"}
+    assert rows == [(at, [at]), (None, None)]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import re
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import xlsxwriter
 from tests.nodes.files.conftest import Desk
 from tests.nodes.files.test_odd_files import book, zipped
 from tests.nodes.files.test_written import written
@@ -39,6 +42,15 @@ def lines(desk: Desk, *files: tuple[bytes, dict[str, Any]]) -> list[Any]:
 def test_delimiter(desk: Desk) -> None:
     found = csv(desk, (b"a;b\n1,5;x\n2,5;y\n", {}), (b"a~b\n1~x\n", {}), (b"a~b\n1~x\n", {"delimiter": "~"}))
     assert [list(columns) for columns, _ in found] == [["a", "b"], ["a~b"], ["a", "b"]]
+    assert csv(desk, (b"sep=~\na~b\n1~x\n", {}), (b'\xef\xbb\xbf"sep=;"\r\na;b\r\n1;x\r\n', {})) == [
+        ({"a": "BIGINT", "b": "VARCHAR"}, [(1, "x")])
+    ] * 2  # fmt: skip
+    found = csv(
+        desk, (b"a\n-1,5\n", {"decimal": ","}), (b'a,b\n"1,5",x\n', {"decimal": ","}),
+        (b"a;b\n1,234;x\n", {"thousands": ","}), (b"a\nx\nb;c\n", {}),
+    )  # fmt: skip
+    assert [rows for _, rows in found[:3]] == [[(-1.5,)], [(1.5, "x")], [(1234, "x")]]
+    assert found[3].startswith("f3.csv, line 3: more values where there is 1 column; delimiter names")
 
 
 def test_header(desk: Desk) -> None:
@@ -59,12 +71,13 @@ def test_lines_above_the_table(desk: Desk) -> None:
     report = b"Report\na,b\n1,x\n2,y\n"
     name = desk.put("report.csv", report)
     assert desk.problem("csv_read", name) == ("path", "report.csv, line 1: 1 value, but most lines have 2")
-    assert csv(desk, (report, {"skip_rows": 1}))[0][1] == [(1, "x"), (2, "y")]
+    for top in (b"Report", b'"Report" of March', b'"Report', b"Report\r"):
+        assert csv(desk, (report.replace(b"Report", top), {"skip_rows": 1}))[0][1] == [(1, "x"), (2, "y")]
 
 
 def test_empty_lines(desk: Desk) -> None:
-    assert [rows for _, rows in csv(desk, (b"a,b\n\n1,2\n", {}), (b"a\n1\n\n2\n", {}))] == [
-        [(1, 2)], [(1,), (None,), (2,)],
+    assert [rows for _, rows in csv(desk, (b"a,b\n\n1,2\n", {}), (b"\na\n\n1\n\n2\n", {}))] == [
+        [(1, 2)], [(None,), (1,), (None,), (2,)],
     ]  # fmt: skip
 
 
@@ -82,6 +95,8 @@ def test_types_of_values(desk: Desk) -> None:
         "BIGINT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "BOOLEAN", "VARCHAR", "VARCHAR",
     ]  # fmt: skip
     assert fault == "f1.csv, line 20002, column a: 'x' is no BIGINT"
+    large = csv(desk, (b"a\n1\n18446744073709551615\n", {}))[0]
+    assert large == ({"a": "DECIMAL(38,0)"}, [(1,), (18446744073709551615,)])
 
 
 def test_leading_zeros(desk: Desk) -> None:
@@ -92,6 +107,37 @@ def test_dates(desk: Desk) -> None:
     day = b"a\n01/02/2026\n"
     found = csv(desk, (b"a\n2026-02-01\n", {}), (day, {"date_format": "%d/%m/%Y"}), (day, {}))
     assert [rows for _, rows in found] == [[(date(2026, 2, 1),)], [(date(2026, 2, 1),)], [("01/02/2026",)]]
+    given = {"columns": {"a": "DATE"}}
+    found = csv(
+        desk,
+        (b"a\n2026-2-1\n", given),
+        (b"a\n2026-02-01 18:45\n", given),
+        (b"a\n1/2/26\n", {"date_format": "%d/%m/%Y", **given}),
+    )
+    assert found[0][1] == [(date(2026, 2, 1),)]
+    assert found[1:] == [
+        "f1.csv, line 2, column a: '2026-02-01 18:45' is no DATE",
+        "f2.csv, line 2, column a: '1/2/26' is no DATE in the format %d/%m/%Y",
+    ]
+
+
+def test_numbers(desk: Desk) -> None:
+    german = {"decimal": ",", "thousands": ".", "delimiter": ";", "columns": {"a": "DOUBLE"}}
+    decimal = {"columns": {"a": "DECIMAL(8,2)"}}
+    assert csv(
+        desk, (b"a\n1.5e3\n", {}), (b"a\n1.234,5\n", german), (b"a\n12.34\n", german), (b"a\n1.005\n", decimal),
+        (b"a\n9007199254740993\n0.5\n", {}),
+    ) == [
+        ({"a": "DOUBLE"}, [(1500.0,)]), ({"a": "DOUBLE"}, [(1234.5,)]),
+        "f2.csv, line 2, column a: '12.34' is no DOUBLE",
+        "f3.csv, line 2, column a: '1.005' does not fit a DECIMAL(8,2)",
+        ({"a": "VARCHAR"}, [("9007199254740993",), ("0.5",)]),
+    ]  # fmt: skip
+
+
+def test_true_and_false(desk: Desk) -> None:
+    found = csv(desk, (b"a\ntrue\nFALSE\n", {}), (b"a\ny\n", {"columns": {"a": "BOOLEAN"}}))
+    assert found == [({"a": "BOOLEAN"}, [(True,), (False,)]), "f1.csv, line 2, column a: 'y' is no BOOLEAN"]
 
 
 def test_whole_numbers(desk: Desk) -> None:
@@ -136,6 +182,10 @@ def test_ragged_rows(desk: Desk) -> None:
         "f1.csv, line 2: more values where there are 2 columns",
         ({"a": "BIGINT", "b": "BIGINT"}, [(1, 2), (4, 5)]),
     ]
+    name = desk.put("ragged.csv", b"a,b\n1,2,,\nx\ny,z,w\n4,5\n")
+    rows, rejects = desk.rejects("csv_read", name)
+    assert rows == [(1, 2), (4, 5)]
+    assert [reject[3] for reject in rejects] == ["x", "y,z,w"]
 
 
 def test_quotes(desk: Desk) -> None:
@@ -143,6 +193,11 @@ def test_quotes(desk: Desk) -> None:
     assert fault == "f0.csv, line 2: a quote is not closed, or text follows it"
     assert behind == "f1.csv, line 2: a quote is not closed, or text follows it"
     assert twice[1] == [(1, 'x"y')]
+    assert csv(desk, (b'a, "b"\n1, "x, y" \n', {})) == [({"a": "BIGINT", "b": "VARCHAR"}, [(1, "x, y")])]
+    name = desk.put("open.csv", b'a,b\n1,"x\n2,"y"\n3,z\n4,"v"\n')
+    assert desk.rejects("csv_read", name) == (
+        [(3, "z"), (4, "v")], [("open.csv", 2, None, '1,"x\n2,"y"', "a quote is not closed, or text follows it")],
+    )  # fmt: skip
 
 
 def test_line_ends(desk: Desk) -> None:
@@ -199,6 +254,27 @@ def test_fields_of_json_lines(desk: Desk) -> None:
     assert found[1][1] == [(2, None)]
 
 
+def test_types_given_for_json_and_sheets(desk: Desk) -> None:
+    whole = {"columns": {"a": "BIGINT"}}
+    cases = ((f'{{"a": {value}}}\n'.encode(), whole) for value in ("2990.5", "true", '"0x10"', "7.0"))
+    assert lines(desk, *cases) == [
+        "f0.jsonl, line 1, column a: 2990.5 is no BIGINT", "f1.jsonl, line 1, column a: true is no BIGINT",
+        'f2.jsonl, line 1, column a: "0x10" is no BIGINT', ({"a": "BIGINT"}, [(7,)]),
+    ]  # fmt: skip
+    exact = {"columns": {"a": "DECIMAL(20,4)"}}
+    assert lines(desk, (b'{"a": 12345678901234.5678}\n', exact))[0][1] == [(Decimal("12345678901234.5678"),)]
+    sheet = desk.put("a.xlsx", book(["a"], [2990.5]))
+    assert desk.fault("excel_read", sheet, sheet=1, **whole) == "a.xlsx, line 2, column a: 2990.5 is no BIGINT"
+
+
+def test_names_that_differ_in_case(desk: Desk) -> None:
+    for content in ('{"a": 1, "A": 2}', '{"b": {"a": 1, "A": 2}}', '[{"b": {"a": 1}}, {"b": {"A": 2}}]'):
+        field, message = desk.problem("json_read", desk.put("a.json", content))
+        inside = " of 'b'" if "b" in content else ""
+        assert field == "columns"
+        assert message.startswith(f"a.json: the field 'A'{inside} differs from 'a' in case alone")
+
+
 def test_mixed_values_in_json(desk: Desk) -> None:
     assert lines(desk, (b'{"a": 1}\n{"a": "x"}\n', {}))[0] == ({"a": "JSON"}, [("1",), ('"x"',)])
 
@@ -211,11 +287,33 @@ def test_lines_that_are_no_object(desk: Desk) -> None:
     ]
 
 
+def test_objects_by_key(desk: Desk) -> None:
+    contents = ('{"k1": {"a": 1}, "k2": {"a": 2}}', '{"k1": {"index": 5, "a": 1}}', '{"k": {"Index": 5, "index_1": 6}}')
+    found = [desk.read("json_read", desk.put("a.json", content), orient="index") for content in contents]
+    assert [(list(columns), rows) for columns, rows in found] == [
+        (["index", "a"], [("k1", 1), ("k2", 2)]), (["index_1", "index", "a"], [("k1", 5, 1)]),
+        (["index_2", "Index", "index_1"], [("k", 5, 6)]),
+    ]  # fmt: skip
+    written(desk, "json_write", "b.json", "SELECT 'x' AS index, 1 AS a", orient="index")
+    assert desk.read("json_read", "b.json", orient="index")[1] == [("0", "x", 1)]
+
+
 def test_sheets(desk: Desk) -> None:
     content = book(["t", "n", "x", "m"], ["12", 1, 1, 1], [], ["007", 2, 2.5, "y"])
     (found,) = desk.read_each(("excel_read", desk.put("a.xlsx", content), {"sheet": 1}))
     assert found == (
         {"t": "VARCHAR", "n": "BIGINT", "x": "DOUBLE", "m": "VARCHAR"}, [("12", 1, 1.0, "1"), ("007", 2, 2.5, "y")],
+    )  # fmt: skip
+
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer) as workbook:
+        form = workbook.add_format({"num_format": "[h]:mm:ss"})
+        page = workbook.add_worksheet()
+        for at, value in enumerate(("d", 3723 / 86400, 1.5)):
+            page.write(at, 0, value, form)
+    columns, rows = desk.read("excel_read", desk.put("b.xlsx", buffer.getvalue()))
+    assert (columns, [(row[0].days, row[0].nanoseconds) for row in rows]) == (
+        {"d": "INTERVAL"}, [(0, 3723 * 10**9), (1, 43200 * 10**9)],
     )  # fmt: skip
 
 
@@ -229,6 +327,10 @@ def test_formulas_of_a_sheet(desk: Desk) -> None:
 def test_writing_a_sheet(desk: Desk) -> None:
     written(desk, "excel_write", "a.xlsx", "SELECT 9007199254740993 AS n, DATE '1899-12-31' AS d")
     assert desk.read_each(("excel_read", "a.xlsx", {}))[0][1] == [("9007199254740993", "1899-12-31")]
+    values = (5 / 3, 0.1 + 0.2, 1e300, 5e-324, -2.5, 123456789.12345679)
+    query = " UNION ALL ".join(f"SELECT {value!r}::DOUBLE AS x" for value in values)
+    written(desk, "excel_write", "a.xlsx", query)
+    assert desk.read_each(("excel_read", "a.xlsx", {}))[0][1] == [(value,) for value in values]
     result, _ = written(desk, "excel_write", "a.xlsx", "SELECT 'NaN'::DOUBLE AS x")
     assert (result.error or {})["message"] == "row 1, column x: nan is no number that a sheet can hold"
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import Field
 
-from airloom.nodes.sdk import Control, Example, Fired, Model, each, port
+from airloom.nodes.sdk import Control, Example, Fired, Part, each, port
 from airloom.spec.document import Identifier
 
 
-class Desk(Model):
+class Desk(Part):
     """A desk and the languages that it speaks."""
 
     name: Identifier = Field(description="The port's name")

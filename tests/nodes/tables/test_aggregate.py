@@ -41,6 +41,10 @@ def by_time(group: Group) -> list[tuple[int, int]]:
     return sorted((t, n) for _, n, t, _ in group if n is not None and t is not None)
 
 
+def without_time(group: Group) -> list[int]:
+    return sorted(n for _, n, t, _ in group if n is not None and t is None)
+
+
 def quantile(share: float) -> Callable[[Group], float | None]:
     def of(group: Group) -> float | None:
         values = sorted(numbers(group))
@@ -95,7 +99,7 @@ DEFINITIONS: dict[str, tuple[dict[str, Any], Callable[[Group], Any]]] = {
     "last": ({"column": "n", "by": "t"}, greatest),
     "latest": ({"column": "n", "by": "t"}, greatest),
     "mode": ({"column": "n"}, mode),
-    "tuple": ({"column": "n", "by": "t"}, lambda group: [n for _, n in by_time(group)]),
+    "tuple": ({"column": "n", "by": "t"}, lambda group: [n for _, n in by_time(group)] + without_time(group)),
     "sorted_tuple": ({"column": "n"}, lambda group: sorted(numbers(group))),
 }
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import pytest
 
 from airloom.engine.relation import ColumnsUnknown, Relation
@@ -67,3 +68,21 @@ def test_unknown_columns_make_the_answer_unknown() -> None:
 
 def test_a_hundred_tables() -> None:
     assert len(concat(*([{"a": at}] for at in range(100))).values) == 100
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "UBIGINT", "INTEGER", "DECIMAL(38,0)", "DECIMAL(18,3)"])
+@pytest.mark.parametrize("other", ["FLOAT", "DOUBLE"])
+def test_no_digit_of_a_number_is_lost(kind, other):
+    whole, part = Rows({"qty": kind}, [[16_777_217], [123_456_789]]), Rows({"qty": other}, [[1.5], [None]])
+    for tables in ([whole, part], [part, whole], [part, whole, part]):
+        answer = run_table(Concat(), tables=tables)["rows"]
+        assert answer.columns == {"qty": "DOUBLE"}
+        assert {(16_777_217.0,), (123_456_789.0,), (1.5,)} <= set(answer.values)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("BIGINT", 2**53 + 1), ("BIGINT", 2**63 - 1), ("UBIGINT", 2**64 - 1)])
+@pytest.mark.parametrize("other", ["FLOAT", "DOUBLE"])
+def test_a_number_that_no_double_holds_ends_the_run(kind, value, other):
+    tables = [Rows({"qty": kind}, [[value]]), Rows({"qty": other}, [[1.5]])]
+    with pytest.raises(duckdb.Error, match=f"would lose digits of {value}: cast both before"):
+        run_table(Concat(), tables=tables)

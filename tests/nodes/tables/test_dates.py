@@ -20,7 +20,7 @@ AT = datetime.fromisoformat
 
 def parsed(text: Any, kind: str = "VARCHAR", **config: Any) -> Any:
     found = answer(ParseDates, {"columns": ["t"], **config}, rows=Rows({"t": kind}, [(text,)]))
-    assert found.columns["t"] in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE")
+    assert found.columns["t"] in ("TIMESTAMP", "TIMESTAMPTZ", "DATE")
     return found.values[0][0]
 
 
@@ -107,6 +107,13 @@ def test_the_first_format_that_fits_counts() -> None:
     assert parsed("13.03.2026", formats=["%m.%d.%Y", "%d.%m.%Y"]) == AT("2026-03-13")
 
 
+@pytest.mark.parametrize("text", ["3.2.26", "03.02.026", "infinity"])
+def test_a_year_has_four_digits(text: str) -> None:
+    assert parsed(text, formats="%d.%m.%Y", on_error="null") is None
+    assert parsed("03.02.0026", formats="%d.%m.%Y") == AT("0026-02-03")
+    assert parsed("3.2.26", formats=["%d.%m.%Y", "%d.%m.%y"]) == AT("2026-02-03")
+
+
 def test_what_cannot_be_read_stops_the_run_and_is_shown() -> None:
     with pytest.raises(duckdb.InvalidInputException, match="t: no format fits soon"):
         parsed("soon")
@@ -126,7 +133,7 @@ def test_dates_and_times_pass() -> None:
 def test_a_zone_may_be_kept() -> None:
     config = {"columns": ["t"], "type": "TIMESTAMPTZ"}
     found = answer(ParseDates, config, rows=Rows({"t": "VARCHAR"}, [("2026-01-31T10:30+02:00",)]))
-    assert found.columns == {"t": "TIMESTAMP WITH TIME ZONE"}
+    assert found.columns == {"t": "TIMESTAMPTZ"}
     assert found.values[0][0].astimezone(UTC) == AT("2026-01-31T08:30+00:00")
 
 
@@ -140,9 +147,26 @@ def test_a_column_that_cannot_hold_dates_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "text", "value"),
+    [
+        ("%Y%m%d", "20260111", "2026-01-11T00:00"), ("%Y%m%d", "2026111", None), ("%Y%m%d", "202601110", None),
+        ("%d.%m.%y", "1.2.26", "2026-02-01T00:00"), ("%y%m%d-%H%M", "260111-0905", "2026-01-11T09:05"),
+        ("%y%m%d-%H%M", "260111-905", None), ("20%y%m%d", "20260111", "2026-01-11T00:00"),
+        ("%Y%m%d%H%M%S%f", "20260111090500123", "2026-01-11T09:05:00.123"), ("%Y%j", "2026011", "2026-01-11T00:00"),
+        ("%Y%j", "202611", None),
+    ],
+)  # fmt: skip
+def test_parts_that_touch_have_all_their_digits(given: str, text: str, value: str | None) -> None:
+    rows = Rows({"t": "VARCHAR"}, [(text,)])
+    found = answer(ParseDates, {"columns": ["t"], "formats": given, "on_error": "null"}, rows=rows)
+    assert found.values == [(value and AT(value),)]
+
+
+@pytest.mark.parametrize(
     ("formats", "message"),
     [
         ("%Y-%m-%q", "%q in the format '%Y-%m-%q' is not known"),
+        ("%Y-%m-%d %H:%M:%s", "%s in the format '%Y-%m-%d %H:%M:%s' is not known; did you mean %S?"),
         ("%H:%M", "the format '%H:%M' has no year"),
         ("yyyy-mm-dd", "has no year; write it as in %d.%m.%Y %H:%M"),
         ("%Y-%", "% in the format '%Y-%' is not known"),

@@ -109,7 +109,10 @@ def test_a_missing_key_is_named_with_its_side() -> None:
     with pytest.raises(ColumnError) as caught:
         join([{"id": 1}], [{"idd": 1}], on=["id"])
     assert caught.value.message == "the right table has no column 'id'"
-    assert (caught.value.field, caught.value.hint) == ("on/0", "did you mean 'idd'?")
+    assert (caught.value.field, caught.value.hint) == (
+        "on/0",
+        'where the names differ write [["id", "idd"]]; right columns: idd',
+    )
     with pytest.raises(ColumnError) as caught:
         join([{"id": 1}], [{"id": 1}], on=["id", ["x", "id"]])
     assert (caught.value.message, caught.value.field) == ("the left table has no column 'x'", "on/1")
@@ -146,3 +149,15 @@ def test_a_fault_on_the_known_side_is_found_though_the_other_is_unknown() -> Non
 def test_a_wrong_config_says_what_is_wrong(config: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Join.model_validate(config)
+
+
+@pytest.mark.parametrize("kind", ["INTEGER", "BIGINT"])
+@pytest.mark.parametrize("other", ["FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("how", ["inner", "semi"])
+def test_whole_keys_meet_others_to_the_last_digit(kind, other, how):
+    node = Join.model_validate({"on": ["k"], "how": how})
+    numbers = [1, 2, 16_777_217, 2**53 + 1 if kind == "BIGINT" else 5]
+    left = Rows({"k": kind}, [[number] for number in numbers])
+    right = Rows({"k": other}, [[1], [2.5], [16_777_216], [2**53], [None], ["nan"], ["inf"]])
+    for one, two in ((left, right), (right, left)):
+        assert [row[0] for row in run_table(node, left=one, right=two)["rows"].values] == [1]

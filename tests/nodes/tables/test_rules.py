@@ -13,8 +13,10 @@ import duckdb
 import pytest
 from tests.nodes.tables.tools import answer, in_any_order, refusal, rows_of
 
+from airloom.engine.constants import check_constants
 from airloom.engine.relation import Relation
 from airloom.engine.shapes import QueryError, Shapes
+from airloom.engine.sql_field import parse_query
 from airloom.nodes.catalog import catalog
 from airloom.nodes.sdk import Table
 from airloom.nodes.tables.aggregate import Aggregate
@@ -227,6 +229,23 @@ def test_decimals_beside_doubles() -> None:
     assert column(Arithmetic, {"left": "a", "operator": "+", "right": "b", "name": "x"}, rows=table) == [0.1 + 0.2]
 
 
+def test_exact_numbers_beside_floats() -> None:
+    large = 2**53 + 1
+    tables = {"left": Rows({"k": "BIGINT"}, [(large,)]), "right": Rows({"k": "DOUBLE"}, [(float(2**53),)])}
+    assert column(Join, {"on": ["k"]}, **tables) == []
+    for node, config, inputs in (
+        (Join, {"on": ["k"], "how": "outer"}, tables),
+        (Concat, {}, {"tables": list(tables.values())}),
+        (UpdateRows, {"keys": ["k"]}, {"rows": tables["left"], "updates": tables["right"]}),
+    ):
+        with pytest.raises(duckdb.Error, match=f"lose digits of {large}"):
+            values(node, config, **inputs)
+    with Shapes() as shapes:
+        shapes.add("t", {"k": "BIGINT", "x": "DOUBLE"})
+        with pytest.raises(QueryError, match="'k' is BIGINT and stands in one column with DOUBLE"):
+            check_constants(parse_query("SELECT k FROM t UNION ALL SELECT x FROM t", (), {"t": None}), shapes)
+
+
 def test_rounding() -> None:
     table = Rows({"x": "DOUBLE"}, [(2.5,), (-2.5,), (0.5,)])
     assert column(Arithmetic, {"left": "x", "operator": "round", "name": "x"}, rows=table) == [3, -3, 1]
@@ -301,6 +320,41 @@ def test_values_in_a_config() -> None:
     for value in (300, 0.5):
         config = {"strategy": "constant", "columns": ["n"], "value": value}
         assert refusal(FillNulls, config, rows=table)[0] == f"{value} does not fit a column of type TINYINT"
+
+
+def test_text_as_a_value() -> None:
+    texts = {
+        "2026-01-02 18:45": "DATE", "10:00 PM": "TIME", "1.005": "DECIMAL(8,2)", "1.5": "BIGINT", "1e3": "BIGINT",
+        "0x10": "BIGINT", "1_000": "DOUBLE", "nan": "DOUBLE", "yes": "BOOLEAN",
+    }  # fmt: skip
+    for text, wanted in texts.items():
+        assert f"`{text}`" in RULES["Text as a value"]
+        table = Rows({"s": "VARCHAR", "j": "JSON"}, [(text, f'{{"a": "{text}"}}')])
+        for node, config in (
+            (Cast, {"columns": {"s": wanted}}),
+            (MapSchema, {"columns": {"s": {"column": "s", "type": wanted}}}),
+            (JsonSelect, {"column": "j", "path": "a", "type": wanted, "name": "s"}),
+        ):
+            assert rows_of(node, {**config, "on_error": "null"}, rows=table)[0]["s"] is None
+        rule = {"rules": [{"columns": "s", "must": "type", "value": wanted}]}
+        assert values(ValidateRows, rule, rows=table) == []
+    zone = Rows({"s": "VARCHAR"}, [("2026-01-31 10:00+02:00",)])
+    at = datetime(2026, 1, 31, 8)  # noqa: DTZ001 the column has no zone
+    assert column(Cast, {"columns": {"s": "TIMESTAMP"}}, rows=zone) == [at]
+    assert column(ParseDates, {"columns": ["s"]}, rows=zone) == [at]
+
+
+def test_text_in_sql() -> None:
+    with Shapes() as shapes:
+        shapes.add("t", {"at": "TIMESTAMP", "s": "VARCHAR"})
+        for text, says in (
+            ("at = '2026-01-31 10:00+02:00'", "has a zone"),
+            ("at < '2026-01-31 10:00 PM'", "is no TIMESTAMP"),
+            ("at = cast('2026-01-31 10:00+02' AS TIMESTAMP)", "has a zone"),
+        ):
+            relation = Relation("t", shapes.columns["t"])
+            with pytest.raises(QueryError, match=says):
+                check_constants(relation.where(relation.condition(text)), shapes)
 
 
 def test_text_that_is_no_value() -> None:

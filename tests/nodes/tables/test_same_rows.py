@@ -12,7 +12,8 @@ import pytest
 from sqlglot import ErrorLevel
 from tests.nodes.cases import COLUMNS, CONFIGS, MORE
 
-from airloom.engine.reading import quoted, with_tables
+from airloom.engine.quoting import quoted
+from airloom.engine.reading import with_tables
 from airloom.engine.relation import Relation, exp
 from airloom.engine.shapes import Shapes
 from airloom.nodes.calling import queries_of

@@ -57,8 +57,8 @@ def test_an_empty_table_gives_an_empty_answer() -> None:
     ("sql", "message"),
     [
         ("SELECT * FROM other", "there is no table 'other'"),
-        ("SELECT * FROM main.rows", "main.rows is no input of this node"),
-        ("SELECT * FROM 'rows.csv'", "is no input|there is no table"),
+        ("SELECT * FROM main.rows", "main.rows is not an input of this node"),
+        ("SELECT * FROM 'rows.csv'", "is not an input|there is no table"),
         ("SELECT rows FROM rows", "'rows' is a table, not a column"),
         ("WITH rows AS (SELECT 1 AS a) SELECT a FROM rows", "'rows' is an input and cannot be a part of the query"),
         ("SELECT 1; SELECT 2", "one statement"),

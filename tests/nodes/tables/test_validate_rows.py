@@ -130,7 +130,7 @@ def test_a_rule_that_does_not_fit_is_named(rule: dict[str, Any], message: str, f
         ([{"where": "a > 1", "columns": "a"}], "a rule with where (in SQL) takes no columns"),
         ([{"columns": "a", "must": "unique", "value": 1}], "unique takes no value"),
         ([{"columns": "a", "must": "type"}], "Input should be a valid string"),
-        ([{"columns": "a", "must": "type", "value": "int"}], "'int' is no column type; write INTEGER"),
+        ([{"columns": "a", "must": "type", "value": "int"}], "'int' is not a column type; write INTEGER"),
         ([{"columns": "a", "must": ">"}], "> needs a value"),
         ([{"columns": "a", "must": "even"}], "Input should be '=='"),
         ([{"columns": "a", "must": "not_null"}] * 2, "two rules are called 'a: not_null'"),

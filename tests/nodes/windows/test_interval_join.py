@@ -122,3 +122,10 @@ def test_bounds_have_to_fit_the_times() -> None:
 def test_a_wrong_config_says_what_is_wrong(config: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(message)):
         IntervalJoin.model_validate({"left_time": "t", "right_time": "t", **config})
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "DOUBLE", "DECIMAL(18,3)"])
+def test_epoch_milliseconds_meet_exactly(kind):
+    rows = Rows({"t": kind}, [[1_700_000_000_000], [1_700_000_000_010], [1_700_000_000_020]])
+    node = IntervalJoin.model_validate({"left_time": "t", "right_time": "t", "lower": 10, "upper": 11})
+    assert len(run_table(node, left=rows, right=rows)["rows"].values) == 2

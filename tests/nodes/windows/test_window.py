@@ -101,7 +101,7 @@ def test_every_reducer_works_in_windows(rows: list[Row], found: Windows) -> None
         ("DECIMAL(9,2)", "DOUBLE"),
         ("DATE", "DATE"),
         ("TIMESTAMP", "TIMESTAMP"),
-        ("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"),
+        ("TIMESTAMPTZ", "TIMESTAMPTZ"),
     ],
 )
 def test_start_and_end_are_times_of_the_same_sort(kind: str, start: str) -> None:
@@ -266,10 +266,10 @@ class TestWrong:
             ("BIGINT", {"duration": 10**19}, "10000000000000000000 is too large"),
             ("DOUBLE", {"duration": 1e-7}, "the times are numbers with at most 6 decimals, and 1e-07 is none"),
             ("DOUBLE", {"duration": 1e13}, "10000000000000.0 is too large"),
-            ("TIMESTAMP", {"duration": 300}, "the times are TIMESTAMP, and 300 is no duration"),
+            ("TIMESTAMP", {"duration": 300}, "the times are TIMESTAMP, and 300 is not a duration"),
             ("TIMESTAMPTZ", {"duration": "1h", "origin": 0}, "the times are TIMESTAMPTZ, and 0 is none"),
             ("DATE", {"duration": "36h"}, "the times are days, and '36h' is no whole number of them"),
-            ("DATE", {"duration": 1, "origin": "1973-01-01"}, "the times are DATE, and 1 is no duration"),
+            ("DATE", {"duration": 1, "origin": "1973-01-01"}, "the times are DATE, and 1 is not a duration"),
             (
                 "DATE",
                 {"duration": "1d", "origin": "1973-01-01T06"},
@@ -355,3 +355,46 @@ def test_no_query_holds_what_spark_lacks() -> None:
         text = node.query(Relation("source.rows", {"t": "BIGINT"})).sql("spark")
         # A frame of ROWS would part rows with the same time, wherever two sorts of them differ.
         assert not {word for word in ("QUALIFY", "ASOF", "//", " DIV ", " ROWS ") if word in text}
+
+
+WHOLE = [0, 10, 17, 20, -3, 1_700_000_000_000, 1_700_000_000_010, 1_700_000_000_020, -1_700_000_000_001, 4 * 10**12]
+
+
+class TestWholeNumbersOfAnySize:
+    @pytest.mark.parametrize("kind", ["BIGINT", "DOUBLE", "DECIMAL(18,3)", "DECIMAL(38,0)"])
+    @pytest.mark.parametrize(
+        "found",
+        [
+            TUMBLING,
+            {"type": "tumbling", "duration": 10},
+            {"type": "session", "max_gap": 10},
+            {"type": "sliding", "hop": 10, "duration": 30},
+        ],
+    )
+    def test_windows_are_those_of_whole_numbers(self, kind, found):
+        def answer(kind: str) -> list[Any]:
+            rows = Rows({"t": kind}, [[value] for value in WHOLE])
+            return sorted(
+                tuple(map(int, row)) for row in window(rows, window=found, measures={"n": COUNTS["n"]}).values
+            )
+
+        def ends(kind: str) -> list[Any]:
+            rows = Rows({"t": kind}, [[value] for value in WHOLE])
+            values = window(rows, window=found, measures={}).values
+            return sorted((float(start), float(end)) for start, end in values)
+
+        assert answer(kind) == answer("BIGINT")
+        assert ends(kind) == ends("BIGINT")
+
+    @given(st.lists(st.integers(-4 * 10**12, 4 * 10**12), min_size=1, max_size=5), st.integers(1, 10**6))
+    @settings(max_examples=50, deadline=None)
+    def test_whole_doubles_are_exact(self, values, length):
+        config = {"window": {"type": "tumbling", "duration": length}, "measures": {"n": COUNTS["n"]}}
+        exact = window(Rows({"t": "BIGINT"}, [[value] for value in values]), **config).values
+        double = window(Rows({"t": "DOUBLE"}, [[value] for value in values]), **config).values
+        assert sorted(tuple(map(float, row)) for row in exact) == sorted(double)
+
+    @pytest.mark.parametrize(("kind", "value"), [("DOUBLE", 1.7e15), ("DECIMAL(20,3)", 17 * 10**14)])
+    def test_a_time_too_large_says_what_to_do(self, kind, value):
+        with pytest.raises(duckdb.Error, match=r"'t' holds a time that is too large; cast the column to BIGINT"):
+            window(Rows({"t": kind}, [[value]]), window=TUMBLING, measures=COUNT)

@@ -37,7 +37,7 @@ class SparkFault(SystemFault):
 def missing() -> ConfigurationError | None:
     """Return what is not installed that Spark needs, or None; asks for packages and programs, starts nothing."""
     if importlib.util.find_spec("pyspark") is None:
-        return ConfigurationError("Spark is not installed", hint="install it with: pip install 'airloom[spark]'")
+        return ConfigurationError("Spark is not installed", hint="install it with: airloom add spark")
     if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
         return ConfigurationError("Spark needs Java, and there is none", hint="install Java 17 or 21, or set JAVA_HOME")
     return None

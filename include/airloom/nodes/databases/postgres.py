@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from airloom.nodes.fields import ForeignQuery
 from airloom.nodes.sdk import Batches, Column, Columns, ConnectionId, Context, Example, Sink, Source, Written
-from airloom.spec.error import ConfigurationError, TransientError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -29,7 +28,8 @@ class PostgresRead(Source):
     sql: ForeignQuery | None = Field(
         None,
         description="Or one SELECT in PostgreSQL's own SQL; a {{ }} in it is a parameter of the query, never text: "
-        "write it without quotes, and a list as `= ANY({{ params.ids }})`. The time zone of the session is UTC",
+        "write it without quotes, and a list as `= ANY({{ params.ids }})`. The time zone of the session is UTC. A "
+        "numeric without precision becomes a DOUBLE, and a value of which that loses digits ends the run: cast it here",
     )
     columns: list[Name] | None = Field(None, min_length=1, description="The columns to read; all where absent")
     order: list[Name] = Field([], description="Columns to order by; nulls come last")
@@ -50,21 +50,16 @@ class PostgresRead(Source):
             raise ValueError("give either a table or sql")
         return self
 
+    libraries: ClassVar = ("airloom.nodes.databases.postgres_query", "airflow.providers.postgres.hooks.postgres")
+
     def describe(self, context: Context) -> Columns | None:
-        """Return the columns by asking the database, or None where it is out of reach."""
-        try:
-            context.connection(self.connection)
-        except ConfigurationError:
-            return None
+        """Return the columns by asking the database."""
         from airloom.nodes.databases.postgres_query import duckdb_columns
         from airloom.nodes.databases.postgres_session import transaction
 
-        try:
-            with transaction(context, self.connection, read_only=True) as session:
-                query, statement = self._statement(session)
-                return duckdb_columns(query.columns(statement))
-        except TransientError:
-            return None
+        with transaction(context, self.connection, read_only=True) as session:
+            query, statement = self._statement(session)
+            return duckdb_columns(query.columns(statement))
 
     def run(self, context: Context) -> Batches:
         stream = self._stream(context)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 from psycopg import sql
-from psycopg.errors import InvalidColumnReference
+from psycopg.errors import FeatureNotSupported, InsufficientPrivilege, InvalidColumnReference
 
 from airloom.engine.batches import Batches
 from airloom.engine.relation import Relation
@@ -22,6 +23,9 @@ from airloom.spec.error import ConfigurationError, DataError
 from airloom.spec.problem import suggestion
 
 NAME = re.compile(r'(?:(?P<schema>"(?:[^"]|"")+"|[^".]+)\.)?(?P<table>"(?:[^"]|"")+"|[^".]+)')
+LONGEST_NAME = 63
+"""Bytes of a name that PostgreSQL keeps, unless it was built otherwise."""
+
 SLICE_ROWS = 20_000
 STAGING = sql.Identifier("pg_temp", "airloom_staging")
 TIMES = ("date", "time without time zone", "time with time zone")
@@ -74,6 +78,7 @@ def find_table(session: Session, text: str) -> Table:
             hint='write schema.table; a name that holds a dot or a quote stands in quotes: "a.b"',
         )
     schema, name = (part and _unquoted(part) for part in match.groups())
+    refuse_long(filter(None, (schema, name)), "table")
     quoted = (sql.Identifier(schema, name) if schema else sql.Identifier(name)).as_string(session)
     found = session.execute(
         "SELECT c.oid, n.nspname, c.relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -94,6 +99,17 @@ def find_table(session: Session, text: str) -> Table:
     if relation_kind not in "rpfvm" or not columns:
         raise ConfigurationError(f"{schema}.{name} is no table with columns", field="table")
     return Table(schema, name, columns)
+
+
+def refuse_long(names: Iterable[str], field: str | None = None) -> None:
+    """Raise ConfigurationError for a name that PostgreSQL would cut: two of them could become one."""
+    for name in names:
+        if len(name.encode()) > LONGEST_NAME:
+            raise ConfigurationError(
+                f"the name {name!r} has {len(name.encode())} bytes; PostgreSQL keeps {LONGEST_NAME} of a name",
+                field=field,
+                hint="give it a shorter name, a column by a rename node",
+            )
 
 
 def _unquoted(part: str) -> str:
@@ -154,6 +170,7 @@ class Load:
         kinds = {item.name: postgres_type(item.type) for item in self.rows.schema}
         if self.run_column is not None:
             kinds[self.run_column] = "text"
+        refuse_long(kinds)
         parts = [sql.SQL("{} ").format(sql.Identifier(name)) + sql.SQL(kind) for name, kind in kinds.items()]
         if keys:
             parts.append(sql.SQL("PRIMARY KEY ({})").format(names(keys)))
@@ -247,15 +264,23 @@ class Load:
         return count
 
     def _check_unique(self, table: Table, keys: Sequence[str], statement: sql.Composed) -> None:
+        self.session.execute(sql.SQL("SAVEPOINT airloom_index"))
         try:
             # Planning finds the index, before any row is sent.
             self.session.execute(sql.SQL("EXPLAIN {}").format(statement))
         except InvalidColumnReference:
             index = sql.SQL("CREATE UNIQUE INDEX ON {} ({})").format(table.identifier, names(keys))
+            self.session.execute(sql.SQL("ROLLBACK TO SAVEPOINT airloom_index"))
+            double = sql.SQL("SELECT 1 FROM {} GROUP BY {} HAVING count(*) > 1 LIMIT 1")
+            first = ""
+            # Who may only write the table may not look for such rows.
+            with contextlib.suppress(InsufficientPrivilege):
+                if self.session.execute(double.format(table.identifier, names(keys))).fetchone() is not None:
+                    first = f"first delete rows that have the same {', '.join(keys)}, then "
             raise ConfigurationError(
                 f"{table} has no unique index on the keys, which an upsert needs",
                 field="keys",
-                hint=f"add it: {index.as_string(self.session)}",
+                hint=f"{first}add it: {index.as_string(self.session)}",
             ) from None
 
     def _check_keys(self, keys: Sequence[str]) -> None:
@@ -263,12 +288,16 @@ class Load:
         for key in keys:
             empty = sql.SQL("SELECT min(ctid) FROM {} WHERE {} IS NULL").format(STAGING, sql.Identifier(key))
             if (row := self._staged_row(empty)) is not None:
-                raise DataError(f"row {row}: the key {key!r} has no value", field="keys")
+                hint = "leave such rows out before, with remove_nulls, or fill them with fill_nulls"
+                raise DataError(f"row {row}: the key {key!r} has no value", field="keys", hint=hint)
         double = sql.SQL("SELECT {} FROM {} GROUP BY {} HAVING count(*) > 1 ORDER BY min(ctid) LIMIT 1")
         grouped = [double.format(sql.SQL(place), STAGING, names(keys)) for place in ("min(ctid)", "max(ctid)")]
         if (first := self._staged_row(grouped[0])) is not None:
+            texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(key)) for key in keys)
+            values: Any = self.session.execute(double.format(texts, STAGING, names(keys))).fetchone()
+            shown = ", ".join(f"{key} = {value}" for key, value in zip(keys, values, strict=True))
             raise DataError(
-                f"rows {first} and {self._staged_row(grouped[1])} have the same key ({', '.join(keys)})",
+                f"rows {first} and {self._staged_row(grouped[1])} have the same key ({shown})",
                 field="keys",
                 hint="keep one row for each key before, with a deduplicate node",
             )
@@ -301,19 +330,23 @@ class Ledger:
     run: RunFacts
 
     @property
+    def _identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.target.schema, WRITES)
+
+    @property
     def _table(self) -> sql.Composed:
-        return escaped(sql.Identifier(self.target.schema, WRITES), self.session)
+        return escaped(self._identifier, self.session)
 
     @property
     def _key(self) -> list[Any]:
-        return [self.run.pipeline, self.run.run_id, self.run.node, self.run.map_index, str(self.target)]
+        return [self.run.pipeline, self.run.run_id, self.run.node, self.run.index, str(self.target)]
 
     def claim(self) -> Earlier | None:
         """Take this work for this transaction; return what an earlier try wrote, or None where none did.
 
         A try that is still at it, even one whose process is dead, is waited for.
         """
-        self._create()
+        self._prepare()
         taken = self.session.execute(
             sql.SQL("INSERT INTO {} VALUES (%s, %s, %s, %s, %s, %s, 0) ON CONFLICT DO NOTHING").format(self._table),
             [*self._key, self.run.attempt],
@@ -334,20 +367,51 @@ class Ledger:
             [self.run.attempt, rows, *self._key],
         )
 
-    def _create(self) -> None:
-        table = sql.Identifier(self.target.schema, WRITES)
-        exists = self.session.execute("SELECT to_regclass(%s)", [table.as_string(self.session)]).fetchone()
-        if exists and exists[0] is not None:
+    def _prepare(self) -> None:
+        """Make the table where it is missing, and bring one that an earlier release made to the present form."""
+        columns = self._columns()
+        if "index_path" in columns:
             return
+        # Two writers that meet here wait for each other, and the second finds the table as it should be.
         lock(self.session, f"create {self.target.schema}.{WRITES}")
-        self.session.execute(
-            sql.SQL(
-                "CREATE TABLE IF NOT EXISTS {} (dag_id text, run_id text, node text, map_index integer, target text, "
-                "attempt integer NOT NULL, rows bigint NOT NULL, written_at timestamptz NOT NULL DEFAULT now(), "
-                "PRIMARY KEY (dag_id, run_id, node, map_index, target))"
-            ).format(table)
+        columns = columns and self._columns()
+        if not columns:
+            self.session.execute(sql.SQL(CREATE).format(self._identifier))
+        elif "index_path" not in columns:
+            self._upgrade()
+
+    def _columns(self) -> list[str]:
+        found = self.session.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
+            [self._identifier.as_string(self.session)],
         )
+        return [row[0] for row in found]
+
+    def _upgrade(self) -> None:
+        statements = sql.SQL(UPGRADE).format(self._identifier)
+        try:
+            self.session.execute(statements)
+        except (InsufficientPrivilege, FeatureNotSupported) as error:
+            raise ConfigurationError(
+                f"the table {self.target.schema}.{WRITES} has the form of an earlier release, and the role of this "
+                f"Connection cannot change it: {error.diag.message_primary}",
+                field="connection",
+                hint=f"let the owner of the table run: {statements.as_string(self.session)}",
+            ) from None
+
+
+CREATE = (
+    "CREATE TABLE IF NOT EXISTS {} (dag_id text, run_id text, node text, index_path text, target text, "
+    "attempt integer NOT NULL, rows bigint NOT NULL, written_at timestamptz NOT NULL DEFAULT now(), "
+    "PRIMARY KEY (dag_id, run_id, node, index_path, target))"
+)
+UPGRADE = (
+    "ALTER TABLE {0} ALTER COLUMN map_index TYPE text "
+    "USING CASE WHEN map_index < 0 THEN '' ELSE map_index::text END; "
+    "ALTER TABLE {0} RENAME COLUMN map_index TO index_path"
+)
+"""From the form of release 0.1, which knew the index of a mapped task alone, and -1 for none."""
 
 
 def _same_work() -> sql.SQL:
-    return sql.SQL("(dag_id, run_id, node, map_index, target) = (%s, %s, %s, %s, %s)")
+    return sql.SQL("(dag_id, run_id, node, index_path, target) = (%s, %s, %s, %s, %s)")

@@ -2,9 +2,9 @@
 
 Read: integers, floats, booleans, dates, times, timestamps with and without zone, intervals, UUIDs, bytea, JSON and
 one-dimensional arrays keep their type; `numeric(p, s)` up to 38 digits is a DECIMAL. A numeric without precision, or
-with more digits, is a DOUBLE: what a double cannot hold of its whole part is an error, of its fraction it keeps 15
-digits. Everything else (enums, ranges, addresses, composites, time with time zone, money) is the text PostgreSQL
-shows. What Arrow has no value for, such as infinity, years before 1 or after 9999 or NaN in a DECIMAL, is an error.
+with more digits, is a DOUBLE; a value of which that would lose digits is an error. Everything else (enums, ranges,
+addresses, composites, time with time zone, money) is the text PostgreSQL shows. What Arrow has no value for, such as
+infinity, years before 1 or after 9999 or NaN in a DECIMAL, is an error.
 
 Written: lists of plain values become arrays; structs, maps and lists of those become jsonb.
 """
@@ -45,7 +45,7 @@ READ: dict[int, tuple[str, pa.DataType]] = {
     1082: ("DATE", pa.date32()),
     1083: ("TIME", pa.time64("us")),
     1114: ("TIMESTAMP", pa.timestamp("us")),
-    1184: ("TIMESTAMP WITH TIME ZONE", pa.timestamp("us", "UTC")),
+    1184: ("TIMESTAMPTZ", pa.timestamp("us", "UTC")),
     1186: ("INTERVAL", pa.month_day_nano_interval()),
     2950: ("UUID", pa.uuid()),
     3802: ("JSON", pa.json_(pa.string())),
@@ -114,17 +114,39 @@ def register_loaders(cursor: Any, columns: Iterable[ReadColumn]) -> None:
 def arrow_array(column: ReadColumn, values: Sequence[Any]) -> pa.Array:
     """Return the values of a column as Arrow has them; raise DataError, naming the column, for one that it has not."""
     try:
-        if column.array_id is None:
-            return _flat_array(column.type_id, column.arrow, values)
-        lengths = [0 if value is None else len(value) for value in values]
-        flat = _flat_array(column.type_id, column.arrow.value_type, list(chain.from_iterable(filter(None, values))))
-        offsets = pa.array(accumulate(lengths, initial=0), pa.int32())
-        return pa.ListArray.from_arrays(offsets, flat, mask=pa.array([value is None for value in values], pa.bool_()))
-    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        return _array(column, values)
+    except _DigitsLostError as error:
         raise DataError(
-            f"column {column.name!r} holds a value that does not fit {column.duckdb}",
+            f"column {column.name!r} is a numeric without precision and holds {error}, of which a DOUBLE loses digits",
+            hint=f"read it with sql that casts it: {column.name}::numeric(38, 10), or ::float8 where digits may go",
+        ) from None
+    except _NO_VALUE:
+        odd = next((value for value in values if not _has_array(column, value)), None)
+        shown = "a value" if odd is None else repr(odd if len(str(odd)) <= 100 else f"{str(odd)[:100]}…")
+        raise DataError(
+            f"column {column.name!r} holds {shown}, which does not fit {column.duckdb}",
             hint="read it with a query that leaves such values out or casts them, for instance to text",
         ) from None
+
+
+_NO_VALUE = (pa.ArrowException, ValueError, TypeError, OverflowError)
+
+
+def _array(column: ReadColumn, values: Sequence[Any]) -> pa.Array:
+    if column.array_id is None:
+        return _flat_array(column.type_id, column.arrow, values)
+    lengths = [0 if value is None else len(value) for value in values]
+    flat = _flat_array(column.type_id, column.arrow.value_type, list(chain.from_iterable(filter(None, values))))
+    offsets = pa.array(accumulate(lengths, initial=0), pa.int32())
+    return pa.ListArray.from_arrays(offsets, flat, mask=pa.array([value is None for value in values], pa.bool_()))
+
+
+def _has_array(column: ReadColumn, value: Any) -> bool:
+    try:
+        _array(column, [value])
+    except _NO_VALUE:
+        return False
+    return True
 
 
 def _flat_array(type_id: int, kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
@@ -139,17 +161,22 @@ def _flat_array(type_id: int, kind: pa.DataType, values: Sequence[Any]) -> pa.Ar
     if isinstance(kind, pa.JsonType):
         return pa.ExtensionArray.from_storage(kind, texts)
     if pa.types.is_floating(kind):
-        _check_whole_parts(texts)
+        _check_digits(texts)
     if pa.types.is_time(kind):
         # Arrow reads no times of day, but timestamps.
         return pc.binary_join_element_wise("1970-01-01", texts, " ").cast(pa.timestamp("us")).cast(kind)
     return texts.cast(kind)
 
 
-def _check_whole_parts(texts: pa.Array) -> None:
-    for text in texts.filter(pc.match_substring_regex(texts, r"^-?\d{16}")).to_pylist():
-        if int(float(text)) != int(Decimal(text)):
-            raise ValueError
+class _DigitsLostError(ValueError):
+    """Raise for a numeric that no double holds."""
+
+
+def _check_digits(texts: pa.Array) -> None:
+    # Up to 15 digits come back the same, which nearly all have.
+    for text in texts.filter(pc.match_substring_regex(texts, r"(\d\.?){16}")).to_pylist():
+        if Decimal(repr(float(text))) != Decimal(text):
+            raise _DigitsLostError(text)
 
 
 def _interval(text: str) -> pa.MonthDayNano:

@@ -47,6 +47,6 @@ def decide(earlier: Earlier | None, run: RunFacts, run_column: str | None) -> De
 
 
 def run_value(run: RunFacts) -> str:
-    """Return what a run column holds: pipeline, run and node (and map index), for run ids alone are not unique."""
-    index = f"/{run.map_index}" if run.map_index >= 0 else ""
+    """Return what a run column holds: pipeline, run and node (and index path), for run ids alone are not unique."""
+    index = f"/{run.index}" if run.index else ""
     return f"{run.pipeline}/{run.run_id}/{run.node}{index}"

@@ -22,7 +22,8 @@ class JsonRead(SortingSource, outputs=REJECTS):
     )
     orient: Literal["records", "index", "columns", "values"] = Field(
         "records",
-        description="How rows are told: a list of objects, an object of objects, an object of columns, a list of lists",
+        description="How rows are told: a list of objects, an object of objects (its keys are the column `index`), "
+        "an object of columns, a list of lists",
     )
     columns: dict[str, ColumnType] | None = Field(
         None,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from airloom.engine.relation import ColumnError, family
+from airloom.engine.relation import ColumnError, family, read, try_read
 from airloom.engine.types import castable, clashing_names, instead_of_cast
-from airloom.nodes.sdk import ConfigurationError, Relation, cast, exp, function
+from airloom.nodes.sdk import ConfigurationError, Relation, cast, exp, function, try_cast
 
+EXACT_AS_DOUBLE = ("FLOAT", "TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER")
 NewName = Annotated[str, Field(min_length=1)]
 
 
@@ -60,14 +61,41 @@ def refuse_taken(rows: Relation, names: Iterable[str], field: str) -> None:
             )
 
 
-def cast_column(rows: Relation, name: str, wanted: str, field: str) -> exp.Expr:
-    """Return a column cast to a type; raise ConfigurationError where no value of the column can be cast to it."""
+def cast_column(rows: Relation, name: str, wanted: str, field: str, on_error: Literal["fail", "null"]) -> exp.Expr:
+    """Return a column cast to a type, a text read strictly; raise ConfigurationError where no value can be cast."""
     kind = rows.columns[name]
     if not castable(kind, wanted):
         raise ConfigurationError(
             f"{name!r} is {kind}, which cannot be cast to {wanted}", field=field, hint=instead_of_cast(kind, wanted)
         )
-    return cast(rows[name], wanted)
+    if on_error == "null":
+        return try_read(rows[name], kind, wanted, rows.engine)
+    return read(rows[name], kind, wanted, name, rows.engine)
+
+
+def common_type(kind: str, other: str) -> str:
+    """Return the type in which columns of two types of one family stand together; `as_common` brings them there."""
+    if kind != other and {kind, other} & {"FLOAT", "DOUBLE"}:
+        # FLOAT, which DuckDB would take, holds whole numbers up to 16,777,216 alone.
+        return "DOUBLE"
+    return kind
+
+
+def as_common(value: exp.Expr, given: str, kind: str, name: str) -> exp.Expr:
+    """Return a value of the type `given` that stands in a column beside others of the `common_type` kind.
+
+    A number of which a DOUBLE would lose digits ends the run, by a message that says `name`.
+    """
+    if kind != "DOUBLE" or given == "DOUBLE":
+        return value
+    if given in EXACT_AS_DOUBLE:
+        return cast(value, "DOUBLE")
+    # Not by an error of the engine: it rounds without a word.
+    same = exp.EQ(this=try_cast(cast(value.copy(), "DOUBLE"), given), expression=value.copy())
+    message = f"{name!r} is {given} and stands in one column with floating numbers; a DOUBLE would lose digits of "
+    told = failure(message, cast(value.copy(), "VARCHAR"), ": cast both before, as to DECIMAL(38,6)")
+    kept = exp.or_(same, exp.Is(this=value.copy(), expression=exp.Null()))
+    return exp.Case().when(kept, cast(value, "DOUBLE")).else_(told)
 
 
 def is_column(rows: Relation, name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from airloom.engine.relation import family
-from airloom.nodes.sdk import Column, ConfigurationError, Model, Relation, exp, function, literal, not_null
+from airloom.nodes.sdk import Column, ConfigurationError, Part, Relation, exp, function, literal, not_null
 from airloom.nodes.tables._values import Value, comparable, text_of
 
 Comparison = Literal["==", "!=", "<", "<=", ">", ">="]
@@ -67,7 +67,7 @@ def check_pattern(pattern: object) -> str:
     return pattern
 
 
-class ColumnCondition(Model):
+class ColumnCondition(Part):
     """A column, an operator, and what to compare with."""
 
     column: Column = Field(description="The column")
@@ -105,18 +105,20 @@ def check_operand(operator: str, value: Any) -> None:
         raise ValueError(f"{operator} takes a whole number")
 
 
-class Group(Model):
+class Group(Part):
     """Conditions of which all, or one, must hold."""
 
     logic: Logic = Field("and", description="and: all must hold; or: one is enough")
-    conditions: list[Part] = Field(min_length=1, description="Conditions, and groups of them")
+    conditions: list[Criterion] = Field(min_length=1, description="Conditions, and groups of them")
 
 
 def _sort_of(given: Any) -> str:
     return "group" if isinstance(given, Group) or (isinstance(given, dict) and "conditions" in given) else "condition"
 
 
-Part = Annotated[Annotated[ColumnCondition, Tag("condition")] | Annotated[Group, Tag("group")], Discriminator(_sort_of)]
+Criterion = Annotated[
+    Annotated[ColumnCondition, Tag("condition")] | Annotated[Group, Tag("group")], Discriminator(_sort_of)
+]
 Group.model_rebuild()
 
 

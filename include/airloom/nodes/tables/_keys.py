@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airloom.engine.relation import family
+from airloom.engine.relation import ColumnError, family
 from airloom.engine.types import clashing_names
-from airloom.nodes.sdk import Column, ConfigurationError, Relation, cast, exp, function, name_as
+from airloom.nodes.sdk import Column, ConfigurationError, Relation, cast, exp, function, name_as, try_cast
+from airloom.nodes.tables._columns import as_common, common_type
 
 Key = tuple[Column, Column]
 Pair = tuple[str, str]
+FLOATS = ("FLOAT", "DOUBLE")
 
 
 def pair_of(given: Any) -> Any:
@@ -30,15 +32,57 @@ def pairs(on: Sequence[Pair], left: Relation, right: Relation, sides: Pair) -> l
     found = []
     for at, (first, second) in enumerate(on):
         field = f"on/{at}"
-        ours, theirs = left.resolve(first, field), right.resolve(second, field)
+        ours = left.resolve(first, field)
+        try:
+            theirs = right.resolve(second, field)
+        except ColumnError as error:
+            if first == second and left.known:
+                error.hint = _names_differ(first, left.type_of(ours), right)
+            raise
         if left.known and right.known and family(left.type_of(ours)) != family(right.type_of(theirs)):
+            kind = left.type_of(ours)
+            alike = _alike(kind, right)
+            choice = f"{sides[1]} these are {kind}: {', '.join(alike[:20])}; or " if alike else ""
             raise ConfigurationError(
-                f"{ours!r} {sides[0]} is {left.type_of(ours)}, {theirs!r} {sides[1]} {right.type_of(theirs)}",
+                f"{ours!r} {sides[0]} is {kind}, {theirs!r} {sides[1]} {right.type_of(theirs)}",
                 field=field,
-                hint="cast one of them first",
+                hint=f"{choice}cast one of them first",
             )
         found.append((ours, theirs))
     return found
+
+
+def _alike(kind: str, table: Relation) -> list[str]:
+    return [name for name, other in table.columns.items() if family(other) == family(kind)]
+
+
+def _names_differ(name: str, kind: str, right: Relation) -> str:
+    """Return how a key is written whose columns have different names."""
+    first = next(iter(_alike(kind, right)), "…")
+    return f'where the names differ write [["{name}", "{first}"]]; right columns: {", ".join(list(right.columns)[:20])}'
+
+
+def keys_meet(left: Relation, ours: str, right: Relation, theirs: str) -> exp.Expr:
+    """Return the condition that two keys are equal: to the last digit, also where one is exact and one is a float.
+
+    DuckDB compares BIGINT and DECIMAL with DOUBLE, and INTEGER with FLOAT, as the latter, where different numbers are
+    one.
+    """
+    first: exp.Expr = left[ours]
+    second: exp.Expr = right[theirs]
+    if left.known and right.known:
+        kinds = left.type_of(ours), right.type_of(theirs)
+        if kinds[0] in FLOATS and kinds[1] not in FLOATS:
+            first = _exactly(first, *kinds)
+        elif kinds[1] in FLOATS and kinds[0] not in FLOATS:
+            second = _exactly(second, kinds[1], kinds[0])
+    return exp.EQ(this=first, expression=second)
+
+
+def _exactly(value: exp.Expr, given: str, kind: str) -> exp.Expr:
+    """Return a float as the exact number of another type that it stands for; null where it is none."""
+    exact = try_cast(value, kind)
+    return exp.Case().when(exp.EQ(this=cast(exact.copy(), given), expression=value.copy()), exact)
 
 
 def key_text(rows: Relation, keys: Sequence[str]) -> list[str | exp.Expr]:
@@ -64,7 +108,7 @@ def columns_of_both(
         return name_as(side[name], name + suffix if name.lower() in clashes else name)
 
     chosen = [
-        name_as(_key_value(left[name], right[shared[name]], how), name)
+        name_as(_key_value(left, name, right, shared[name], how), name)
         if name in shared
         else named(left, name, suffixes[0])
         for name in left.columns
@@ -78,7 +122,10 @@ def columns_of_both(
     return chosen
 
 
-def _key_value(ours: exp.Column, theirs: exp.Column, how: str) -> exp.Expr:
-    if how == "outer":
-        return function("coalesce", ours, theirs)
-    return theirs if how == "right" else ours
+def _key_value(left: Relation, ours: str, right: Relation, theirs: str, how: str) -> exp.Expr:
+    if how != "outer":
+        return right[theirs] if how == "right" else left[ours]
+    first, second = left.type_of(ours), right.type_of(theirs)
+    kind = common_type(first, second)
+    values = as_common(left[ours], first, kind, ours), as_common(right[theirs], second, kind, theirs)
+    return function("coalesce", *values)

@@ -11,11 +11,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from airloom.engine.relation import NUMERIC, identifier
+from airloom.engine.relation import NUMERIC, Inner, identifier
 from airloom.nodes.sdk import (
     Column,
     ConfigurationError,
-    Model,
+    Part,
     Query,
     Relation,
     cast,
@@ -41,14 +41,14 @@ ORDERED = (*LEAST_BY, *GREATEST_BY, "tuple")
 NUMBERS = ("sum", "avg", "stddev", "variance", "quantile", *QUANTILES)
 
 
-class Measure(Model):
+class Measure(Part):
     """One figure for each group."""
 
     op: Op = Field(
         description="count (rows, or values of the column), count_distinct, count_distinct_approximate; sum, avg, min, "
         "max; median, p90, p95, p99, quantile; stddev and variance (of a sample); argmin, first, earliest (the value "
         "where `by` is least), argmax, last, latest (where it is greatest); any, unique (fails where values differ), "
-        "mode (the most frequent); tuple (a list, ordered by `by`), sorted_tuple (a list, ordered by value)"
+        "mode (the most frequent); tuple (a list, ordered by `by`, null last), sorted_tuple (a list, ordered by value)"
     )
     column: Column | None = Field(None, description="The column to reduce; count alone can do without")
     by: Column | None = Field(
@@ -110,7 +110,9 @@ def _ordered(op: str, value: exp.Expr, by: exp.Expr) -> exp.Expr:
     both = exp.and_(not_null(value), not_null(by))
     pairs = _struct(order=by, value=value)
     if op == "tuple":
-        ordered = function("list_sort", _where(function("list", pairs), both))
+        # What has no place stands last, on every engine.
+        places = _struct(late=exp.Is(this=by.copy(), expression=exp.Null()), order=by.copy(), value=value.copy())
+        ordered = function("list_sort", _where(function("list", places), not_null(value.copy())))
         taken = exp.Lambda(
             this=exp.Dot(this=identifier("pair"), expression=identifier("value")), expressions=[identifier("pair")]
         )
@@ -155,8 +157,8 @@ def counted(rows: Relation, by: list[str], measures: Mapping[str, Measure]) -> Q
     return rows.select(rows.all(kept), counts)
 
 
-def _count_name(name: str) -> str:
-    return f"airloom_count_{name}"
+def _count_name(name: str) -> Inner:
+    return Inner(f"airloom_count_{name}")
 
 
 def _struct(**values: exp.Expr) -> exp.Struct:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import WithJsonSchema
 
 from airloom.engine.relation import family
+from airloom.engine.text_values import value_of
 from airloom.nodes.sdk import ConfigurationError, cast, exp
 
 Value = Annotated[
@@ -21,6 +22,7 @@ Value = Annotated[
 """A value in a config; dates and times stand there as ISO text, or come from an expression as they are."""
 
 INTEGER = re.compile(r"^(U?)(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$")
+WHOLE = re.compile(r" *[+-]?\d+ *", re.ASCII)
 BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGEINT": 128}
 DECIMAL = re.compile(r"^DECIMAL\((\d+),(\d+)\)$")
 NAMES = {
@@ -55,7 +57,7 @@ def fitted(value: Value | None, kind: str, field: str) -> exp.Expr:
     if value is None:
         return cast(exp.Null(), kind)
     found = python_value(value, kind, field)
-    if not _fits(found, kind):
+    if not _fits(found, kind) or (isinstance(value, str) and is_integer(kind) and not WHOLE.fullmatch(value)):
         raise ConfigurationError(
             f"{value!r} does not fit a column of type {kind}", field=field, hint="cast the column, or change the value"
         )
@@ -63,7 +65,8 @@ def fitted(value: Value | None, kind: str, field: str) -> exp.Expr:
 
 
 def _literal(value: Any, field: str) -> exp.Expr:
-    from airloom.engine.sql_field import SqlFieldError, literal
+    from airloom.engine.sql_error import SqlFieldError
+    from airloom.engine.sql_value import literal
 
     try:
         return literal(value)
@@ -122,19 +125,21 @@ def _text(value: Any, _kind: str) -> str:
 
 
 def _boolean(value: Any, _kind: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
-    raise ValueError
+    found = value_of(value, "BOOLEAN") if isinstance(value, str) else value
+    if not isinstance(found, bool):
+        raise ValueError
+    return found
 
 
 def _number(value: Any, kind: str) -> int | float | Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+    found = value_of(value, "number") if isinstance(value, str) else value
+    if isinstance(found, bool) or not isinstance(found, int | float | Decimal):
         raise ValueError
     if kind in ("FLOAT", "DOUBLE"):
-        return float(value)
-    exact = Decimal(repr(value) if isinstance(value, float) else value)
+        if isinstance(value, str) and math.isinf(float(found)):
+            raise ValueError
+        return float(found)
+    exact = Decimal(repr(found) if isinstance(found, float) else found)
     if not exact.is_finite():
         raise ValueError
     return int(exact) if exact == exact.to_integral_value() else exact
@@ -146,18 +151,17 @@ def _day(value: Any, _kind: str) -> date:
 
 
 def _moment(value: Any, kind: str) -> datetime:
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value.strip())
-    if not isinstance(value, date):
+    found = value_of(value, "TIMESTAMPTZ") if isinstance(value, str) else value
+    if not isinstance(found, date):
         raise ValueError
-    moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+    moment = found if isinstance(found, datetime) else datetime.combine(found, time())
     # A time without a zone is one in UTC, here as everywhere.
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone(UTC) if family(kind) == "TIMESTAMPTZ" else aware.astimezone(UTC).replace(tzinfo=None)
 
 
 def _time(value: Any, _kind: str) -> time:
-    found = time.fromisoformat(value.strip()) if isinstance(value, str) else value
+    found = value_of(value, "TIME") if isinstance(value, str) else value
     if not isinstance(found, time) or found.tzinfo:
         raise ValueError
     return found

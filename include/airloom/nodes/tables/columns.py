@@ -18,7 +18,6 @@ from airloom.nodes.sdk import (
     Relation,
     Table,
     name_as,
-    try_cast,
 )
 from airloom.nodes.tables._columns import NewName, cast_column, refuse_clashes
 from airloom.spec.problem import pointer
@@ -203,7 +202,7 @@ class Cast(Table, order="keeps", without_spark="casts that are not in the list")
 
     def query(self, rows: Relation) -> Query:
         kinds = {rows.resolve(name, pointer("columns", name)[1:]): kind for name, kind in self.columns.items()}
-        if self.on_error == "null":
-            return rows.replace({name: try_cast(rows[name], kind) for name, kind in kinds.items()})
         fields = dict(zip(kinds, (pointer("columns", name)[1:] for name in self.columns), strict=True))
-        return rows.replace({name: cast_column(rows, name, kind, fields[name]) for name, kind in kinds.items()})
+        return rows.replace(
+            {name: cast_column(rows, name, kind, fields[name], self.on_error) for name, kind in kinds.items()}
+        )

@@ -14,6 +14,7 @@ from airloom.nodes.sdk import (
     name_as,
     nested,
 )
+from airloom.nodes.tables._columns import as_common, common_type
 
 
 class Concat(Table):
@@ -42,14 +43,18 @@ def _types(tables: tuple[Relation, ...]) -> dict[str, str]:
     for table in tables:
         for name, kind in table.columns.items():
             known = spellings.setdefault(name.lower(), name)
-            if family(types.setdefault(known, kind)) != family(kind):
+            first = types.setdefault(known, kind)
+            if family(first) != family(kind):
                 raise ConfigurationError(
                     f"the column {known!r} is {types[known]} in one table and {kind} in another",
                     hint="cast one of them before they meet",
                 )
+            types[known] = common_type(types[known], kind)
     return types
 
 
 def _value(table: Relation, name: str, kind: str) -> exp.Alias:
-    there = any(known.lower() == name.lower() for known in table.columns)
-    return name_as(table[name] if there else cast(exp.Null(), kind), name)
+    known = next((known for known in table.columns if known.lower() == name.lower()), None)
+    if known is None:
+        return name_as(cast(exp.Null(), kind), name)
+    return name_as(as_common(table[known], table.columns[known], kind, name), name)

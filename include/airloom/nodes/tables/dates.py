@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from airloom.engine.relation import family
+from airloom.engine.relation import family, try_read
+from airloom.engine.text_values import digits_together
 from airloom.nodes.sdk import (
     Column,
     ConfigurationError,
@@ -21,7 +22,6 @@ from airloom.nodes.sdk import (
     function,
     literal,
     not_null,
-    try_cast,
 )
 from airloom.nodes.tables import _columns as columns_of
 from airloom.nodes.tables._columns import NewName, failure, refuse_clashes
@@ -37,8 +37,9 @@ FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 DIRECTIVE = re.compile(r"%(-?.|$)", re.DOTALL)
 DIRECTIVES = frozenset("aAwudbBmyYHIpMSfngzZjUWVG")
-ISO = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
+YEAR = r"\b0\d{3}\b"
 CLOCKS = ("", " %H:%M", " %H:%M:%S")
+MIDNIGHTS = ("", " 00:00", " 00:00:00")
 
 
 def _listed(given: Any) -> Any:
@@ -50,7 +51,9 @@ def check_format(given: str) -> None:
     found = [match[1] for match in DIRECTIVE.finditer(given)]
     for directive in found:
         if directive != "%" and directive.removeprefix("-") not in DIRECTIVES:
-            raise ValueError(f"%{directive} in the format {given!r} is not known")
+            other = directive.swapcase()
+            near = f"; did you mean %{other}?" if other in DIRECTIVES else ""
+            raise ValueError(f"%{directive} in the format {given!r} is not known{near}")
     if not {directive.removeprefix("-") for directive in found} & {"y", "Y", "G"}:
         raise ValueError(f"the format {given!r} has no year; write it as in %d.%m.%Y %H:%M")
 
@@ -94,14 +97,15 @@ class ParseDates(Table, order="keeps", without_spark="formats with other parts t
         ),
     )
 
-    @model_validator(mode="after")
-    def _formats_fit(self) -> ParseDates:
-        for given in self.formats:
+    @field_validator("formats")
+    @classmethod
+    def _formats_fit(cls, formats: list[str]) -> list[str]:
+        for given in formats:
             if given not in UNIX:
                 check_format(given)
-            elif len(self.formats) > 1:
+            elif len(formats) > 1:
                 raise ValueError(f"{given} stands alone: the column holds numbers")
-        return self
+        return formats
 
     def query(self, rows: Relation) -> Query:
         read = {}
@@ -118,7 +122,7 @@ class ParseDates(Table, order="keeps", without_spark="formats with other parts t
             columns_of.number(rows, name, field)
             made = cast(_since_1970(value, kind, UNIX[self.formats[0]]), self.type)
         elif kind == "VARCHAR":
-            made = self._tried(value, self.formats) if self.formats else self._common(value)
+            made = self._tried(value, self.formats) if self.formats else self._common(rows, value)
         else:
             hint = "give unix_seconds or its like as format" if family(kind) == "number" else "cast it to VARCHAR first"
             raise ConfigurationError(f"text is needed here; {name!r} is {kind}", field=field, hint=hint)
@@ -130,27 +134,38 @@ class ParseDates(Table, order="keeps", without_spark="formats with other parts t
 
     def _tried(self, value: exp.Expr, formats: list[str]) -> exp.Expr:
         # One call for each: given a list, DuckDB 2.0 takes the zone of one row for that of the next.
-        tried = [cast(function("try_strptime", value.copy(), given), self.type) for given in formats]
+        tried = [self._by_format(value, given) for given in formats]
         made = function("coalesce", *tried) if len(tried) > 1 else tried[0]
         # DuckDB reads 'infinity' and 'epoch' by any format.
         return exp.Case().when(function("regexp_matches", value.copy(), r"\d"), made)
 
-    def _common(self, value: exp.Expr) -> exp.Expr:
+    def _by_format(self, value: exp.Expr, given: str) -> exp.Expr:
+        made = function("try_strptime", value.copy(), given)
+        fits = [function("regexp_matches", value.copy(), pattern) for pattern in digits_together(given)]
+        if "%Y" in given:
+            # DuckDB takes 26 for %Y as the year 26.
+            late = exp.GTE(this=function("year", made.copy()), expression=literal(1000))
+            fits.append(exp.or_(late, function("regexp_matches", value.copy(), YEAR)))
+        read = cast(made, self.type)
+        return exp.Case().when(exp.and_(*fits), read) if fits else read
+
+    def _common(self, rows: Relation, value: exp.Expr) -> exp.Expr:
         days = "%d/%m/%Y" if self.day_first else "%m/%d/%Y"
         forms = {
             r"^\d{1,2}\.\d{1,2}\.\d{4}( |$)": ["%d.%m.%Y"],
             r"^\d{1,2}/\d{1,2}/\d{4}( |$)": [days],
-            r"^\d{4}/\d{1,2}/\d{1,2}( |$)": ["%Y/%m/%d"],
+            r"^\d{4}/\d{1,2}/\d{1,2}( \d{1,2}:\d{2}(:\d{2})?)?$": ["%Y/%m/%d"],
             r"^\d{8}$": ["%Y%m%d"],
             r"^\d{1,2} [A-Za-z]+ \d{4}( |$)": ["%d %b %Y", "%d %B %Y"],
             r"^[A-Za-z]+ \d{1,2}, \d{4}( |$)": ["%b %d, %Y", "%B %d, %Y"],
         }
-        aware = try_cast(value.copy(), "TIMESTAMPTZ")
-        made = exp.Case().when(function("regexp_matches", value.copy(), ISO), cast(aware, self.type))
+        plain = try_read(value, "VARCHAR", self.type, rows.engine)
+        # Nearly all are written in this way, which costs less to see than the patterns.
+        made = exp.Case().when(exp.Like(this=value.copy(), expression=literal("____-%")), plain)
         for pattern, given in forms.items():
-            formats = [form + clock for form in given for clock in CLOCKS]
+            formats = [form + clock for form in given for clock in (CLOCKS if self.type != "DATE" else MIDNIGHTS)]
             made = made.when(function("regexp_matches", value.copy(), pattern), self._tried(value, formats), copy=False)
-        return made
+        return made.else_(plain)
 
 
 def _since_1970(value: exp.Expr, kind: str, factor: int) -> exp.Expr:

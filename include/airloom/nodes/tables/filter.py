@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from airloom.nodes.sdk import Condition, Example, Query, Relation, Table
-from airloom.nodes.tables._conditions import Logic, Part, all_hold
+from airloom.nodes.tables._conditions import Criterion, Logic, all_hold
 
 
 class Filter(Table, order="keeps", without_spark="functions of SQL that are not in the list"):
@@ -14,7 +14,7 @@ class Filter(Table, order="keeps", without_spark="functions of SQL that are not 
     where: Condition | None = Field(
         None, description="A condition in SQL over the columns; a row for which it is null is left out"
     )
-    conditions: list[Part] = Field(
+    conditions: list[Criterion] = Field(
         [], description="Instead of `where`: column, operator and value, and groups of such conditions"
     )
     logic: Logic = Field("and", description="Of `conditions`: and, all must hold; or, one is enough")

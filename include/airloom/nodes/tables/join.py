@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from airloom.engine.relation import column, identifier
+from airloom.engine.relation import Inner, column, identifier
 from airloom.nodes.sdk import (
     Column,
     Example,
@@ -19,7 +19,7 @@ from airloom.nodes.sdk import (
     over,
 )
 from airloom.nodes.tables._columns import fails_where
-from airloom.nodes.tables._keys import Key, columns_of_both, key_text, pair_of, pairs
+from airloom.nodes.tables._keys import Key, columns_of_both, key_text, keys_meet, pair_of, pairs
 
 How = Literal["inner", "left", "right", "outer", "semi", "anti", "cross"]
 
@@ -85,7 +85,7 @@ class Join(Table, without_spark="many_to_many fail with keys of DOUBLE"):
     def query(self, left: Relation, right: Relation) -> Query:
         left, right = left.aliased("left"), right.aliased("right")
         keys = pairs(self.on, left, right, ("on the left", "on the right"))
-        equal = [exp.EQ(this=left[ours], expression=right[theirs]) for ours, theirs in keys]
+        equal = [keys_meet(left, ours, right, theirs) for ours, theirs in keys]
         matches = exp.and_(*equal) if equal else None
         if self.how in ("semi", "anti"):
             everything = exp.Column(this=exp.Star(), table=identifier("left"))
@@ -102,7 +102,7 @@ class Join(Table, without_spark="many_to_many fail with keys of DOUBLE"):
         return counted.where(guard, copy=False)
 
 
-COUNT = "airloom_count"
+COUNT = Inner("airloom_count")
 
 
 def _counted(side: Relation, keys: list[str]) -> exp.Subquery:

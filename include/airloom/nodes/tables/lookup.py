@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from airloom.engine.relation import NUMBER, Inner
 from airloom.engine.types import clashing_names
 from airloom.nodes.sdk import (
     Column,
@@ -24,9 +25,11 @@ from airloom.nodes.sdk import (
     over,
 )
 from airloom.nodes.tables._columns import fails_where
-from airloom.nodes.tables._keys import Key, key_text, pair_of, pairs
+from airloom.nodes.tables._keys import Key, key_text, keys_meet, pair_of, pairs
 from airloom.nodes.tables._values import Value, fitted
 from airloom.spec.problem import pointer
+
+FOUND = Inner("airloom_found")
 
 
 class Lookup(Table, without_spark="several fail with keys of DOUBLE"):
@@ -67,12 +70,12 @@ class Lookup(Table, without_spark="several fail with keys of DOUBLE"):
         keys = pairs(self.on, left, right, ("in rows", "in the table"))
         taken = self._taken(rows, table, [theirs for _, theirs in keys])
         once = self._once(table, [theirs for _, theirs in keys], taken)
-        found = Relation("lookup", {**table.columns, "airloom_found": "BOOLEAN"}, alias="lookup")
-        equal = exp.and_(*(exp.EQ(this=left[ours], expression=found[theirs]) for ours, theirs in keys))
+        found = Relation("lookup", {**table.columns, FOUND: "BOOLEAN"}, alias="lookup")
+        matches = exp.and_(*(keys_meet(left, ours, found, theirs) for ours, theirs in keys))
         chosen = [name_as(left[name], name) for name in rows.columns]
         chosen += [name_as(self._value(found, name), self.prefix + name) for name in taken]
         joined = exp.Subquery(this=once, alias=exp.TableAlias(this=exp.to_identifier("lookup", quoted=True)))
-        return left.select(chosen).join(joined, on=equal, join_type="left", copy=False)
+        return left.select(chosen).join(joined, on=matches, join_type="left", copy=False)
 
     def _taken(self, rows: Relation, table: Relation, keys: list[str]) -> list[str]:
         named = [table.resolve(name, f"columns/{at}") for at, name in enumerate(self.columns)]
@@ -93,15 +96,15 @@ class Lookup(Table, without_spark="several fail with keys of DOUBLE"):
     def _once(self, table: Relation, keys: list[str], taken: list[str]) -> Query:
         """Return the table with one row for each key, and a column that is true in all of them."""
         kept = table.all(dict.fromkeys([*keys, *taken]))
-        marked = [*kept, name_as(exp.true(), "airloom_found")]
-        number = column("airloom_number")
+        marked = [*kept, name_as(exp.true(), FOUND)]
+        number = column(NUMBER)
         if self.several == "first":
             first = over(
                 function("row_number"), table.all(keys), [ordered(value) for value in table.all(table.columns)]
             )
-            numbered = table.select(kept, airloom_number=first)
+            numbered = table.select(kept, **{NUMBER: first})
             return nested(numbered, "numbered", marked).where(exp.EQ(this=number, expression=literal(1)), copy=False)
-        counted = table.select(kept, airloom_number=over(function("count", exp.Star()), table.all(keys)))
+        counted = table.select(kept, **{NUMBER: over(function("count", exp.Star()), table.all(keys))})
         whole = [exp.Not(this=exp.Is(this=key, expression=exp.Null())) for key in table.all(keys)]
         twice = exp.and_(exp.GT(this=number, expression=literal(1)), *whole)
         guard = fails_where(twice, "the table has several rows with ", *key_text(table, keys))
@@ -112,4 +115,4 @@ class Lookup(Table, without_spark="several fail with keys of DOUBLE"):
         if default is None:
             return found[name]
         other = fitted(default, found.columns[name], pointer("defaults", name)[1:])
-        return exp.Case().when(found["airloom_found"], found[name]).else_(other)
+        return exp.Case().when(found[FOUND], found[name]).else_(other)

@@ -12,21 +12,20 @@ from airloom.nodes.sdk import (
     ColumnType,
     ConfigurationError,
     Example,
-    Model,
+    Part,
     Query,
     Relation,
     Table,
     exp,
     function,
     name_as,
-    try_cast,
 )
 from airloom.nodes.tables._columns import NewName, cast_column, refuse_clashes
 from airloom.nodes.tables._values import Value, fitted, type_of
 from airloom.spec.problem import pointer
 
 
-class Target(Model):
+class Target(Part):
     """Where a column comes from, and its type."""
 
     column: Column | None = Field(None, description="The column that it is made of; none for a constant")
@@ -104,8 +103,7 @@ class MapSchema(Table, order="keeps", without_spark="casts that are not in the l
         value: exp.Expr = rows[column]
         kind = target.type or rows.columns[column]
         if target.type is not None:
-            lenient = self.on_error == "null"
-            value = try_cast(value, kind) if lenient else cast_column(rows, column, kind, f"{field}/type")
+            value = cast_column(rows, column, kind, f"{field}/type", self.on_error)
         if target.default is None:
             return value
         return function("coalesce", value, fitted(target.default, kind, f"{field}/default"))

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from airloom.engine.relation import read, try_read
 from airloom.nodes.sdk import (
     Column,
     ColumnType,
@@ -20,7 +21,6 @@ from airloom.nodes.sdk import (
     function,
     literal,
     name_as,
-    try_cast,
 )
 from airloom.nodes.tables._columns import NewName, refuse_taken
 
@@ -93,12 +93,14 @@ class JsonSelect(Table, order="keeps", without_spark="JSON: a column of JSON, or
         kind = exp.DataType.build(rows.columns[name], dialect="duckdb")
         inside, kind, left = _inside_structs(rows[name], kind, steps)
         if left:
-            inside = self._inside_json(inside, kind, left, name)
+            inside = self._inside_json(rows, inside, kind, left, name)
         elif self.type is not None:
-            inside = self._cast(inside, self.type)
+            inside = self._read(rows, inside, kind.sql("duckdb").replace("TEXT", "VARCHAR"), self.type)
         return rows.replace({self.name or self._last_key(name, steps): inside})
 
-    def _inside_json(self, value: exp.Expr, kind: exp.DataType, steps: list[str | int], name: str) -> exp.Expr:
+    def _inside_json(
+        self, rows: Relation, value: exp.Expr, kind: exp.DataType, steps: list[str | int], name: str
+    ) -> exp.Expr:
         if not (kind.is_type("json") or kind.is_type(*exp.DataType.TEXT_TYPES)):
             raise ConfigurationError(
                 f"{name!r} is {kind.sql('duckdb')} where {steps[0]!r} is looked for",
@@ -107,18 +109,22 @@ class JsonSelect(Table, order="keeps", without_spark="JSON: a column of JSON, or
             )
         parts = [exp.JSONPathSubscript(this=s) if isinstance(s, int) else exp.JSONPathKey(this=s) for s in steps]
         path = exp.JSONPath(expressions=[exp.JSONPathRoot(), *parts])
-        document = value if kind.is_type("json") else self._cast(value, "JSON")
+        document = value if kind.is_type("json") else self._read(rows, value, "VARCHAR", "JSON")
         wanted = self.type or "JSON"
         if wanted == "JSON" or wanted.endswith("]"):
             part = exp.paren(exp.JSONExtract(this=document, expression=path))
             # JSON's own null is null, too.
             there = exp.NEQ(this=cast(part, "VARCHAR"), expression=literal("null"))
             found = exp.Case().when(there, part.copy())
-            return found if wanted == "JSON" else self._cast(found, wanted)
-        return self._cast(exp.JSONExtractScalar(this=document, expression=path), wanted)
+            return found if wanted == "JSON" else self._read(rows, found, "JSON", wanted)
+        if wanted == "VARCHAR":
+            return exp.JSONExtractScalar(this=document, expression=path)
+        return self._read(rows, exp.JSONExtract(this=document, expression=path), "JSON", wanted)
 
-    def _cast(self, value: exp.Expr, kind: str) -> exp.Expr:
-        return (try_cast if self.on_error == "null" else cast)(value, kind)
+    def _read(self, rows: Relation, value: exp.Expr, given: str, kind: str) -> exp.Expr:
+        if self.on_error == "null":
+            return try_read(value, given, kind, rows.engine)
+        return read(value, given, kind, str(self.path), rows.engine)
 
     @staticmethod
     def _last_key(column: str, steps: list[str | int]) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from airloom.engine.relation import family
+from airloom.engine.relation import Inner, family
 from airloom.nodes.sdk import (
     Column,
     ConfigurationError,
@@ -127,7 +127,7 @@ class FillNulls(Table):
             return rows.replace({name: self._filled(rows, name, by) for name in names})
         counts = {name: over(function("count", rows[name]), [*by, rows[name]]) for name in names}
         counted = rows.select(
-            rows.all(rows.columns), [name_as(count, f"airloom_count_{name}") for name, count in counts.items()]
+            rows.all(rows.columns), [name_as(count, Inner(f"airloom_count_{name}")) for name, count in counts.items()]
         )
         filled = Relation("counted", rows.columns).replace({name: self._filled(rows, name, by) for name in names})
         return nested(counted, "counted", filled.expressions)
@@ -164,7 +164,7 @@ class FillNulls(Table):
                 if rows.columns[name].startswith("DECIMAL"):
                     other = cast(other, rows.columns[name])
             case "mode":
-                places = [ordered(column(f"airloom_count_{name}"), descending=True), ordered(value.copy())]
+                places = [ordered(column(Inner(f"airloom_count_{name}")), descending=True), ordered(value.copy())]
                 other = over(function("first_value", value.copy()), by, places)
             case _:
                 other = self._neighbor(rows, value, by)

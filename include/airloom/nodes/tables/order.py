@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from airloom.nodes.sdk import Column, Example, Model, Query, Relation, Table, ordered
+from airloom.nodes.sdk import Column, Example, Part, Query, Relation, Table, ordered
 
 
-class SortKey(Model):
+class SortKey(Part):
     """A column to sort by, and in which direction."""
 
     column: Column = Field(description="The column")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from airloom.engine.relation import family, identifier
+from airloom.engine.relation import Inner, family, identifier
 from airloom.engine.types import clashing_names
 from airloom.nodes.sdk import (
     Column,
@@ -23,7 +24,7 @@ from airloom.nodes.sdk import (
     name_as,
     nested,
 )
-from airloom.nodes.tables._columns import NewName, number, resolved
+from airloom.nodes.tables._columns import NewName, as_common, common_type, number, resolved
 from airloom.nodes.tables._reducers import Measure, reduced
 from airloom.nodes.tables._values import Value, comparable, text_of
 
@@ -104,16 +105,16 @@ class Pivot(Table):
         kept: list[exp.Expr] = [*rows.all(index)]
         by = None
         if self.by is not None:
-            by = "airloom_by"
+            by = Inner("airloom_by")
             kinds[by] = rows.type_of(self.by)
             kept.append(name_as(rows[rows.resolve(self.by, "by")], by))
         for at, given in enumerate(values):
             here = exp.EQ(this=rows[name], expression=comparable(given, rows.columns[name], f"values/{at}"))
             shown = rows[value] if value else literal(1)
-            kept.append(name_as(exp.Case().when(here, shown), f"airloom_{at}"))
-            kinds[f"airloom_{at}"] = rows.columns[value] if value else "INTEGER"
+            kept.append(name_as(exp.Case().when(here, shown), Inner(f"airloom_{at}")))
+            kinds[Inner(f"airloom_{at}")] = rows.columns[value] if value else "INTEGER"
         cases = Relation("cases", kinds)
-        measures = [Measure(op=self.op, column=f"airloom_{at}", by=by) for at in range(len(values))]
+        measures = [Measure(op=self.op, column=Inner(f"airloom_{at}"), by=by) for at in range(len(values))]
         figures = [name_as(reduced(cases, str(at), measure), new[at]) for at, measure in enumerate(measures)]
         query = nested(rows.select(kept), "cases", [*cases.all(index), *figures])
         return query.group_by(*cases.all(index), copy=False) if index else query
@@ -176,14 +177,15 @@ class Unpivot(Table):
         keys = resolved(rows, self.keys, "keys")
         values = resolved(rows, self.values, "values") or [name for name in rows.columns if name not in keys]
         self._check(rows, keys, values)
-        at = column("airloom_at")
+        at = column(Inner("airloom_at"))
         names, shown = exp.Case(this=at), exp.Case(this=at.copy())
+        kind = functools.reduce(common_type, (rows.columns[name] for name in values))
         for place, name in enumerate(values):
             names = names.when(literal(place), cast(literal(name), "VARCHAR"), copy=False)
-            shown = shown.when(literal(place), rows[name], copy=False)
+            shown = shown.when(literal(place), as_common(rows[name], rows.columns[name], kind, name), copy=False)
         places = exp.Values(
             expressions=[exp.Tuple(expressions=[literal(place)]) for place in range(len(values))],
-            alias=exp.TableAlias(this=identifier("places"), columns=[identifier("airloom_at")]),
+            alias=exp.TableAlias(this=identifier("places"), columns=[identifier(Inner("airloom_at"))]),
         )
         chosen = [*rows.all(keys), name_as(names, self.name), name_as(shown, self.value)]
         query = rows.select(chosen).join(places, join_type="cross", copy=False)

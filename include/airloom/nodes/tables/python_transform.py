@@ -65,7 +65,7 @@ class PythonTransform(Node, code=True):
     @classmethod
     def _is_installed(cls, library: Library) -> Library:
         if importlib.util.find_spec(MODULES[library]) is None:
-            raise ValueError(f"{library} is not installed: pip install 'airloom[{library}]'")
+            raise ValueError(f"{library} is not installed: airloom add {library}")
         return library
 
     @field_validator("columns")

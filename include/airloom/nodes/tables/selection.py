@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from airloom.engine.relation import NUMBER, Inner
 from airloom.nodes.sdk import (
     Column,
     Example,
@@ -24,6 +25,9 @@ from airloom.nodes.sdk import (
 from airloom.nodes.tables._columns import resolved
 
 PARTS = 1_000_000
+
+
+HASH = Inner("airloom_hash")
 
 
 class Sample(Table, without_spark="everything: which rows are taken follows from DuckDB's own hash"):
@@ -53,11 +57,11 @@ class Sample(Table, without_spark="everything: which rows are taken follows from
         if self.rows is not None:
             return rows.select(kept).order_by(ordered(mixed), *map(ordered, kept), copy=False).limit(self.rows)
         # Rows that are equal are numbered: each of them has its own chance.
-        hashed = rows.select(kept, airloom_hash=mixed)
-        key = column("airloom_hash")
-        number = name_as(over(function("row_number"), [key], [ordered(key)]), "airloom_number")
+        hashed = rows.select(kept, **{HASH: mixed})
+        key = column(HASH)
+        number = name_as(over(function("row_number"), [key], [ordered(key)]), NUMBER)
         numbered = nested(hashed, "hashed", [*kept, key, number])
-        chance = exp.Mod(this=function("hash", key, column("airloom_number")), expression=literal(PARTS))
+        chance = exp.Mod(this=function("hash", key, column(NUMBER)), expression=literal(PARTS))
         share = literal(round((self.fraction or 0) * PARTS))
         return nested(numbered, "numbered", kept).where(exp.LT(this=chance, expression=share), copy=False)
 
@@ -114,8 +118,8 @@ class Deduplicate(Table):
             places = [*(ordered(rows[name], descending=last) for name in order), *map(ordered, rows.all(rows.columns))]
             number = over(function("row_number"), by, places)
         kept = rows.all(rows.columns)
-        only = exp.EQ(this=column("airloom_number"), expression=literal(1))
-        return nested(rows.select(kept, airloom_number=number), "numbered", kept).where(only, copy=False)
+        only = exp.EQ(this=column(NUMBER), expression=literal(1))
+        return nested(rows.select(kept, **{NUMBER: number}), "numbered", kept).where(only, copy=False)
 
     def _folded(self, rows: Relation, name: str) -> exp.Expr:
         fold = self.ignore_case and rows.columns[name] == "VARCHAR"

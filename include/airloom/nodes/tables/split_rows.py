@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from airloom.nodes.sdk import Condition, Example, Model, Query, Relation, Table, each, exp, function, port
+from airloom.nodes.sdk import Condition, Example, Part, Query, Relation, Table, each, exp, function, port
 from airloom.spec.document import Identifier
 
 
-class NamedCondition(Model):
+class NamedCondition(Part):
     """A condition, and the port of the rows that meet it."""
 
     name: Identifier = Field(description="The port's name")

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from airloom.engine.relation import Inner
 from airloom.nodes.sdk import (
     Column,
     Example,
-    Model,
+    Part,
     Query,
     Relation,
     Table,
@@ -66,6 +67,9 @@ def _rest(value: exp.Expr, separator: str, number: int) -> exp.Expr:
         exp.GTE(this=_parts(value, separator), expression=literal(number)),
         function("substring", value.copy(), before),
     )
+
+
+TEXT = Inner("airloom_text")
 
 
 class SplitColumn(Table, order="keeps"):
@@ -128,19 +132,19 @@ class SplitColumn(Table, order="keeps"):
         return cast(exp.Null(), "VARCHAR")
 
 
-class Upper(Model):
+class Upper(Part):
     """Write in capital letters."""
 
     op: Literal["upper"] = Field(description="upper")
 
 
-class Lower(Model):
+class Lower(Part):
     """Write in small letters."""
 
     op: Literal["lower"] = Field(description="lower")
 
 
-class Trim(Model):
+class Trim(Part):
     """Take white space, or other characters, off the ends."""
 
     op: Literal["trim"] = Field(description="trim")
@@ -148,7 +152,7 @@ class Trim(Model):
     characters: str | None = Field(None, min_length=1, description="The characters; white space where left out")
 
 
-class Replace(Model):
+class Replace(Part):
     """Replace a text by another."""
 
     op: Literal["replace"] = Field(description="replace")
@@ -164,7 +168,7 @@ class Replace(Model):
         return regex
 
 
-class Substring(Model):
+class Substring(Part):
     """Keep a part by its place."""
 
     op: Literal["substring"] = Field(description="substring")
@@ -179,7 +183,7 @@ class Substring(Model):
         return start
 
 
-class Pad(Model):
+class Pad(Part):
     """Fill up to a width; what is longer stays."""
 
     op: Literal["pad"] = Field(description="pad")
@@ -188,7 +192,7 @@ class Pad(Model):
     by: str = Field(" ", min_length=1, max_length=1, description="The character to fill up with")
 
 
-class Split(Model):
+class Split(Part):
     """Keep one part of a text that is split."""
 
     op: Literal["split"] = Field(description="split")
@@ -196,7 +200,7 @@ class Split(Model):
     part: int = Field(1, ge=1, description="Which part to keep; the first is 1; null where there are fewer")
 
 
-class Concat(Model):
+class Concat(Part):
     """Put the values of other columns behind the text."""
 
     op: Literal["concat"] = Field(description="concat")
@@ -241,11 +245,11 @@ class StringOperations(Table, order="keeps", without_spark="columns of DOUBLE as
         name = written(rows, self.column, "column")
         kept = rows.all(rows.columns)
         # One query in the other: as one expression, text that a step reads twice would be worked out twice by each.
-        query = rows.select(kept, airloom_text=cast(rows[name], "VARCHAR"))
+        query = rows.select(kept, **{TEXT: cast(rows[name], "VARCHAR")})
         for at, operation in enumerate(self.operations):
-            value = _done(rows, operation, column("airloom_text"), f"operations/{at}")
-            query = nested(query, "texts", [*rows.all(rows.columns), name_as(value, "airloom_text")])
-        result = Relation("texts", rows.columns).replace({self.name or name: column("airloom_text")})
+            value = _done(rows, operation, column(TEXT), f"operations/{at}")
+            query = nested(query, "texts", [*rows.all(rows.columns), name_as(value, TEXT)])
+        result = Relation("texts", rows.columns).replace({self.name or name: column(TEXT)})
         return nested(query, "texts", result.expressions)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from airloom.engine.relation import family
+from airloom.engine.relation import NUMBER, family
 from airloom.nodes.sdk import (
     Column,
+    Columns,
     ConfigurationError,
     Example,
     Query,
@@ -22,8 +23,8 @@ from airloom.nodes.sdk import (
     ordered,
     over,
 )
-from airloom.nodes.tables._columns import fails_where, is_column, resolved
-from airloom.nodes.tables._keys import key_text
+from airloom.nodes.tables._columns import as_common, common_type, fails_where, is_column, resolved
+from airloom.nodes.tables._keys import key_text, keys_meet
 
 
 class UpdateRows(Table, without_spark="keys of DOUBLE without an order"):
@@ -50,10 +51,11 @@ class UpdateRows(Table, without_spark="keys of DOUBLE without an order"):
         names = resolved(rows, self.keys, "keys")
         self._check_columns(rows, updates)
         left, right = rows.aliased("rows"), updates.aliased("updates")
-        equal = exp.and_(*(exp.EQ(this=left[name], expression=right[name]) for name in names))
-        kept = left.select([name_as(left[name], name) for name in rows.columns])
+        equal = exp.and_(*(keys_meet(left, name, right, name) for name in names))
+        types = {name: common_type(kind, updates.type_of(name)) for name, kind in rows.columns.items()}
+        kept = left.select([_placed(left, name, kind) for name, kind in types.items()])
         kept = kept.join(right.table(), on=equal, join_type="anti", copy=False)
-        return nested(exp.union(kept, self._last(updates, names, rows), distinct=False, copy=False), "united")
+        return nested(exp.union(kept, self._last(updates, names, types), distinct=False, copy=False), "united")
 
     def _check_columns(self, rows: Relation, updates: Relation) -> None:
         for name in rows.columns:
@@ -73,19 +75,23 @@ class UpdateRows(Table, without_spark="keys of DOUBLE without an order"):
                     hint="cast one of them first",
                 )
 
-    def _last(self, updates: Relation, keys: list[str], rows: Relation) -> Query:
+    def _last(self, updates: Relation, keys: list[str], types: Columns) -> Query:
         by = updates.all(keys)
-        kept = [name_as(updates[name], name) for name in rows.columns]
+        kept = [_placed(updates, name, kind) for name, kind in types.items()]
         all_columns = updates.all(updates.columns)
-        number, one = column("airloom_number"), literal(1)
+        number, one = column(NUMBER), literal(1)
         whole = exp.and_(*(not_null(key.copy()) for key in by))
         if self.order:
             order = updates.all(resolved(updates, self.order, "order"))
             places = [*(ordered(value, descending=True) for value in order), *map(ordered, all_columns)]
-            numbered = updates.select(all_columns, airloom_number=over(function("row_number"), by, places))
+            numbered = updates.select(all_columns, **{NUMBER: over(function("row_number"), by, places)})
             chosen: exp.Expr = exp.or_(exp.EQ(this=number, expression=one), exp.not_(whole))
         else:
-            numbered = updates.select(all_columns, airloom_number=over(function("count", exp.Star()), by))
+            numbered = updates.select(all_columns, **{NUMBER: over(function("count", exp.Star()), by)})
             twice = exp.and_(exp.GT(this=number, expression=one), whole)
             chosen = fails_where(twice, "several updates have ", *key_text(updates, keys), "; give an order")
         return nested(numbered, "numbered", kept).where(chosen, copy=False)
+
+
+def _placed(table: Relation, name: str, kind: str) -> exp.Alias:
+    return name_as(as_common(table[name], table.type_of(name), kind, name), name)

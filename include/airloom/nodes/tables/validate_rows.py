@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from airloom.engine.relation import Inner, try_read
 from airloom.engine.types import clashing_names
 from airloom.nodes.sdk import (
     Column,
@@ -14,7 +15,7 @@ from airloom.nodes.sdk import (
     Condition,
     ConfigurationError,
     Example,
-    Model,
+    Part,
     Query,
     Relation,
     Table,
@@ -27,11 +28,11 @@ from airloom.nodes.sdk import (
     nested,
     not_null,
     over,
-    try_cast,
 )
 from airloom.nodes.tables._columns import NewName, failure, refuse_taken
 from airloom.nodes.tables._conditions import Operator, check_operand, holds, spelled
 from airloom.nodes.tables._values import Value, is_integer, text_of
+from airloom.spec.document import EngineName
 from airloom.spec.expression import PLACEHOLDER
 
 Demand = Literal[Operator, "unique", "type", "email", "url"]
@@ -39,7 +40,6 @@ PATTERNS = {
     "email": r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$",
     "url": r"(?i)^https?://[^\s/?#]+\S*$",
 }
-WHOLE = r"^\s*[+-]?\d+\s*$"
 TYPES: TypeAdapter[str] = TypeAdapter(ColumnType)
 
 
@@ -47,7 +47,7 @@ def _named(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
-class Rule(Model):
+class Rule(Part):
     """What has to be true of a row: of columns, or by a condition in SQL."""
 
     columns: Annotated[list[Column], BeforeValidator(_named, json_schema_input_type=Column | list[Column])] = Field(
@@ -172,7 +172,7 @@ class ValidateRows(
     def query(self, rows: Relation) -> Validated:
         refuse_taken(rows, [self.reasons], "reasons")
         kept = rows.all(rows.columns)
-        broken = {f"airloom_broken_{at}": self._broken(rows, at) for at in range(len(self.rules))}
+        broken = {Inner(f"airloom_broken_{at}"): self._broken(rows, at) for at in range(len(self.rules))}
         judged = rows.select(kept, **broken)
         signs = [column(name) for name in broken]
         told = function(
@@ -192,13 +192,13 @@ class ValidateRows(
     def _failing(self, judged: Query, kept: list[exp.Column], signs: list[exp.Column]) -> Validated:
         # Counted over the whole table: no filter behind this node can keep a bad row from being seen.
         counts = [
-            name_as(over(function("count", exp.Case().when(sign, literal(1)))), f"airloom_count_{at}")
+            name_as(over(function("count", exp.Case().when(sign, literal(1)))), Inner(f"airloom_count_{at}"))
             for at, sign in enumerate(signs)
         ]
         counted = nested(judged, "judged", [*kept, *counts])
         guard = exp.Case()
         for at, rule in enumerate(self.rules):
-            number = column(f"airloom_count_{at}")
+            number = column(Inner(f"airloom_count_{at}"))
             message = failure("rows that break the rule ", f"{rule.title!r}: ", cast(number, "VARCHAR"))
             guard = guard.when(exp.GT(this=number.copy(), expression=literal(0)), message, copy=False)
         passed = nested(counted, "counted", kept).where(guard.else_(exp.true()), copy=False)
@@ -217,7 +217,7 @@ class ValidateRows(
 
     def _kept(self, rows: Relation, rule: Rule, name: str, field: str) -> exp.Expr:
         if rule.must == "type":
-            return _readable(rows[name], rows.columns[name], str(rule.value).upper())
+            return _readable(rows[name], rows.columns[name], TYPES.validate_python(rule.value), rows.engine)
         if rule.must in PATTERNS:
             if rows.columns[name] != "VARCHAR":
                 raise ConfigurationError(
@@ -236,11 +236,8 @@ def _repeated(values: list[exp.Column]) -> exp.Expr:
     return exp.and_(several, *(not_null(value.copy()) for value in values))
 
 
-def _readable(value: exp.Expr, kind: str, wanted: str) -> exp.Expr:
-    fits = not_null(try_cast(value.copy(), wanted))
-    if is_integer(wanted) and kind == "VARCHAR":
-        # A cast would round 1.5.
-        fits = exp.and_(fits, function("regexp_matches", value.copy(), WHOLE))
-    elif (is_integer(wanted) and kind in ("FLOAT", "DOUBLE")) or kind.startswith("DECIMAL"):
+def _readable(value: exp.Expr, kind: str, wanted: str, engine: EngineName) -> exp.Expr:
+    fits = not_null(try_read(value.copy(), kind, wanted, engine))
+    if is_integer(wanted) and (kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL")):
         fits = exp.and_(fits, exp.EQ(this=function("floor", value.copy()), expression=value.copy()))
     return exp.Case().when(not_null(value), fits)

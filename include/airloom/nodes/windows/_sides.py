@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from airloom.engine.relation import identifier
 from airloom.nodes.sdk import Column, Relation, Table, column, exp
-from airloom.nodes.tables._keys import Key, Pair, columns_of_both, pair_of, pairs
+from airloom.nodes.tables._keys import Key, Pair, columns_of_both, keys_meet, pair_of, pairs
 from airloom.nodes.windows._time import Clock, TimeColumn
 
 How = Literal["inner", "left", "right", "outer"]
@@ -80,4 +80,4 @@ class Sides:
 
     def keys_are_equal(self) -> list[exp.Expr]:
         """Return a condition for each key."""
-        return [exp.EQ(this=self.left.rows[ours], expression=self.right.rows[theirs]) for ours, theirs in self.keys]
+        return [keys_meet(self.left.rows, ours, self.right.rows, theirs) for ours, theirs in self.keys]

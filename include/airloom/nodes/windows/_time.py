@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,13 +17,14 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
 from airloom.engine.relation import family
 from airloom.nodes.sdk import ConfigurationError, Relation, cast, exp, function, literal
-from airloom.spec.duration import PATTERN, parse_duration
+from airloom.spec.duration import PATTERN, meant, parse_duration
 
 MILLION = 1_000_000
 DAY = 86_400 * MILLION
 LARGEST = 2**62
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_MONDAY = datetime(1973, 1, 1, tzinfo=UTC)
+_CAST_FIRST = "; cast the column to BIGINT before, or divide it"
 MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 
 
@@ -32,7 +34,14 @@ def _span(given: Any) -> int | float | str:
     if isinstance(given, str) and re.fullmatch("-?" + PATTERN.strip("^$"), given):
         parse_duration(given.lstrip("-"))
         return given
-    raise ValueError("a length of time is a duration such as 30s, 5m, 2h or 1d, or a number where times are numbers")
+    advice = meant(given)
+    if "month" in advice:
+        raise ValueError(
+            "a month has no fixed length; write date_trunc('month', …) in derive, and group by it with aggregate"
+        )
+    raise ValueError(
+        f"a length of time is a duration such as 30s, 5m, 2h or 1d, or a number where times are numbers{advice}"
+    )
 
 
 def _sign(given: int | float | str) -> int:
@@ -169,7 +178,18 @@ class Clock:
             return column.value if column.type == "BIGINT" else cast(column.value, "BIGINT")
         scale = re.fullmatch(r"DECIMAL\(\d+,(\d+)\)", column.type)
         value = cast(column.value, f"DECIMAL(38,{scale[1]})" if scale else "DOUBLE")
-        return cast(function("round", exp.Mul(this=value, expression=literal(MILLION))), "BIGINT")
+        whole, rest = function("floor", value), exp.Sub(this=value.copy(), expression=function("floor", value.copy()))
+        # One by one: a product of both would be rounded above 2^53 millionths.
+        millions = exp.Mul(this=cast(whole, "BIGINT"), expression=literal(MILLION))
+        parts = cast(function("round", exp.Mul(this=exp.Paren(this=rest), expression=literal(MILLION))), "BIGINT")
+        size, most = function("abs", value.copy()), literal(LARGEST // MILLION)
+        too_large: exp.Expr = exp.GT(this=size, expression=most)
+        if scale is None:
+            # What is infinite, or not a number, is told by the cast of it.
+            too_large = exp.Between(this=size, low=most, high=literal(sys.float_info.max))
+        # A cast that fails says so: error() may not stand in a window's keys.
+        told = cast(literal(f"{column.name!r} holds a time that is too large{_CAST_FIRST}"), "BIGINT")
+        return exp.Case().when(too_large, told).else_(exp.Add(this=millions, expression=parts))
 
     def is_exact(self, column: TimeColumn) -> bool:
         """Tell whether times of a column that differ have numbers that differ."""
@@ -180,7 +200,15 @@ class Clock:
         if self.kind == "BIGINT":
             return number
         if self.kind == "DOUBLE":
-            return exp.Div(this=cast(number, "DOUBLE"), expression=literal(MILLION))
+            million = literal(MILLION)
+            parts = exp.Mod(this=exp.Paren(this=number), expression=million)
+            whole = exp.IntDiv(this=exp.Paren(this=number.copy()), expression=million.copy())
+            exact = exp.Add(
+                this=cast(whole, "DOUBLE"), expression=exp.Div(this=cast(parts, "DOUBLE"), expression=million.copy())
+            )
+            small = exp.LT(this=function("abs", number.copy()), expression=literal(2**53))
+            divided = exp.Div(this=cast(number.copy(), "DOUBLE"), expression=million.copy())
+            return exp.Case().when(small, divided).else_(exact)
         moment = exp.UnixToTime(this=number, scale=literal(6))
         if self.kind == "TIMESTAMPTZ":
             return exp.AtTimeZone(this=moment, zone=literal("UTC"))
@@ -192,9 +220,9 @@ class Clock:
             return self._count(given, field, "write 300 rather than 5m")
         if not isinstance(given, str):
             raise ConfigurationError(
-                f"the times are {self.kind}, and {given!r} is no duration",
+                f"the times are {self.kind}, and {given!r} is not a duration",
                 field=field,
-                hint="write 30s, 5m, 2h or 1d",
+                hint="write it with its unit: 30s, 5m, 2h or 1d",
             )
         size = parse_duration(given.lstrip("-")) // timedelta(microseconds=1)
         if self.kind == "DATE" and size % DAY:

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from airloom.engine.relation import identifier
+from airloom.engine.relation import Inner, identifier
 from airloom.nodes.sdk import (
     ConfigurationError,
-    Model,
+    Part,
     Query,
     Relation,
     column,
@@ -30,11 +30,11 @@ from airloom.nodes.sdk import (
 )
 from airloom.nodes.windows._time import Clock, Length, Origin, TimeColumn
 
-TIME = "airloom_time"
-START = "airloom_start"
-REST = "airloom_rest"
-FLOOR = "airloom_floor"
-BACK = "airloom_back"
+TIME = Inner("airloom_time")
+START = Inner("airloom_start")
+REST = Inner("airloom_rest")
+FLOOR = Inner("airloom_floor")
+BACK = Inner("airloom_back")
 MOST_WINDOWS = 10_000
 """Windows that a row may be in: each is a row of its own before they are reduced."""
 
@@ -44,7 +44,7 @@ ORIGIN = (
 )
 
 
-class Tumbling(Model):
+class Tumbling(Part):
     """Windows of one length, one after the other: each row is in one of them."""
 
     type: Literal["tumbling"] = Field(description="Windows of one length, one after the other")
@@ -52,7 +52,7 @@ class Tumbling(Model):
     origin: Origin | None = Field(None, description=ORIGIN)
 
 
-class Sliding(Model):
+class Sliding(Part):
     """Windows of one length, of which a new one starts at every hop: a row is in each that covers it."""
 
     type: Literal["sliding"] = Field(description="Windows of one length, of which a new one starts at every hop")
@@ -70,7 +70,7 @@ class Sliding(Model):
         return self
 
 
-class Session(Model):
+class Session(Part):
     """Rows that follow each other closely: a gap in time ends a session."""
 
     type: Literal["session"] = Field(description="Rows that follow each other closely")

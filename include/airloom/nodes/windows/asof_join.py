@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, model_validator
 
+from airloom.engine.relation import NUMBER, Inner
 from airloom.nodes.sdk import (
     Column,
     Example,
@@ -22,15 +24,14 @@ from airloom.nodes.sdk import (
     ordered,
     over,
 )
-from airloom.nodes.tables._keys import pairs
+from airloom.nodes.tables._keys import keys_meet, pairs
 from airloom.nodes.windows._sides import How, Side, Sides, TimeJoin
 from airloom.nodes.windows._time import Distance
 from airloom.nodes.windows._windows import TIME
 
 Direction = Literal["backward", "forward", "nearest"]
 
-ASKS, FOUND, BEFORE, AFTER = "airloom_asks", "airloom_found", "airloom_before", "airloom_after"
-NUMBER = "airloom_row_number"
+ASKS, FOUND, BEFORE, AFTER = map(Inner, ("airloom_asks", "airloom_found", "airloom_before", "airloom_after"))
 
 
 class AsofJoin(TimeJoin):
@@ -147,9 +148,9 @@ class AsofNowJoin(TimeJoin):
             return _looked_up(sides, sides.left, sides.right, "backward", None, self.how, chosen)
         left, right = left.aliased("left"), right.aliased("right")
         keys = pairs(self.on, left, right, ("on the left", "on the right"))
-        equal = exp.and_(*(exp.EQ(this=left[ours], expression=right[theirs]) for ours, theirs in keys))
+        matches = exp.and_(*(keys_meet(left, ours, right, theirs) for ours, theirs in keys))
         chosen = self.columns_of_both(left, right, keys, self.how)
-        return left.select(chosen).join(right.table(), on=equal, join_type=self.how, copy=False)
+        return left.select(chosen).join(right.table(), on=matches, join_type=self.how, copy=False)
 
 
 def _looked_up(
@@ -204,7 +205,7 @@ def _asked(sides: Sides, side: Side, other: Side, direction: Direction, toleranc
     One pass over the times of both tables: the last time of `other` before a row, and the first one after it.
     """
     names = list(side.rows.columns)
-    keys = [f"airloom_key_{at}" for at in range(len(side.keys))]
+    keys = [Inner(f"airloom_key_{at}") for at in range(len(side.keys))]
     asking = side.rows.select(
         side.rows.all(names),
         [name_as(side.rows[name], key) for name, key in zip(side.keys, keys, strict=True)],
@@ -221,7 +222,7 @@ def _asked(sides: Sides, side: Side, other: Side, direction: Direction, toleranc
     return nested(near, "near", chosen).where(column(ASKS), copy=False)
 
 
-def _neighbours(direction: Direction, keys: list[str]) -> list[exp.Alias]:
+def _neighbours(direction: Direction, keys: Sequence[str]) -> list[exp.Alias]:
     """Return the times of the rows before and after: rows at the same time are in both frames, so one then is both."""
 
     def found(function_class: type[exp.Expr]) -> exp.Window:

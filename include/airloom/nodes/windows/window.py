@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from airloom.engine.relation import Inner
 from airloom.engine.types import clashing_names
 from airloom.nodes.sdk import Column, Example, Query, Relation, Table, column, exp, function, literal, name_as, nested
 from airloom.nodes.tables._reducers import Measure, counted, reduced
 from airloom.nodes.windows._time import Clock, TimeColumn
 from airloom.nodes.windows._windows import START, AnyWindow, Grid, Session, in_sessions, in_windows
 
-LAST = "airloom_last"
+LAST = Inner("airloom_last")
 
 
 class Window(Table, without_spark="count_distinct_approximate"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from airloom.engine.relation import identifier
+from airloom.engine.relation import Inner, identifier
 from airloom.engine.types import clashing_names
 from airloom.nodes.sdk import (
     Column,
@@ -26,8 +26,8 @@ from airloom.nodes.windows._sides import How, Side, Sides, TimeJoin
 from airloom.nodes.windows._time import TimeColumn
 from airloom.nodes.windows._windows import START, AnyWindow, Grid, Session, in_sessions, in_windows
 
-END = "airloom_end"
-MOMENT = "airloom_moment"
+END = Inner("airloom_end")
+MOMENT = Inner("airloom_moment")
 
 
 class WindowJoin(TimeJoin):
@@ -120,7 +120,7 @@ class WindowJoin(TimeJoin):
 
 
 def _key_names(sides: Sides) -> list[str]:
-    return [f"airloom_key_{at}" for at in range(len(sides.keys))]
+    return [Inner(f"airloom_key_{at}") for at in range(len(sides.keys))]
 
 
 def _moment(sides: Sides, side: Side) -> exp.Expr:

@@ -1,0 +1,215 @@
+"""The installation of this machine, as commands reach it: its store, and Airflow in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airloom.cli.reach import Compared, EndedRun, ListedPipeline
+from airloom.spec.error import ConfigurationError
+
+if TYPE_CHECKING:
+    from airloom.dags.connections import ListedConnection
+    from airloom.dags.logs import LogLine, TaskAttempt
+    from airloom.dags.publishing import Published
+    from airloom.store.records import StoredPipeline, StoredRun, StoredVersion, VersionEntry
+    from airloom.store.store import Store
+
+PAGE = 200
+
+
+class Here:
+    """Reach the installation of this machine, as an administrator."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def pipelines(self, *, archived: bool) -> list[ListedPipeline]:
+        """Return the published pipelines, or the archived ones, by id."""
+        found: list[StoredPipeline] = []
+        while page := self.store.pipelines(archived=archived, limit=PAGE, offset=len(found)):
+            found += page
+        identifiers = [pipeline.id for pipeline in found]
+        schedules, newest = self.store.schedules(identifiers), self.store.runs.newest(identifiers)
+        return [ListedPipeline(one, schedules.get(one.id), newest.get(one.id)) for one in found]
+
+    def pipeline(self, pipeline: str) -> StoredPipeline:
+        """Return a pipeline."""
+        return self.store.pipeline(pipeline)
+
+    def version(self, pipeline: str, number: int | None = None) -> StoredVersion:
+        """Return a version, the current one where no number is given."""
+        return self.store.version(pipeline, number)
+
+    def versions(self, pipeline: str) -> list[VersionEntry]:
+        """Return the versions of a pipeline, the newest first."""
+        found: list[VersionEntry] = []
+        while page := self.store.version_page(pipeline, before=found[-1].number if found else None, limit=PAGE):
+            found += page
+        return found
+
+    def compare(self, pipeline: str, before: int, after: int | None) -> Compared:
+        """Return how two versions differ."""
+        from airloom.plan.changes import plan_changes
+        from airloom.spec.difference import differences
+
+        earlier, later = self.store.version(pipeline, before), self.store.version(pipeline, after)
+        changes = differences(earlier.document, later.document)
+        return Compared(earlier.number, later.number, changes, plan_changes(earlier.plan, later.plan))
+
+    def publish(self, document: object, *, author: str | None, message: str) -> Published:
+        """Publish a document."""
+        load_airflow()
+        from airloom.dags.actor import administrator
+        from airloom.dags.publishing import publish
+
+        return publish(self.store, document, actor=administrator(author or getpass.getuser()), message=message)
+
+    def wait_for_version(self, pipeline: str, number: int) -> None:
+        """Return once Airflow would run a version."""
+        from airloom.dags import parsing
+
+        parsing.wait_for_version(pipeline, number)
+
+    def rollback(self, pipeline: str, number: int, *, author: str | None) -> Published:
+        """Publish an earlier version again."""
+        load_airflow()
+        from airloom.dags.actor import administrator
+        from airloom.dags.publishing import rollback
+
+        return rollback(self.store, pipeline, number, actor=administrator(author or getpass.getuser()))
+
+    def archive(self, pipeline: str, *, author: str | None, force: bool) -> list[str]:
+        """Archive a pipeline; return its active runs."""
+        load_airflow()
+        from airloom.dags.publishing import archive
+
+        return archive(self.store, pipeline, author=author or getpass.getuser(), force=force)
+
+    def set_paused(self, pipelines: list[str], paused: bool) -> None:
+        """Pause pipelines, or let them run again."""
+        load_airflow()
+        from airloom.dags import parsing
+
+        known = parsing.schedules()
+        for pipeline in pipelines:
+            if pipeline not in known:
+                parsing.wait_for_version(pipeline, self.store.pipeline(pipeline).version)
+            parsing.set_paused(pipeline, paused)
+        # What the store mirrors is that of a few seconds ago otherwise.
+        self.store.keep_schedules(parsing.schedules())
+
+    def runs(self, pipeline: str | None, state: str | None, limit: int) -> list[StoredRun]:
+        """Return runs, the newest first."""
+        if pipeline is not None:
+            self.store.pipeline(pipeline)
+        return self.store.runs.page(pipeline=pipeline, state=state, limit=limit)
+
+    def start_run(self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None) -> str:
+        """Start a run; return its id."""
+        load_airflow()
+        from airloom.dags.runs import start_run
+
+        return start_run(self.store, pipeline, params, user=getpass.getuser(), logical_date=logical_date)
+
+    def is_paused(self, pipeline: str) -> bool:
+        """Tell whether Airflow starts no runs of a pipeline."""
+        from airloom.dags.parsing import is_paused
+
+        return is_paused(pipeline)
+
+    def wait_for_run(self, pipeline: str, run_id: str, timeout: float) -> EndedRun:
+        """Return how a run ended, once it has."""
+        from airloom.dags.runs import nodes_of_run, wait_for_run
+
+        state = wait_for_run(pipeline, run_id, timeout)
+        nodes = nodes_of_run(self.store, pipeline, run_id)
+        report = {**asdict(state), "nodes": [node.to_json() for node in nodes]}
+        return EndedRun(state.state, report, nodes)
+
+    def newest_run(self, pipeline: str) -> str | None:
+        """Return the id of the newest run, None where there is none."""
+        load_airflow()
+        from airloom.dags.runs import newest_run
+
+        self.store.pipeline(pipeline)
+        return newest_run(pipeline)
+
+    def run_state(self, pipeline: str, run_id: str) -> str:
+        """Return the state of a run."""
+        load_airflow()
+        from airloom.dags.runs import run_of
+
+        self.store.pipeline(pipeline)
+        return run_of(pipeline, run_id).state
+
+    def plan_of(self, pipeline: str, run_id: str) -> dict[str, Any]:
+        """Return the plan that a run follows."""
+        from airloom.dags.runs import run_of
+
+        return self.store.version_at(pipeline, run_of(pipeline, run_id).revision or 0).plan
+
+    def attempts(self, pipeline: str, run_id: str) -> list[TaskAttempt]:
+        """Return the attempts of a run's tasks."""
+        from airloom.dags.logs import task_attempts
+
+        return task_attempts(pipeline, run_id)
+
+    def log_lines(self, pipeline: str, run_id: str, attempt: TaskAttempt) -> list[LogLine]:
+        """Return the log of an attempt, as far as it is there."""
+        from airloom.dags.logs import log_lines
+
+        return log_lines(pipeline, run_id, attempt)
+
+    def connections(self) -> list[ListedConnection]:
+        """Return the Connections, without what is secret in them."""
+        load_airflow()
+        from airloom.dags import connections
+
+        return connections.list_connections()
+
+    def probe(self, name: str, timeout: float) -> tuple[bool, str]:
+        """Connect once; return whether it works, and what was answered."""
+        load_airflow()
+        from airloom.dags import connections
+
+        with contextlib.redirect_stdout(sys.stderr):  # hooks log what they do
+            return connections.probe(name, timeout)
+
+
+def load_airflow() -> None:
+    """Import Airflow so that its log leaves standard output to the command's answer."""
+    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
+    from airloom.dags import platform
+
+    with contextlib.redirect_stdout(sys.stderr):
+        platform.load()
+
+
+@contextlib.contextmanager
+def open_store() -> Iterator[Store]:
+    """Open the installation's store; raise ConfigurationError where none is configured."""
+    from airloom.store.store import Store
+
+    with contextlib.closing(Store(store_address())) as store:
+        yield store
+
+
+def store_address() -> str:
+    """Return the URL of the installation's store; raise ConfigurationError where none is configured."""
+    from airloom.spec.configuration import configuration
+
+    url = configuration().database_url
+    if url is None:
+        raise ConfigurationError(
+            "no store is configured",
+            field="AIRLOOM_DATABASE_URL",
+            hint="start an installation with airloom up, or set it to the URL of a PostgreSQL database",
+        )
+    return url.get_secret_value()

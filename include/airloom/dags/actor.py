@@ -1,0 +1,67 @@
+"""Who acts on pipelines, and what that person may put into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airloom.checks.uses import Use
+from airloom.spec.problem import Problem
+from airloom.spec.scope import visits
+
+CODE_HINT = "ask somebody with the right to code to publish it, or do it with nodes that need no code"
+CONNECTION_HINT = "ask an administrator to grant you its use"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Say who acts and what that person may put into a pipeline.
+
+    `code` allows nodes that run code or another system's SQL. `connections` are those whose use is granted, None for
+    every one.
+    """
+
+    name: str
+    code: bool = False
+    connections: frozenset[str] | None = frozenset()
+
+
+def administrator(name: str) -> Actor:
+    """Return an actor who may do everything: whoever has the store's address, and Airloom itself."""
+    return Actor(name, code=True, connections=None)
+
+
+def missing_rights(
+    actor: Actor, document: Mapping[str, Any], uses: Iterable[Use], before: Mapping[str, Any] | None
+) -> list[Problem]:
+    """Return a problem for each thing that a new version of a document uses and the actor may not.
+
+    Only the nodes are asked about that `before`, the document of the current version, has not in the same form: what
+    somebody with the right has published stays, whoever changes the nodes beside it.
+    """
+    known = {} if before is None else {visit.entry["id"]: _works(visit.entry) for visit in visits(before)}
+    changed = {
+        visit.entry["id"]: visit.at for visit in visits(document) if known.get(visit.entry["id"]) != _works(visit.entry)
+    }
+    return [
+        Problem(code, message, node=use.node, pointer=f"{changed[use.node]}/config{use.at}", hint=hint)
+        for use in uses
+        if use.node in changed
+        for code, message, hint in _missing(actor, use)
+    ]
+
+
+def _missing(actor: Actor, use: Use) -> Iterable[tuple[str, str, str]]:
+    if use.kind == "code" and not actor.code:
+        yield "right.code", f"{actor.name} has no right to publish code ({use.name})", CODE_HINT
+    if use.kind == "connection" and actor.connections is not None and use.name not in actor.connections:
+        if use.name is None:
+            message = f"{actor.name} may use some Connections only, and which one this is only a run knows"
+            yield "right.connection", message, "write the id of the Connection"
+        else:
+            yield "right.connection", f"{actor.name} may not use the Connection {use.name!r}", CONNECTION_HINT
+
+
+def _works(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    return entry.get("type"), entry.get("version"), entry.get("config") or {}

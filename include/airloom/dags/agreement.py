@@ -1,0 +1,48 @@
+"""Do Airflow and the store agree on which pipelines there are? A DAG may be deleted in Airflow, or never be read."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airloom.dags import parsing
+
+if TYPE_CHECKING:
+    from airloom.store.store import Store
+
+log = logging.getLogger(__name__)
+
+GRACE = timedelta(seconds=30)
+"""What is published is read within seconds; a DAG processor with much to do takes longer."""
+PAGE = 1000
+
+
+def unread_pipelines(store: Store, now: datetime | None = None) -> dict[str, str]:
+    """Return the live pipelines that Airflow does not have as the store has them, each with what is wrong."""
+    before = (now or datetime.now(UTC)) - GRACE
+    known = parsing.read_revisions()
+    found: dict[str, str] = {}
+    offset = 0
+    while pipelines := store.pipelines(limit=PAGE, offset=offset):
+        offset += PAGE
+        for pipeline in pipelines:
+            if pipeline.updated_at > before:
+                continue
+            if pipeline.id not in known:
+                found[pipeline.id] = "Airflow does not know it"
+            elif known[pipeline.id] < pipeline.revision:
+                found[pipeline.id] = f"Airflow has an earlier version than {pipeline.version}"
+    return found
+
+
+def mend(store: Store) -> list[str]:
+    """Have Airflow read again what it does not have as the store has it; return the pipelines that are concerned.
+
+    So a DAG that somebody deleted in Airflow comes back while its pipeline is live; its runs do not.
+    """
+    found = unread_pipelines(store)
+    for pipeline, fault in found.items():
+        log.warning("Pipeline %s is live, and %s: its file is read again", pipeline, fault)
+        parsing.request_parse(pipeline)
+    return list(found)

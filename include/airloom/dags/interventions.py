@@ -1,0 +1,112 @@
+"""What people do to runs that are there: cancel one, retry what failed in it, delete it.
+
+For processes that Airflow lets into its database, as `airloom.dags.platform`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airloom.dags.runs import RunState, run_of, run_state
+from airloom.engine.storage import DataFolder
+from airloom.spec.configuration import configuration
+from airloom.spec.error import ConfigurationError
+from airloom.store.records import ConflictError, NewEvent, NotFound
+
+if TYPE_CHECKING:
+    from airloom.store.store import Store
+
+
+def cancel_run(pipeline: str, run_id: str) -> RunState:
+    """End a run as failed: its tasks at work stop within seconds, and those that wait are skipped.
+
+    Raises NotFound where Airflow knows no such run, ConflictError where it has ended.
+    """
+    from airflow.api_fastapi.core_api.datamodels.dag_run import DagRunMutableStates
+    from airflow.api_fastapi.core_api.services.public.dag_run import patch_dag_run_state
+    from airflow.utils.session import create_session
+
+    if run_of(pipeline, run_id).ended:
+        raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} has ended", hint="there is nothing to cancel")
+    with create_session(scoped=False) as session:
+        run, dag = _run_and_dag(session, pipeline, run_id)
+        patch_dag_run_state(dag=dag, dag_run=run, state=DagRunMutableStates.FAILED, session=session)
+    return run_of(pipeline, run_id)
+
+
+def retry_run(pipeline: str, run_id: str) -> list[str]:
+    """Let a failed run go on from where it failed, by its own version; return the ids of the tasks that run again.
+
+    They are those that failed or did not run, and all behind them; what ended well stays. Raises NotFound where Airflow
+    knows no such run, ConflictError where it has not failed.
+    """
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    state = run_of(pipeline, run_id).state
+    if state != "failed":
+        raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} is {state}", hint="only a failed run is retried")
+    with create_session(scoped=False) as session:
+        run, dag = _run_and_dag(session, pipeline, run_id)
+        states = session.execute(
+            select(TaskInstance.task_id, TaskInstance.state).where(
+                TaskInstance.dag_id == pipeline, TaskInstance.run_id == run_id
+            )
+        )
+        known = {task: state for task, state in states if dag.has_task(task)}
+        failed = {task for task, state in known.items() if state in ("failed", "upstream_failed")}
+        behind = {follower for task in failed for follower in dag.get_task(task).get_flat_relative_ids(upstream=False)}
+        # A cancelled run has skipped what waited; what a choice skipped is skipped again.
+        skipped = {task for task, state in known.items() if state in ("skipped", "removed") or state is None}
+        tasks = sorted((failed | behind | skipped) & known.keys())
+        dag.clear(task_ids=tasks, run_id=run.run_id, session=session)
+    return tasks
+
+
+def delete_run(store: Store, pipeline: str, run_id: str) -> None:
+    """Delete a run that has ended, its data, and all that is known of it.
+
+    Raises NotFound where neither Airflow nor the store knows it, ConflictError where it has not ended.
+    """
+    from airflow.utils.session import create_session
+
+    state = run_state(pipeline, run_id)
+    if state is None and store.runs.get(pipeline, run_id) is None:
+        raise NotFound(f"pipeline {pipeline!r} has no run {run_id!r}")
+    if state is not None:
+        if not state.ended:
+            raise ConflictError(
+                f"run {run_id!r} of pipeline {pipeline!r} is {state.state}", hint="cancel it first, or wait for its end"
+            )
+        with create_session(scoped=False) as session:
+            session.delete(_run(session, pipeline, run_id))
+    # Airflow first, the store last: what is cut short in between is found again, and ended by a second call.
+    DataFolder(configuration().data_url).remove_run(pipeline, run_id)
+    store.node_runs.remove(pipeline, run_id)
+    store.runs.remove(pipeline, run_id)
+    store.feed.add([NewEvent("runs", "deleted", pipeline, run_id)])
+
+
+def _run(session: Any, pipeline: str, run_id: str) -> Any:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    run = session.scalar(select(DagRun).where(DagRun.dag_id == pipeline, DagRun.run_id == run_id))
+    if run is None:
+        raise NotFound(f"pipeline {pipeline!r} has no run {run_id!r}")
+    return run
+
+
+def _run_and_dag(session: Any, pipeline: str, run_id: str) -> tuple[Any, Any]:
+    """Return a run, and its DAG as it was when the run began."""
+    from airflow.models.dagbag import DBDagBag
+
+    run = _run(session, pipeline, run_id)
+    dag = DBDagBag().get_dag_for_run(run, session=session)
+    if dag is None:
+        raise ConfigurationError(
+            f"Airflow has forgotten the DAG of run {run_id!r} of pipeline {pipeline!r}",
+            hint="publish the pipeline again, and start another run",
+        )
+    return run, dag

@@ -1,0 +1,11 @@
+"""Connections, as far as advice goes: how one is made."""
+
+from __future__ import annotations
+
+
+def how_to_make(name: str, kind: str | None = None) -> str:
+    """Return what to do where there is no Connection of a name, of a type where that is known."""
+    return (
+        f"make it: airloom connection add {name} --type {kind or 'TYPE'}; or in Airflow under Admin, Connections; "
+        f"or set AIRFLOW_CONN_{name.upper()}"
+    )

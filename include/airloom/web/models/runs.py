@@ -1,0 +1,109 @@
+"""Runs and their nodes, as the API takes and gives them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from airloom.web.models.answer import Answer
+
+
+class RunSummary(Answer):
+    """A run of a pipeline."""
+
+    pipeline: str
+    run_id: str = Field(examples=["manual__2026-11-30T09:00:00+00:00_1f2e3d4c"])
+    state: str = Field(description="starting, queued, running, success or failed")
+    version: int | None = Field(description="The version of the pipeline that it runs")
+    trigger: str | None = Field(description="What started it: hand, api, clock, asset, backfill or pipeline")
+    actor: str | None = Field(description="Who started it, or for whom it runs")
+    correlation_id: str | None
+    queued_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    seconds: float | None
+    rows: int | None = Field(description="How many rows its sinks wrote")
+    cost: float | None
+    params: dict[str, Any] | None = Field(None, description="Null in a list without details, as are the next three")
+    event: dict[str, Any] | None = Field(None, description="What an event brought that started it")
+    values: dict[str, Any] | None = Field(None, description="What somebody gave to nodes")
+    reuse: dict[str, Any] | None = Field(None, description="What was taken from another run")
+
+
+class RunStart(BaseModel):
+    """What a run starts with."""
+
+    params: dict[str, Any] = Field({}, description="Values of the document's params", examples=[{"day": "2026-11-30"}])
+    logical_date: AwareDatetime | None = Field(None, description="The time of the schedule that it runs for")
+
+
+class RunSelection(BaseModel):
+    """Runs of a pipeline."""
+
+    run_ids: list[str] = Field(min_length=1, max_length=200)
+
+
+class RunDeletion(Answer):
+    """What became of a run that was to be deleted."""
+
+    run_id: str
+    deleted: bool
+    error: str | None = Field(None, description="Why it was not deleted")
+
+
+class OutputSummary(Answer):
+    """What a port of a node gave."""
+
+    port: str
+    kind: str = Field(description="table, object, list, text, number, file, …")
+    rows: int | None = Field(description="Of a table; null where nobody counted them")
+    bytes: int | None
+
+
+class NodeReport(Answer):
+    """How a node of a run does."""
+
+    node: str
+    index: str = Field("", description="Which item of which loop, such as 3/0")
+    state: str = Field(description="waiting, running, success, failed, skipped or not_run")
+    attempt: int = Field(description="Counts from 1; 0 where it never started")
+    fired: list[str] = Field(description="The ports that fired")
+    outputs: list[OutputSummary] = Field(description="What is kept of its ports")
+    rows: int | None
+    bytes: int | None = Field(description="Size of what is kept of its ports; null where that is not known")
+    seconds: float | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    statistics: dict[str, Any]
+    error: dict[str, Any] | None
+
+
+class RunDetail(RunSummary):
+    """A run with its nodes."""
+
+    progress: float = Field(description="The share of nodes that have ended, from 0 to 1")
+    nodes: list[NodeReport]
+
+
+class RunProgress(Answer):
+    """How far a run is."""
+
+    state: str
+    progress: float = Field(description="The share of nodes that have ended, from 0 to 1")
+    nodes: dict[str, int] = Field(
+        description="How many nodes are in each state", examples=[{"success": 3, "running": 1}]
+    )
+
+
+class TimelineEntry(Answer):
+    """When a node was at work."""
+
+    node: str
+    index: str
+    step: str | None = Field(description="The task that it ran in, with the other nodes of its step")
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    seconds: float | None

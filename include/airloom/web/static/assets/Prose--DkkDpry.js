@@ -1,0 +1,1 @@
+import{t as e}from"./code-6ZITdEY4.js";import{t}from"./text-mZLoS-Fc.js";import{D as n}from"./error-DvOgxLwQ.js";var r=n();function i({text:n,...i}){return(0,r.jsx)(t,{whiteSpace:`pre-line`,...i,children:n.split(/(`[^`\n]+`)/).map((t,n)=>t.startsWith("`")&&t.length>2?(0,r.jsx)(e,{size:`sm`,children:t.slice(1,-1)},n):t)})}export{i as t};

@@ -1,0 +1,1 @@
+import{d as e}from"./error-DvOgxLwQ.js";var{PropsProvider:t,withContext:n}=e({key:`badge`}),r=n(`span`);export{r as t};

@@ -1,0 +1,1 @@
+import{d as e}from"./error-DvOgxLwQ.js";var{withContext:t,PropsProvider:n}=e({key:`code`}),r=t(`code`);export{r as t};

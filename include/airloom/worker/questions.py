@@ -1,0 +1,44 @@
+"""What is asked of a worker, for a process that opens no Connection: the answer, or the error that came of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from airloom.spec.error import AirloomError, SystemFault, TransientError
+from airloom.store.store import Store
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[[Any], Any]
+"""Takes a question and gives its answer, both JSON."""
+
+
+def ask(store: Store, kind: str, question: Any, *, timeout: float) -> Any:
+    """Return a worker's answer to a question of a kind.
+
+    Raises the AirloomError that the worker met, TransientError where no worker answers within `timeout` seconds.
+    """
+    found = store.questions.ask(kind, question, timeout=timeout)
+    if found is None:
+        hint = "does airloom worker run? airloom doctor tells"
+        raise TransientError(f"no worker has answered within {timeout:g} s", hint=hint)
+    if "error" in found:
+        raise AirloomError.from_json(found["error"])
+    return found["answer"]
+
+
+def answer(store: Store, payload: dict[str, Any], function: Answer) -> None:
+    """Answer the `question` of an event by a function, once: whoever asks again puts another question."""
+    asked = store.questions.get(payload["question"])
+    if asked is None:
+        return
+    try:
+        found = {"answer": function(asked)}
+    except AirloomError as error:
+        found = {"error": error.to_json()}
+    except Exception:
+        log.exception("A question was not answered")
+        found = {"error": SystemFault("the worker could not answer; its log says more").to_json()}
+    store.questions.answer(payload["question"], found)

@@ -1,0 +1,156 @@
+// What people do with the pages, in a real browser inside a real Airflow. The data are made by tests/integration/test_pages.py.
+import { mkdirSync, readFileSync } from "node:fs";
+
+import { launch, open, signedIn } from "./airflow.mjs";
+
+const { base, people, pictures } = JSON.parse(process.argv[2]);
+const AXE = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+const SERIOUS = ["serious", "critical"];
+const failures = [];
+mkdirSync(pictures, { recursive: true });
+
+async function look(page, frame, name) {
+  await page.screenshot({ path: `${pictures}/${name}.png` });
+  await frame.evaluate(AXE);
+  const { violations } = await frame.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  for (const { id, impact, nodes } of violations.filter((each) => SERIOUS.includes(each.impact))) {
+    failures.push(`${name}: axe ${impact} ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+  }
+}
+
+async function journey(browser, name, who, options, steps) {
+  const { page, faults, context } = await signedIn(browser, base, { username: who, password: people[who], ...options });
+  try {
+    await steps(page);
+    // `told` is what the browser's console says of a refusal that the journey asks for.
+    const unexpected = faults.filter((fault) => options.told === undefined || !fault.includes(options.told));
+    failures.push(...unexpected.map((fault) => `${name}: ${fault}`));
+    console.log(`${name}: done`);
+  } catch (error) {
+    failures.push(`${name}: ${error.message}`);
+    await page.screenshot({ path: `${pictures}/failed-${name}.png` });
+  } finally {
+    await context.close();
+  }
+}
+
+const browser = await launch();
+
+await journey(browser, "author", "pages_author", {}, async (page) => {
+  let frame = await open(page, base, "/pipelines");
+  await frame.getByRole("searchbox", { name: "Search by name or id" }).fill("pages_good");
+  const link = frame.getByRole("link", { name: "A good pipeline" });
+  await link.waitFor();
+  await look(page, frame, "pipelines-light");
+  await link.click();
+  await frame.getByRole("heading", { name: "A good pipeline" }).waitFor();
+  await frame.getByText("Numbers", { exact: true }).click();
+  await frame.getByRole("heading", { name: "Numbers" }).waitFor();
+  await look(page, frame, "pipeline-light");
+  // The address is Airflow's own: it can be shared, and survives a reload.
+  if (!page.url().includes("/plugin/airloom/airloom/pipelines/pages_good?node=numbers")) {
+    failures.push(`the address is not mirrored: ${page.url()}`);
+  }
+  await page.reload();
+  frame = await (await page.waitForSelector("iframe")).contentFrame();
+  await frame.getByRole("heading", { name: "Numbers" }).waitFor();
+  await frame.getByRole("button", { name: "Show the pipeline" }).click();
+
+  await frame.getByRole("button", { name: "Run", exact: true }).click();
+  await frame.getByLabel("least").fill("2");
+  await look(page, frame, "run-dialog-light");
+  await frame.getByRole("dialog").getByRole("button", { name: "Run" }).click();
+  // The run is watched without a reload.
+  await frame.getByText("Success", { exact: true }).first().waitFor({ timeout: 120_000 });
+  await frame.getByText("Big ones", { exact: true }).first().click();
+  await frame.getByRole("tab", { name: "Rows" }).click();
+  await frame.getByRole("cell", { name: "9E", exact: true }).waitFor();
+  await look(page, frame, "run-rows-light");
+  await frame.getByRole("tab", { name: "Log" }).click();
+  await frame.getByRole("log").waitFor();
+
+  frame = await open(page, base, "/pipelines/pages_good/versions");
+  await frame.getByRole("checkbox", { name: "Compare version 1" }).check({ force: true });
+  await frame.getByRole("checkbox", { name: "Compare version 2" }).check({ force: true });
+  await frame.getByText("From version 1 to 2").waitFor();
+  await frame.getByText("Node big, where").waitFor();
+  await look(page, frame, "versions-light");
+  await frame.getByRole("button", { name: "Roll back to version 1" }).click();
+  await frame.getByRole("alertdialog").getByRole("button", { name: "Roll back" }).click();
+  await frame.getByRole("heading", { name: "Version 3" }).waitFor();
+
+  // A draft that waits is published, and several pipelines are paused at once.
+  frame = await open(page, base, "/pipelines/pages_secret");
+  await frame.getByRole("button", { name: "Publish draft" }).click();
+  await frame.getByRole("alertdialog").getByRole("button", { name: "Publish" }).click();
+  await frame.getByText("Published as version 2").waitFor();
+  frame = await open(page, base, "/pipelines?search=pages_secret");
+  await frame.getByRole("checkbox", { name: "Choose pages_secret" }).check({ force: true });
+  await frame.getByRole("toolbar", { name: "Chosen pipelines" }).getByRole("button", { name: "Pause" }).click();
+  await frame.getByRole("cell", { name: "Paused" }).waitFor();
+
+  frame = await open(page, base, "/pipelines/pages_slow");
+  await frame.getByRole("button", { name: "Run", exact: true }).click();
+  await frame.getByRole("button", { name: "Cancel", exact: true }).click({ timeout: 60_000 });
+  await frame.getByRole("alertdialog").getByRole("button", { name: "Cancel the run" }).click();
+  await frame.getByText("Failed", { exact: true }).first().waitFor({ timeout: 60_000 });
+});
+
+await journey(
+  browser,
+  "failure",
+  "pages_viewer",
+  { theme: "dark", width: 1100, told: "status of 404" },
+  async (page) => {
+    const frame = await open(page, base, "/runs?state=failed");
+    await frame.getByRole("link", { name: "pages_broken" }).first().click();
+    await frame.getByText("the file has no header").first().waitFor();
+    await look(page, frame, "run-failed-dark");
+    await frame.getByRole("link", { name: "Show the node" }).first().click();
+    await frame.getByRole("tab", { name: "About" }).waitFor();
+    if ((await frame.getByRole("button", { name: "Run again" }).count()) > 0) {
+      failures.push("a viewer is offered to run again");
+    }
+    await open(page, base, "/pipelines/pages_secret").then((forbidden) =>
+      forbidden.getByText("This is not here").waitFor(),
+    );
+  },
+);
+
+await journey(browser, "catalog", "pages_viewer", { theme: "dark" }, async (page) => {
+  const frame = await open(page, base, "/catalog");
+  await frame.getByRole("searchbox", { name: "Search node types" }).fill("group rows");
+  await look(page, frame, "catalog-dark");
+  await frame.getByRole("link", { name: /^Aggregate/ }).click();
+  await frame.getByRole("heading", { name: "Config" }).first().waitFor();
+  await look(page, frame, "node-type-dark");
+  await page.keyboard.press("Control+k");
+  await frame.getByRole("combobox").fill("good");
+  await frame.getByRole("option", { name: /A good pipeline/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await frame.getByRole("heading", { name: "A good pipeline" }).waitFor();
+});
+
+await journey(browser, "admin", "admin", {}, async (page) => {
+  let frame = await open(page, base, "/operations");
+  await frame.getByRole("heading", { name: "Runs by day" }).waitFor();
+  await look(page, frame, "operations-light");
+  frame = await open(page, base, "/access");
+  await frame.getByRole("button", { name: "Make a token" }).click();
+  await frame.getByLabel("What it is for").fill("a journey");
+  await frame.getByRole("button", { name: "Make", exact: true }).click();
+  await frame.getByRole("textbox", { name: "The token" }).waitFor();
+  await look(page, frame, "token-light");
+  // As tabs on Airflow's own pages.
+  await page.goto(`${base}/dags/pages_good/plugin/airloom_pipeline`);
+  frame = await (await page.waitForSelector("iframe")).contentFrame();
+  await frame.getByText("Numbers", { exact: true }).waitFor();
+  if ((await frame.getByRole("navigation", { name: "Airloom" }).count()) > 0) {
+    failures.push("a tab shows the bar of Airloom");
+  }
+  await page.screenshot({ path: `${pictures}/tab-light.png` });
+});
+
+await browser.close();
+console.log(failures.length === 0 ? "No failures" : failures.join("\n"));
+process.exit(failures.length === 0 ? 0 : 1);

@@ -1,0 +1,136 @@
+import { Box, Button, Flex, Heading, NativeSelect, Stack, Tabs, Text } from "@chakra-ui/react";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { X } from "lucide-react";
+
+import type { NodeReport, RunDetail } from "src/api/client";
+import { useNodeTypes } from "src/api/nodeTypes";
+import { Empty } from "src/kit/Empty";
+import { Facts } from "src/kit/Facts";
+import { Json } from "src/kit/Json";
+import { bytesText, countText, durationText } from "src/kit/numbers";
+import { StateBadge } from "src/kit/StateBadge";
+import { Time } from "src/kit/Time";
+import { graphOf, type DocumentNode, type PipelineDocument } from "src/model/graph";
+
+import { Log } from "./Log";
+import { NodeError } from "./NodeError";
+import { Rows } from "./Rows";
+
+interface Props {
+  run: RunDetail;
+  node: string;
+  document: PipelineDocument | undefined;
+}
+
+/** One node of a run: error first, then rows and log. */
+export function NodePane({ run, node, document }: Props) {
+  const navigate = useNavigate();
+  const { index, tab } = useSearch({ strict: false });
+  const reports = run.nodes.filter((each) => each.node === node);
+  const report = reports.find((each) => each.index === (index ?? "")) ?? reports[0];
+  const declared = document === undefined ? undefined : graphOf(document).nodes.find(({ id }) => id === node)?.node;
+  const change = (wanted: { node?: undefined; index?: string; tab?: "rows" | "log" | undefined }) =>
+    void navigate({ to: ".", replace: true, search: (before) => ({ ...before, ...wanted }) });
+  return (
+    <Stack gap="3" p="4" h="100%">
+      <Flex align="start" gap="2">
+        <NodeHead id={node} node={declared} />
+        {report !== undefined && <StateBadge state={report.state} />}
+        <Button size="xs" variant="ghost" aria-label="Show the run" onClick={() => change({ node: undefined })}>
+          <X size={14} />
+        </Button>
+      </Flex>
+      {reports.length > 1 && report !== undefined && (
+        <NativeSelect.Root size="sm">
+          <NativeSelect.Field
+            aria-label="Item"
+            value={report.index}
+            onChange={(event) => change({ index: event.target.value })}
+          >
+            {reports.map((each) => (
+              <option key={each.index} value={each.index}>
+                Item {each.index}
+              </option>
+            ))}
+          </NativeSelect.Field>
+          <NativeSelect.Indicator />
+        </NativeSelect.Root>
+      )}
+      {report === undefined ? (
+        <Empty title="The run knows nothing of this node">It is not a node of the version that ran.</Empty>
+      ) : (
+        <>
+          {report.error !== null && <NodeError error={report.error} />}
+          <Tabs.Root
+            size="sm"
+            lazyMount
+            value={tab ?? "about"}
+            onValueChange={({ value }) => change({ tab: value === "about" ? undefined : (value as "rows" | "log") })}
+          >
+            <Tabs.List>
+              <Tabs.Trigger value="about">About</Tabs.Trigger>
+              <Tabs.Trigger value="rows">Rows</Tabs.Trigger>
+              <Tabs.Trigger value="log">Log</Tabs.Trigger>
+            </Tabs.List>
+            <Tabs.Content value="about">
+              <About report={report} node={declared} />
+            </Tabs.Content>
+            <Tabs.Content value="rows">
+              <Rows run={run} report={report} />
+            </Tabs.Content>
+            <Tabs.Content value="log">
+              <Log run={run} report={report} />
+            </Tabs.Content>
+          </Tabs.Root>
+        </>
+      )}
+    </Stack>
+  );
+}
+
+function NodeHead({ id, node }: { id: string; node: DocumentNode | undefined }) {
+  const type = useNodeTypes()[node?.type ?? ""];
+  return (
+    <Box flex="1" minW="0">
+      <Heading as="h2" size="md" overflowWrap="anywhere">
+        {node?.name ?? id}
+      </Heading>
+      <Text fontSize="xs" color="fg.muted">
+        {[type?.title ?? node?.type, id].filter(Boolean).join(" · ")}
+      </Text>
+    </Box>
+  );
+}
+
+function About({ report, node }: { report: NodeReport; node: DocumentNode | undefined }) {
+  return (
+    <Stack gap="4">
+      <Facts
+        facts={[
+          ["Rows", report.rows === null ? null : countText(report.rows)],
+          ["Kept", report.bytes === null ? null : bytesText(report.bytes)],
+          ["Took", report.seconds === null ? null : durationText(report.seconds)],
+          ["Attempt", report.attempt === 0 ? null : report.attempt],
+          ["Started", report.started_at === null ? null : <Time key="started" at={report.started_at} />],
+          ["Fired", report.fired.join(", ")],
+        ]}
+      />
+      {Object.keys(report.statistics).length > 0 && (
+        <Box>
+          <Heading as="h3" size="sm" mb="2">
+            Statistics
+          </Heading>
+          <Json value={report.statistics} />
+        </Box>
+      )}
+      {node !== undefined && (
+        <Box>
+          <Heading as="h3" size="sm" mb="2">
+            Config
+          </Heading>
+          <Json value={node.config ?? {}} />
+        </Box>
+      )}
+    </Stack>
+  );
+}

@@ -1,0 +1,88 @@
+import { Box, Flex, Text } from "@chakra-ui/react";
+import { Handle, Position, type Node, type NodeProps } from "@xyflow/react";
+import { memo, useContext } from "react";
+
+import { NodeIcon } from "src/kit/icons";
+import { durationText, shortCount } from "src/kit/numbers";
+import { StateIcon } from "src/kit/StateBadge";
+import { summaryOf, type DocumentNode } from "src/model/graph";
+import { categoryHue } from "src/theme/categories";
+import { stateColour, stateWord } from "src/theme/states";
+
+import { Marks } from "./marks";
+
+export type CardNode = Node<{ node: DocumentNode; holdsBody: boolean }, "card">;
+
+/** A node of a pipeline: what it is called, what it does, and how it did. */
+function CardOf({ id, data: { node, holdsBody }, selected }: NodeProps<CardNode>) {
+  const mark = useContext(Marks);
+  const type = mark.types[node.type];
+  const hue = categoryHue(type?.category ?? "", type?.effect);
+  const run = mark.runs[id];
+  const change = mark.changes[id];
+  const summary = summaryOf(node);
+  const border =
+    change === undefined ? (run?.state === "failed" ? "red.solid" : "border.emphasized") : CHANGES[change].border;
+  return (
+    <Box
+      h="100%"
+      bg={holdsBody ? "bg.subtle" : "bg.panel"}
+      borderWidth={change === undefined ? "1px" : "2px"}
+      borderStyle={change === "removed" ? "dashed" : "solid"}
+      borderColor={selected ? "blue.solid" : border}
+      outline={selected ? "2px solid" : undefined}
+      outlineColor="blue.muted"
+      borderRadius="md"
+      overflow="hidden"
+      opacity={run !== undefined && ["skipped", "not_run"].includes(run.state) ? 0.65 : 1}
+    >
+      <Box position="absolute" insetY="0" insetInlineStart="0" w="4px" borderStartRadius="md" bg={`${hue}.solid`} />
+      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Flex align="center" gap="2" ps="3" pe="2" h="66px">
+        <Flex
+          align="center"
+          justify="center"
+          boxSize="28px"
+          borderRadius="md"
+          bg={`${hue}.subtle`}
+          color={`${hue}.fg`}
+          flexShrink="0"
+        >
+          <NodeIcon name={type?.icon ?? "box"} />
+        </Flex>
+        <Box minW="0" flex="1" lineHeight="1.25">
+          <Text fontWeight="medium" fontSize="13px" truncate title={node.name ?? node.id}>
+            {node.name ?? node.id}
+          </Text>
+          <Text fontSize="11px" color="fg.muted" truncate title={summary ?? type?.title ?? node.type}>
+            {type?.title ?? node.type}
+            {summary === null ? "" : ` · ${summary}`}
+          </Text>
+          {run !== undefined && (
+            <Flex gap="1" align="center" fontSize="11px" color={`${stateColour(run.state)}.fg`}>
+              <StateIcon state={run.state} size={11} />
+              <Text truncate>
+                {run.rows === null ? stateWord(run.state) : `${shortCount(run.rows)} rows`}
+                {run.seconds === null ? "" : ` · ${durationText(run.seconds)}`}
+              </Text>
+            </Flex>
+          )}
+          {change !== undefined && (
+            <Text fontSize="11px" color="fg.muted">
+              {CHANGES[change].word}
+            </Text>
+          )}
+        </Box>
+      </Flex>
+      <Handle type="source" position={Position.Right} isConnectable={false} />
+    </Box>
+  );
+}
+
+const CHANGES = {
+  added: { word: "Added", border: "green.solid" },
+  removed: { word: "Removed", border: "red.solid" },
+  changed: { word: "Changed", border: "orange.solid" },
+} as const;
+
+export const Card = memo(CardOf);
