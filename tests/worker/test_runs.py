@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from airloom.dags.node_states import NodeState
 from airloom.dags.runs import RunState
-from airloom.store.records import NotFound, StoredRun
+from airloom.store.records import StoredRun
 from airloom.store.store import Store
 from airloom.worker import runs
 from airloom.worker.runs import LOOK_BACK, SETTLED_AFTER, EndedRuns, keep_ended_run, keep_started_run
@@ -97,9 +98,19 @@ def test_nothing_is_kept_of_a_run_that_was_cleared_since(
     assert store.node_runs.of("sales", "r1") == []
 
 
-def test_a_run_of_no_known_version_is_an_error(store: Store, airflow: dict[str, Any]) -> None:
-    with pytest.raises(NotFound):
-        keep_ended_run(store, {"dag_id": "other", "run_id": "r1"})
+@pytest.mark.parametrize("keep", [keep_started_run, keep_ended_run])
+def test_a_run_whose_version_the_store_does_not_have_is_told_in_one_line(
+    store: Store,
+    airflow: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    keep: Callable[[Store, dict[str, Any]], None],
+) -> None:
+    """As after a store that was restored from an older copy: what another attempt would not find is not tried again."""
+    state = "running" if keep is keep_started_run else "success"
+    airflow["run"] = replace(airflow["run"], pipeline="other", state=state)
+    keep(store, {"dag_id": "other", "run_id": "r1"})
+    assert "Nothing is kept of run r1: pipeline 'other' was not published at revision 1" in caplog.text
+    assert store.node_runs.of("other", "r1") == []
 
 
 def test_a_run_is_kept_as_airflow_has_it_with_the_rows_of_its_sinks(store: Store, airflow: dict[str, Any]) -> None:

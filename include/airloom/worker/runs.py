@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airloom.store.records import NodeRun, StoredRun, StoredVersion
+from airloom.store.records import NodeRun, NotFound, StoredRun, StoredVersion
 from airloom.store.store import Store
 
 if TYPE_CHECKING:
@@ -89,8 +89,10 @@ def keep_started_run(store: Store, payload: dict[str, Any]) -> None:
     if run is None or run.revision is None:
         log.info("Nothing is kept of run %s of pipeline %s: Airflow no longer knows it", run_id, pipeline)
         return
-    if not run.ended:  # that it has ended is an event of its own
-        store.runs.observe(_stored_run(store.version_at(pipeline, run.revision), run))
+    if not run.ended and (
+        version := _version(store, run_id, pipeline, run.revision)
+    ):  # that it has ended is an event of its own
+        store.runs.observe(_stored_run(version, run))
 
 
 def keep_ended_run(store: Store, payload: dict[str, Any]) -> None:
@@ -108,7 +110,9 @@ def keep_ended_run(store: Store, payload: dict[str, Any]) -> None:
     if not run.ended:
         log.info("Run %s of pipeline %s goes on, and is kept when it ends again", run_id, pipeline)
         return
-    version = store.version_at(pipeline, run.revision)
+    version = _version(store, run_id, pipeline, run.revision)
+    if version is None:
+        return
     states = node_results(pipeline, run_id, version.plan)
     store.node_runs.record(pipeline, run_id, [_node_run(version, run_id, state) for state in states])
     # Last: an end counts as kept once this is.
@@ -126,6 +130,16 @@ def _settled(pipeline: str, run_id: str, settled: Callable[[RunState], bool]) ->
         if run is None or settled(run) or time.monotonic() > limit:
             return run
         time.sleep(0.1)
+
+
+def _version(store: Store, run_id: str, pipeline: str, revision: int) -> StoredVersion | None:
+    """Return the version that a run is pinned to; None, with a warning, where the store has none."""
+    try:
+        return store.version_at(pipeline, revision)
+    except NotFound as error:
+        # As after a store that was restored from an older copy: another attempt would not find it either.
+        log.warning("Nothing is kept of run %s: %s", run_id, error)
+        return None
 
 
 def _stored_run(version: StoredVersion, run: RunState, rows: int | None = None) -> StoredRun:
