@@ -1345,6 +1345,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operations/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Examination
+         * @description Let a worker examine Airflow, the databases, its machine and the pipelines; 503 where no worker answers.
+         */
+        get: operations["get_examination_api_v1_operations_doctor_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/figures": {
         parameters: {
             query?: never;
@@ -2013,6 +2033,19 @@ export interface components {
             } | null;
         };
         /**
+         * Examination
+         * @description What an examination of the installation says, as a worker's machine sees it.
+         */
+        Examination: {
+            /**
+             * Right
+             * @description Whether nothing is wrong
+             */
+            right: boolean;
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
+        };
+        /**
          * Figures
          * @description How runs did, day by day; days without runs are left out.
          */
@@ -2024,6 +2057,36 @@ export interface components {
             since: string;
             /** Days */
             days: components["schemas"]["DayOfRuns"][];
+        };
+        /**
+         * Finding
+         * @description How one thing is that pipelines need.
+         */
+        Finding: {
+            /**
+             * Area
+             * @description machine, folders, Airflow, store or pipelines
+             * @example Airflow
+             */
+            area: string;
+            /**
+             * Name
+             * @example core.executor
+             */
+            name: string;
+            /**
+             * State
+             * @description right; advice where pipelines run, though not as well as they could; or wrong
+             * @enum {string}
+             */
+            state: "right" | "advice" | "wrong";
+            /** Message */
+            message: string;
+            /**
+             * Hint
+             * @description What to do
+             */
+            hint: string | null;
         };
         /**
          * GrantToGive
@@ -6747,6 +6810,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_examination_api_v1_operations_doctor_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Examination"];
+                };
             };
             /** @description Refused: `code`, `message` and `details` say why */
             "4XX": {

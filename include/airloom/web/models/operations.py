@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from pydantic import Field
 
+from airloom.doctor.finding import State
 from airloom.web.models.answer import Answer
 
 
@@ -33,6 +34,23 @@ class Queues(Answer):
 
     queues: list[Queue]
     dead: list[DeadEvent]
+
+
+class Finding(Answer):
+    """How one thing is that pipelines need."""
+
+    area: str = Field(description="machine, folders, Airflow, store or pipelines", examples=["Airflow"])
+    name: str = Field(examples=["core.executor"])
+    state: State = Field(description="right; advice where pipelines run, though not as well as they could; or wrong")
+    message: str
+    hint: str | None = Field(description="What to do")
+
+
+class Examination(Answer):
+    """What an examination of the installation says, as a worker's machine sees it."""
+
+    right: bool = Field(description="Whether nothing is wrong")
+    findings: list[Finding]
 
 
 class DayOfRuns(Answer):
