@@ -183,3 +183,5 @@ def test_an_administrator_operates(web: Web) -> None:
         found = client.examination()
         assert {finding.area for finding in found.findings} >= {"machine", "Airflow"}
         assert found.right is not any(finding.state == "wrong" for finding in found.findings)
+        cleaned = client.clean_up(days=400)
+        assert (cleaned.days, cleaned.complete) == (400, True)

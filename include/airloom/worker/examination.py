@@ -7,9 +7,8 @@ from typing import Any
 
 from airloom.doctor.examination import examine
 from airloom.doctor.finding import Finding
-from airloom.spec.error import TransientError
 from airloom.store.store import Store
-from airloom.worker.questions import ask
+from airloom.worker.questions import ask, require_worker
 
 KIND = "examination"
 SECONDS = 45.0
@@ -18,8 +17,7 @@ SECONDS = 45.0
 
 def request_examination(store: Store) -> list[Finding]:
     """Return what a worker finds on its machine; raise TransientError where none answers, at once where none runs."""
-    if not store.outbox.workers():
-        raise TransientError("no worker runs, and only a worker can examine", hint="start one: airloom worker")
+    require_worker(store, "examine")
     return [Finding(**finding) for finding in ask(store, KIND, {}, timeout=SECONDS)]
 
 

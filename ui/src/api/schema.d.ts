@@ -1365,6 +1365,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operations/clean-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clean Up
+         * @description Let a worker remove the tables between steps that are old, and what else the hourly clean-up does.
+         *
+         *     Runs that have not ended keep theirs. A worker removes for half a minute at most: `complete` says whether all is
+         *     done. 503 where no worker answers, or one is cleaning up already.
+         */
+        post: operations["clean_up_api_v1_operations_clean_up_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/figures": {
         parameters: {
             query?: never;
@@ -1605,6 +1628,59 @@ export interface components {
             before?: unknown;
             /** After */
             after?: unknown;
+        };
+        /**
+         * CleanUp
+         * @description What to remove.
+         */
+        CleanUp: {
+            /**
+             * Days
+             * @description Age in days of what goes; AIRLOOM_KEEP_DATA_DAYS where it is absent
+             */
+            days?: number | null;
+        };
+        /**
+         * CleanedUp
+         * @description What a clean-up removed.
+         */
+        CleanedUp: {
+            /**
+             * Days
+             * @description The age in days from which tables between steps went
+             * @example 30
+             */
+            days: number;
+            /**
+             * Runs
+             * @description Runs whose tables between steps went
+             */
+            runs: number;
+            /**
+             * Files
+             * @description Files that went with them
+             */
+            files: number;
+            /**
+             * At Work
+             * @description Runs as old that keep theirs, for they have not ended
+             */
+            at_work: number;
+            /**
+             * Folders
+             * @description Temporary folders of killed tasks that went, on the worker's machine
+             */
+            folders: number;
+            /**
+             * Events
+             * @description Events that went, a week after they happened
+             */
+            events: number;
+            /**
+             * Complete
+             * @description False where more is left: clean up again, and the worker goes on
+             */
+            complete: boolean;
         };
         /**
          * Collaborator
@@ -6847,6 +6923,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Examination"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    clean_up_api_v1_operations_clean_up_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CleanUp"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanedUp"];
                 };
             };
             /** @description Refused: `code`, `message` and `details` say why */

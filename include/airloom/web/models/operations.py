@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from airloom.doctor.finding import State
 from airloom.web.models.answer import Answer
@@ -51,6 +51,26 @@ class Examination(Answer):
 
     right: bool = Field(description="Whether nothing is wrong")
     findings: list[Finding]
+
+
+class CleanUp(BaseModel):
+    """What to remove."""
+
+    days: float | None = Field(
+        None, ge=1, le=36_500, description="Age in days of what goes; AIRLOOM_KEEP_DATA_DAYS where it is absent"
+    )
+
+
+class CleanedUp(Answer):
+    """What a clean-up removed."""
+
+    days: float = Field(description="The age in days from which tables between steps went", examples=[30])
+    runs: int = Field(description="Runs whose tables between steps went")
+    files: int = Field(description="Files that went with them")
+    at_work: int = Field(description="Runs as old that keep theirs, for they have not ended")
+    folders: int = Field(description="Temporary folders of killed tasks that went, on the worker's machine")
+    events: int = Field(description="Events that went, a week after they happened")
+    complete: bool = Field(description="False where more is left: clean up again, and the worker goes on")
 
 
 class DayOfRuns(Answer):
