@@ -372,6 +372,23 @@ export const health: Schemas["Health"] = {
   parts: { store: "answers", airflow: "answers", storage: "can be written", worker: "seen 2 s ago" },
 };
 
+const finding = (name: string, state: Schemas["Finding"]["state"], message: string, hint: string | null = null) => ({
+  area: "Airflow",
+  name,
+  state,
+  message,
+  hint,
+});
+
+export const examination: Schemas["Examination"] = {
+  right: false,
+  findings: [
+    finding("core.executor", "right", "LocalExecutor"),
+    finding("memory", "advice", "8.2 GB; a table step may use 4 GB, and 16 may run at once", "lower core.parallelism"),
+    finding("scheduler", "wrong", "it was last seen 12 minutes ago", "start it: airflow scheduler"),
+  ],
+};
+
 export const queues: Schemas["Queues"] = {
   queues: [{ kind: "run_ended", waiting: 2, running: 1, oldest_at: at(-1) }],
   dead: [
@@ -445,5 +462,6 @@ export const healthy: Answers = {
   "/tokens": body([token("reports"), token("old", { revoked_at: at(-10) })]),
   "/health/ready": body(health),
   "/operations/queues": body(queues),
+  "/operations/doctor": body(examination),
   "/figures": body(figures),
 };

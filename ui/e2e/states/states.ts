@@ -279,7 +279,9 @@ const OTHERS: State[] = [
   {
     name: "operations-loading",
     path: "/operations",
-    answers: { "/operations/queues": "never", "/figures": "never", "/health/ready": "never" },
+    answers: Object.fromEntries(
+      ["/operations/queues", "/operations/doctor", "/figures", "/health/ready"].map((path) => [path, "never"]),
+    ),
     shows: "Operations",
   },
   {
@@ -287,6 +289,7 @@ const OTHERS: State[] = [
     path: "/operations",
     answers: {
       "/operations/queues": body({ queues: [], dead: [] }),
+      "/operations/doctor": body({ right: true, findings: answer.examination.findings.slice(0, 1) }),
       "/figures": body({ ...answer.figures, days: [] }),
     },
     shows: "Nothing waits",
@@ -294,8 +297,20 @@ const OTHERS: State[] = [
   {
     name: "operations-forbidden",
     path: "/operations",
-    answers: { "/me": viewer, "/operations/queues": FORBIDDEN },
+    answers: { "/me": viewer, "/operations/queues": FORBIDDEN, "/operations/doctor": FORBIDDEN },
     shows: "You have no right to this",
+  },
+  {
+    name: "operations-clean-up",
+    path: "/operations",
+    shows: "Clean up now?",
+    steps: (page) => page.getByRole("button", { name: "Clean up" }).click(),
+  },
+  {
+    name: "operations-without-worker",
+    path: "/operations",
+    answers: { "/operations/doctor": answer.refused(503, "UNAVAILABLE", "no worker has answered within 30 s") },
+    shows: "no worker has answered",
   },
   { name: "no-such-page", path: "/nowhere", shows: "There is no page at this address" },
 ];
