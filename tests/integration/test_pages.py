@@ -62,7 +62,7 @@ def code_node(code: str) -> Json:
 )
 @pytest.mark.timeout(600)
 def test_people_do_their_work_with_the_pages(installation: Running, tmp_path: Path) -> None:
-    people = {"pages_author": "Airloom Code author", "pages_viewer": "Airloom Viewer"}
+    people = {"pages_author": "Airloom Code author", "pages_viewer": "Airloom Viewer", "pages_op": "Op"}
     passwords = {name: secrets.token_hex(12) for name in people}
     for name, role in people.items():
         body = {

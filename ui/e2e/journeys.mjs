@@ -18,6 +18,26 @@ async function look(page, frame, name) {
   }
 }
 
+/** Press Tab until the focus is where it is wanted, and is to be seen. */
+async function tabTo(page, frame, name, key = "Tab") {
+  for (let presses = 0; presses < 80; presses += 1) {
+    await page.keyboard.press(key);
+    const focused = await frame.evaluate(() => {
+      const element = document.activeElement;
+      const style = getComputedStyle(element);
+      return {
+        name: element.getAttribute("aria-label") ?? element.textContent,
+        visible: style.outlineStyle !== "none" || style.boxShadow !== "none" || element.tagName === "INPUT",
+      };
+    });
+    if (focused.name?.includes(name)) {
+      if (!focused.visible) failures.push(`the focus on ${name} is not to be seen`);
+      return;
+    }
+  }
+  throw new Error(`the keyboard does not reach ${name}`);
+}
+
 async function journey(browser, name, who, options, steps) {
   const { page, faults, context } = await signedIn(browser, base, { username: who, password: people[who], ...options });
   try {
@@ -149,6 +169,54 @@ await journey(browser, "admin", "admin", {}, async (page) => {
     failures.push("a tab shows the bar of Airloom");
   }
   await page.screenshot({ path: `${pictures}/tab-light.png` });
+});
+
+await journey(browser, "op", "pages_op", { width: 1100 }, async (page) => {
+  const frame = await open(page, base, "/runs?state=failed");
+  await frame.getByRole("link", { name: "pages_broken" }).first().click();
+  await frame.getByText("the file has no header").first().waitFor();
+  await frame.getByRole("button", { name: "Retry from failed" }).click();
+  await frame.getByText("What failed runs again").waitFor();
+  if ((await frame.getByRole("link", { name: "Operations" }).count()) > 0) {
+    failures.push("an Op is offered the page of administrators");
+  }
+});
+
+await journey(browser, "keyboard", "pages_author", {}, async (page) => {
+  const frame = await open(page, base, "/pipelines");
+  await frame.locator("body").focus();
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("a good pipeline");
+  await frame.getByRole("option", { name: /A good pipeline/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await frame.getByRole("heading", { name: "A good pipeline" }).waitFor();
+  await tabTo(page, frame, "Numbers, csv_read");
+  await page.keyboard.press("Enter");
+  await frame.getByRole("heading", { name: "Numbers" }).waitFor();
+  await tabTo(page, frame, "Show the pipeline");
+  await page.keyboard.press("Enter");
+  await frame.getByRole("tab", { name: "Runs" }).waitFor();
+  await tabTo(page, frame, "Run", "Shift+Tab");
+  while (!(await frame.evaluate(() => document.activeElement.textContent.trim() === "Run"))) {
+    await tabTo(page, frame, "Run", "Shift+Tab");
+  }
+  await page.keyboard.press("Enter");
+  await frame.getByLabel("least").waitFor();
+  await tabTo(page, frame, "Cancel");
+  await page.keyboard.press("Enter");
+  await frame.getByRole("dialog").waitFor({ state: "detached" });
+});
+
+await journey(browser, "session", "pages_author", { told: "status of 401" }, async (page) => {
+  const frame = await open(page, base, "/pipelines/pages_good");
+  await frame.getByRole("heading", { name: "A good pipeline" }).waitFor();
+  await page.context().clearCookies();
+  await frame.getByRole("tab", { name: "Where used" }).click();
+  await page.waitForURL((url) => url.pathname.startsWith("/auth/login"));
+  await page.fill("input[name=username]", "pages_author");
+  await page.fill("input[name=password]", people["pages_author"]);
+  await page.click("input[type=submit]");
+  await page.waitForURL((url) => url.href.includes("/plugin/airloom/airloom/pipelines/pages_good?view=usage"));
 });
 
 await browser.close();

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { healthy, NOW, type Answer } from "./answers";
+import { DOWN, healthy, NOW, type Answer, type Answers } from "./answers";
 import { serve, type Site } from "./site";
 import { STATES, type State } from "./states";
 
@@ -49,6 +49,17 @@ describe.each(LOOKS)("$theme, $width wide", ({ theme, width }) => {
   });
 });
 
+test("a lost connection is connected again", async () => {
+  const page = await browser.newPage();
+  let refusals = 1;
+  await answerWith(page, healthy, []);
+  await page.route("**/api/v1/events*", (route) => (refusals-- > 0 ? fulfil(route, DOWN) : route.fallback()));
+  await page.goto(`${site.address}/pipelines`);
+  await page.getByText("Connecting again").waitFor();
+  await page.getByRole("status", { name: "Live" }).waitFor();
+  await page.close();
+});
+
 /** Bring a page into a state, take its picture, and return what is wrong with it. */
 async function look(page: Page, state: State, picture: string): Promise<string[]> {
   const faults: string[] = [];
@@ -60,7 +71,17 @@ async function look(page: Page, state: State, picture: string): Promise<string[]
     }
   });
   await page.clock.setFixedTime(NOW);
-  const answers = { ...healthy, ...state.answers };
+  await answerWith(page, { ...healthy, ...state.answers }, faults);
+  await page.goto(`${site.address}${state.path}`);
+  await state.steps?.(page);
+  await page.getByText(state.shows).first().waitFor();
+  await settle(page);
+  await page.screenshot({ path: picture });
+  return [...faults, ...(await overflow(page)), ...(await axe(page))];
+}
+
+/** Answer what the page asks of the API; `faults` gathers what there is no answer for. */
+async function answerWith(page: Page, answers: Answers, faults: string[]): Promise<void> {
   await page.route(
     (url) => url.pathname.startsWith("/airloom/api/v1/") && (!url.pathname.endsWith("/events") || "/events" in answers),
     async (route) => {
@@ -72,12 +93,6 @@ async function look(page: Page, state: State, picture: string): Promise<string[]
       await fulfil(route, answer ?? { status: 404, code: "NOT_FOUND", message: `there is no ${path}` });
     },
   );
-  await page.goto(`${site.address}${state.path}`);
-  await state.steps?.(page);
-  await page.getByText(state.shows).first().waitFor();
-  await settle(page);
-  await page.screenshot({ path: picture });
-  return [...faults, ...(await overflow(page)), ...(await axe(page))];
 }
 
 async function fulfil(route: Parameters<Parameters<Page["route"]>[1]>[0], answer: Answer): Promise<void> {

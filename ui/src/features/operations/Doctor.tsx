@@ -33,7 +33,13 @@ export function Doctor() {
             {all ? "Show what asks for something" : `Show all ${findings.length}`}
           </Button>
         )}
-        <Button size="sm" variant="outline" loading={examination.isFetching} onClick={() => void examination.refetch()}>
+        <Button
+          size="sm"
+          variant="outline"
+          aria-label="Examine again"
+          loading={examination.isFetching}
+          onClick={() => void examination.refetch()}
+        >
           <RefreshCw size={14} /> Examine again
         </Button>
       </Stack>
@@ -51,7 +57,7 @@ export function Doctor() {
               <Box color={MARKS.right.colour} mt="0.5">
                 {MARKS.right.icon}
               </Box>
-              <Text>{asking.length === 0 ? `All ${right} things are right.` : `${right} others are right.`}</Text>
+              <Text>{right === 1 ? "1 thing is right." : `${right} things are right.`}</Text>
             </Stack>
           )}
         </Stack>
