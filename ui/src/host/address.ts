@@ -15,6 +15,13 @@ export const isFramed = (): boolean => window.parent !== window;
 /** Return whether this page is a tab on a page of Airflow's, which keeps its own address. */
 export const isTab = (): boolean => window.location.pathname.startsWith(BASE + TABS);
 
+/** Take the keyboard's focus when the frame is opened, so that its keys work without a click into it. */
+export function takeFocus(): void {
+  if (isFramed() && !isTab()) {
+    window.focus();
+  }
+}
+
 /** Return the path of Airflow itself, which may be served below a prefix. */
 export function airflowPrefix(): string {
   return BASE.endsWith("/airloom") ? BASE.slice(0, -"/airloom".length) : "";

@@ -4,7 +4,7 @@ import { Outlet, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
 
 import { Feed, type Connection } from "src/api/events";
-import { isTab, mirrorAddress } from "src/host/address";
+import { isTab, mirrorAddress, takeFocus } from "src/host/address";
 import { signInAgain } from "src/host/session";
 import { Boundary } from "src/kit/Boundary";
 import { Toasts } from "src/kit/toaster";
@@ -16,6 +16,7 @@ const Palette = lazy(() => import("src/shell/Palette"));
 export function Shell() {
   const address = useRouterState({ select: (state) => state.location.href });
   useEffect(mirrorAddress, [address]);
+  useEffect(takeFocus, []);
   const connection = useFeed();
   const [searching, setSearching] = useState(false);
   useEffect(() => {
