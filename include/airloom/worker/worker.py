@@ -129,7 +129,7 @@ def drain(store: Store, functions: Mapping[str, HandlerFunction], stopping: thre
 def clean_up(store: Store, configuration: Configuration) -> None:
     """Remove tables between steps that the configuration calls old, what killed tasks left, old events of the feed."""
     from airloom.engine import box, child
-    from airloom.engine.storage import remove_abandoned, remove_older_than
+    from airloom.engine.storage import ABANDONED_AFTER, UploadFolder, remove_abandoned, remove_older_than
 
     # Not shared between machines, as the tables are.
     if left := remove_abandoned(tempfile.gettempdir(), child.SCRATCH, box.SCRATCH):
@@ -138,6 +138,10 @@ def clean_up(store: Store, configuration: Configuration) -> None:
         if held:
             removed = remove_older_than(configuration.data_url, configuration.keep_data_days)
             log.info("%d files between steps were old and are removed", removed)
+            # What broke off before it was kept, and the files of uploads that were deleted while they could not be.
+            folder = UploadFolder(configuration.uploads_url)
+            for identifier in store.uploads.unknown(folder.identifiers(ABANDONED_AFTER)):
+                folder.remove(identifier)
             log.info("%d events of the feed were old and are removed", store.feed.remove_old())
 
 
