@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "include" / "airloom"
 ORDER = (
-    "spec", "engine", "nodes", "checks", "plan", "runtime", "store", "dags", "worker", "web", "local", "cli",
+    "spec", "engine", "nodes", "checks", "plan", "runtime", "store", "dags", "doctor", "worker", "web", "local", "cli",
 )  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

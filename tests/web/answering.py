@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 from airloom.store.store import Store
@@ -21,6 +22,9 @@ def answering(store: Store) -> Iterator[None]:
     thread = threading.Thread(target=work, args=(lanes_of(store, table, stopping), stopping))
     thread.start()
     try:
+        while not store.outbox.workers():
+            assert thread.is_alive()
+            time.sleep(0.01)
         yield
     finally:
         stopping.set()

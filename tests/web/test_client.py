@@ -188,3 +188,12 @@ def test_events_go_on_where_the_connection_broke(web: Web) -> None:
     assert len(transport.asked) > 1
     assert transport.asked[0] == "0"
     assert transport.asked[1] != "0"
+
+
+def test_an_administrator_operates(web: Web) -> None:
+    with Client("http://airflow.example", web.tokens["adam"], transport=Mounted(web)) as client, answering(web.store):
+        found = client.examination()
+        assert {finding.area for finding in found.findings} >= {"machine", "Airflow"}
+        assert found.right is not any(finding.state == "wrong" for finding in found.findings)
+        cleaned = client.clean_up(days=400)
+        assert (cleaned.days, cleaned.complete) == (400, True)

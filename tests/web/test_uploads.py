@@ -20,7 +20,7 @@ from airloom.dags.publishing import publish
 from airloom.runtime.trial import try_document
 from airloom.spec.configuration import configuration
 from airloom.web.client import Client
-from airloom.worker.worker import clean_up
+from airloom.worker.clean_up import clean_up
 
 Json = dict[str, Any]
 ORDERS = b"day,amount\n2026-11-30,3\n2026-12-01,4\n"

@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -24,7 +23,6 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from airloom.spec.configuration import Configuration
 from airloom.spec.error import DataError
 from airloom.store import outbox
 from airloom.store.lookup import plain
@@ -32,7 +30,7 @@ from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
 from airloom.worker import worker
 from airloom.worker.handlers import LANES, Handler
-from airloom.worker.worker import Job, clean_up, drain, lanes_of, work
+from airloom.worker.worker import Job, drain, lanes_of, work
 
 
 @contextmanager
@@ -297,25 +295,6 @@ class TestLostDatabase:
             wait_until(lambda: handled == [1, 2])
             stopping.set()
         assert "Traceback" not in caplog.text
-
-
-def test_clean_up_is_done_by_one(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "data" / "sales" / "run" / "node" / "rows.parquet"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"x")
-    os.utime(file, (1, 1))
-    settings = Configuration(data=str(tmp_path / "data"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for name in ("airloom-box-old", "airloom-child-old", "airloom-child-new", "another"):
-        (tmp_path / name).mkdir()
-        if "new" not in name:
-            os.utime(tmp_path / name, (1, 1))
-    with store.lock("clean-up"):
-        clean_up(store, settings)
-        assert file.exists()
-    clean_up(store, settings)
-    assert not file.exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["airloom-child-new", "another", "data"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

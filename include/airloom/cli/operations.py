@@ -25,7 +25,7 @@ MARKS = {"right": "[green]✓[/green]", "advice": "[yellow]![/yellow]", "wrong":
 def doctor(as_json: AsJson = False) -> None:
     """Examine Airflow, the databases, the machine and the pipelines. Ends with 1 where something is wrong."""
     load_airflow()
-    from airloom.local.examination import examine
+    from airloom.doctor.examination import examine
 
     findings = []
     area = None

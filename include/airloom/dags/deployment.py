@@ -6,6 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from airloom.dags.platform import BUNDLE_CLASS
+
+BUNDLES = [{"name": "airloom", "classpath": BUNDLE_CLASS, "kwargs": {"refresh_interval": 2}}]
+"""What serves pipelines to Airflow, in its own setting's words."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -13,6 +18,11 @@ class Setting:
 
     value: str | None = field(repr=False)
     source: str
+
+
+def variable(setting: str) -> str:
+    """Return the variable of one of Airflow's settings, such as `core.executor`."""
+    return f"AIRFLOW__{setting.replace('.', '__')}".upper()
 
 
 def settings(names: Iterable[str]) -> dict[str, Setting]:

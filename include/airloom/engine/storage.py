@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -466,24 +466,52 @@ def gone(uri: str) -> DataError:
     )
 
 
-def remove_older_than(url: str, days: float, now: float | None = None) -> int:
-    """Remove the runs whose newest file is older than `days`; return how many files went."""
+@dataclass(frozen=True)
+class Removed:
+    """Say how many runs lost their data, and how many files that was.
+
+    `at_work` is how many stay though they are old; `complete` is False where time was over before all were looked at.
+    """
+
+    runs: int
+    files: int
+    at_work: int
+    complete: bool
+
+
+def remove_older_than(
+    url: str, days: float, *, is_at_work: Callable[[str, str], bool], until: float | None = None
+) -> Removed:
+    """Remove the data of runs whose newest file is older than `days`, and which are not at work.
+
+    `is_at_work` is asked for a pipeline and a run, just before. No run is begun with after `until`, by the clock of
+    `time.monotonic`.
+    """
     import fsspec
 
-    limit = (time.time() if now is None else now) - days * 86400
+    limit = time.time() - days * 86400
     system, root = fsspec.core.url_to_fs(url)
-    if not system.exists(root):
-        return 0
-    removed = 0
-    for pipeline in system.ls(root, detail=False):
-        if not system.isdir(pipeline) or os.path.basename(pipeline.rstrip("/")) == UPLOADS:
+    runs = files = at_work = 0
+    for folder in _folders_of_runs(system, root):
+        if until is not None and time.monotonic() > until:
+            return Removed(runs, files, at_work, complete=False)
+        found = _files_below(system, folder)
+        if any(_modified(facts) >= limit for facts in found):
             continue
-        for run in system.ls(pipeline, detail=False):
-            files = _files_below(system, run)
-            if all(_modified(facts) < limit for facts in files):
-                removed += len(files)
-                system.rm(run, recursive=True)
-    return removed
+        pipeline, run_id = (urllib.parse.unquote(part) for part in folder.rstrip("/").split("/")[-2:])
+        if is_at_work(pipeline, run_id):
+            at_work += 1
+            continue
+        system.rm(folder, recursive=True)
+        runs, files = runs + 1, files + len(found)
+    return Removed(runs, files, at_work, complete=True)
+
+
+def _folders_of_runs(system: Any, root: str) -> Iterator[str]:
+    if system.exists(root):
+        for pipeline in system.ls(root, detail=False):
+            if system.isdir(pipeline) and os.path.basename(pipeline.rstrip("/")) != UPLOADS:
+                yield from system.ls(pipeline, detail=False)
 
 
 def _modified(facts: dict[str, Any]) -> float:

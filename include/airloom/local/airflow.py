@@ -9,12 +9,10 @@ import os
 import sys
 from pathlib import Path
 
+from airloom.dags.deployment import BUNDLES, variable
 from airloom.local.databases import databases
 from airloom.local.installation import DEFAULT_HOST, Installation
 
-BUNDLES = [
-    {"name": "airloom", "classpath": "airloom.dags.bundle.PipelineBundle", "kwargs": {"refresh_interval": 2}},
-]
 # What pipelines rely on, wherever Airflow runs.
 PLATFORM = {
     "core.auth_manager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
@@ -34,11 +32,6 @@ PLATFORM = {
     "workers.execution_api_retries": "10",
     "logging.colored_console_log": "False",
 }
-
-
-def variable(setting: str) -> str:
-    """Return the variable of one of Airflow's settings, such as `core.executor`."""
-    return f"AIRFLOW__{setting.replace('.', '__')}".upper()
 
 
 def configuration_file() -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from airloom.local.airflow import variable
-from airloom.local.airflow_examination import needed_settings
+from airloom.dags.deployment import variable
+from airloom.doctor.airflow import needed_settings
 from airloom.local.installation import write_private
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.error import SystemFault

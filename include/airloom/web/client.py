@@ -25,7 +25,7 @@ from airloom.web.models.catalog import Catalog, NodeTypeDetail
 from airloom.web.models.connections import ConnectionMade, ConnectionSummary, ConnectionTried, ConnectionType
 from airloom.web.models.events import Event
 from airloom.web.models.insights import ColumnsOfDocument, Impact, Preview, SqlOfPort
-from airloom.web.models.operations import Figures
+from airloom.web.models.operations import CleanedUp, Examination, Figures
 from airloom.web.models.outputs import Artifact, Attempt, LogLine, LogPage, NodeOutput
 from airloom.web.models.pipelines import (
     Archived,
@@ -454,6 +454,14 @@ class Client(Http):
     def figures(self, *, days: int = 14, pipeline: str | None = None) -> Figures:
         """Return how runs did, day by day."""
         return self._get(Figures, "/figures", days=days, pipeline=pipeline)
+
+    def examination(self) -> Examination:
+        """Return what a worker finds right and wrong with the installation; it takes some seconds."""
+        return self._get(Examination, "/operations/doctor")
+
+    def clean_up(self, *, days: float | None = None) -> CleanedUp:
+        """Let a worker remove tables between steps of that age; again where `complete` is False."""
+        return self._post(CleanedUp, "/operations/clean-up", {"days": days})
 
     def make_token(self, name: str, scopes: list[str], **bounds: Any) -> NewToken:
         """Make a service token; only a person's own Bearer token may."""

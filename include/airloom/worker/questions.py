@@ -29,6 +29,12 @@ def ask(store: Store, kind: str, question: Any, *, timeout: float) -> Any:
     return found["answer"]
 
 
+def require_worker(store: Store, work: str) -> None:
+    """Raise TransientError where no worker runs, which alone can do this work."""
+    if not store.outbox.workers():
+        raise TransientError(f"no worker runs, and only a worker can {work}", hint="start one: airloom worker")
+
+
 def answer(store: Store, payload: dict[str, Any], function: Answer) -> None:
     """Answer the `question` of an event by a function, once: whoever asks again puts another question."""
     asked = store.questions.get(payload["question"])

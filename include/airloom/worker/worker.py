@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from airloom.spec.configuration import Configuration
 from airloom.store.records import StoreUnavailable
 from airloom.store.store import Store
+from airloom.worker.clean_up import clean_up
 from airloom.worker.folder import AUTHOR, Folder
 from airloom.worker.handlers import LANES, Handler, HandlerFunction, handlers
 from airloom.worker.run_events import RunEvents
@@ -124,25 +124,6 @@ def drain(store: Store, functions: Mapping[str, HandlerFunction], stopping: thre
             raise
         except Exception:
             log.exception("An event was not handled")
-
-
-def clean_up(store: Store, configuration: Configuration) -> None:
-    """Remove tables between steps that the configuration calls old, what killed tasks left, old events of the feed."""
-    from airloom.engine import box, child
-    from airloom.engine.storage import ABANDONED_AFTER, UploadFolder, remove_abandoned, remove_older_than
-
-    # Not shared between machines, as the tables are.
-    if left := remove_abandoned(tempfile.gettempdir(), child.SCRATCH, box.SCRATCH):
-        log.info("%d temporary folders of killed tasks are removed", left)
-    with store.lock("clean-up") as held:
-        if held:
-            removed = remove_older_than(configuration.data_url, configuration.keep_data_days)
-            log.info("%d files between steps were old and are removed", removed)
-            # What broke off before it was kept, and the files of uploads that were deleted while they could not be.
-            folder = UploadFolder(configuration.uploads_url)
-            for identifier in store.uploads.unknown(folder.identifiers(ABANDONED_AFTER)):
-                folder.remove(identifier)
-            log.info("%d events of the feed were old and are removed", store.feed.remove_old())
 
 
 def _repeat(job: Job, stopping: threading.Event) -> None:

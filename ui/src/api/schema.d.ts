@@ -1495,6 +1495,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operations/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Examination
+         * @description Let a worker examine Airflow, the databases, its machine and the pipelines; 503 where no worker answers.
+         */
+        get: operations["get_examination_api_v1_operations_doctor_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/clean-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clean Up
+         * @description Let a worker remove the tables between steps that are old, and what else the hourly clean-up does.
+         *
+         *     Runs that have not ended keep theirs. A worker removes for half a minute at most: `complete` says whether all is
+         *     done. 503 where no worker answers, or one is cleaning up already.
+         */
+        post: operations["clean_up_api_v1_operations_clean_up_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/figures": {
         parameters: {
             query?: never;
@@ -1799,6 +1842,59 @@ export interface components {
             before?: unknown;
             /** After */
             after?: unknown;
+        };
+        /**
+         * CleanUp
+         * @description What to remove.
+         */
+        CleanUp: {
+            /**
+             * Days
+             * @description Age in days of what goes; AIRLOOM_KEEP_DATA_DAYS where it is absent
+             */
+            days?: number | null;
+        };
+        /**
+         * CleanedUp
+         * @description What a clean-up removed.
+         */
+        CleanedUp: {
+            /**
+             * Days
+             * @description The age in days from which tables between steps went
+             * @example 30
+             */
+            days: number;
+            /**
+             * Runs
+             * @description Runs whose tables between steps went
+             */
+            runs: number;
+            /**
+             * Files
+             * @description Files that went with them
+             */
+            files: number;
+            /**
+             * At Work
+             * @description Runs as old that keep theirs, for they have not ended
+             */
+            at_work: number;
+            /**
+             * Folders
+             * @description Temporary folders of killed tasks that went, on the worker's machine
+             */
+            folders: number;
+            /**
+             * Events
+             * @description Events that went, a week after they happened
+             */
+            events: number;
+            /**
+             * Complete
+             * @description False where more is left: clean up again, and the worker goes on
+             */
+            complete: boolean;
         };
         /**
          * Collaborator
@@ -2237,6 +2333,19 @@ export interface components {
             } | null;
         };
         /**
+         * Examination
+         * @description What an examination of the installation says, as a worker's machine sees it.
+         */
+        Examination: {
+            /**
+             * Right
+             * @description Whether nothing is wrong
+             */
+            right: boolean;
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
+        };
+        /**
          * Figures
          * @description How runs did, day by day; days without runs are left out.
          */
@@ -2248,6 +2357,36 @@ export interface components {
             since: string;
             /** Days */
             days: components["schemas"]["DayOfRuns"][];
+        };
+        /**
+         * Finding
+         * @description How one thing is that pipelines need.
+         */
+        Finding: {
+            /**
+             * Area
+             * @description machine, folders, Airflow, store or pipelines
+             * @example Airflow
+             */
+            area: string;
+            /**
+             * Name
+             * @example core.executor
+             */
+            name: string;
+            /**
+             * State
+             * @description right; advice where pipelines run, though not as well as they could; or wrong
+             * @enum {string}
+             */
+            state: "right" | "advice" | "wrong";
+            /** Message */
+            message: string;
+            /**
+             * Hint
+             * @description What to do
+             */
+            hint: string | null;
         };
         /**
          * GrantToGive
@@ -7553,6 +7692,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_examination_api_v1_operations_doctor_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Examination"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    clean_up_api_v1_operations_clean_up_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CleanUp"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanedUp"];
+                };
             };
             /** @description Refused: `code`, `message` and `details` say why */
             "4XX": {

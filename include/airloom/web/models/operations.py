@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from airloom.doctor.finding import State
 from airloom.web.models.answer import Answer
 
 
@@ -33,6 +34,43 @@ class Queues(Answer):
 
     queues: list[Queue]
     dead: list[DeadEvent]
+
+
+class Finding(Answer):
+    """How one thing is that pipelines need."""
+
+    area: str = Field(description="machine, folders, Airflow, store or pipelines", examples=["Airflow"])
+    name: str = Field(examples=["core.executor"])
+    state: State = Field(description="right; advice where pipelines run, though not as well as they could; or wrong")
+    message: str
+    hint: str | None = Field(description="What to do")
+
+
+class Examination(Answer):
+    """What an examination of the installation says, as a worker's machine sees it."""
+
+    right: bool = Field(description="Whether nothing is wrong")
+    findings: list[Finding]
+
+
+class CleanUp(BaseModel):
+    """What to remove."""
+
+    days: float | None = Field(
+        None, ge=1, le=36_500, description="Age in days of what goes; AIRLOOM_KEEP_DATA_DAYS where it is absent"
+    )
+
+
+class CleanedUp(Answer):
+    """What a clean-up removed."""
+
+    days: float = Field(description="The age in days from which tables between steps went", examples=[30])
+    runs: int = Field(description="Runs whose tables between steps went")
+    files: int = Field(description="Files that went with them")
+    at_work: int = Field(description="Runs as old that keep theirs, for they have not ended")
+    folders: int = Field(description="Temporary folders of killed tasks that went, on the worker's machine")
+    events: int = Field(description="Events that went, a week after they happened")
+    complete: bool = Field(description="False where more is left: clean up again, and the worker goes on")
 
 
 class DayOfRuns(Answer):

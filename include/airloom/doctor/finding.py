@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Literal
+
+from airloom.runtime.redactor import Redactor
 
 State = Literal["right", "advice", "wrong"]
 
@@ -17,6 +20,14 @@ class Finding:
     state: State
     message: str
     hint: str | None = None
+
+
+def without_secrets(text: str, address: str) -> str:
+    """Return a text about an address, such as a driver's message, without the secrets that stand in the address."""
+    redactor = Redactor()
+    # As the field of a Connection, which may hold an address as well.
+    redactor.learn(SimpleNamespace(host=address))
+    return redactor.text(text)
 
 
 def right(area: str, name: str, message: str) -> Finding:

@@ -8,7 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from airloom.local.finding import Finding, advice, right, wrong
+from airloom.dags import deployment
+from airloom.doctor.airflow import examine_airflow, examine_database, examine_parts
+from airloom.doctor.finding import Finding, advice, right, without_secrets, wrong
+from airloom.doctor.store import examine_store
 from airloom.spec.configuration import Configuration, configuration
 
 MACHINE, FOLDERS = "machine", "folders"
@@ -19,10 +22,6 @@ CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limi
 
 def examine() -> Iterator[Finding]:
     """Examine this machine, its folders, Airflow and the store, as this process's variables name them."""
-    from airloom.dags import deployment
-    from airloom.local.airflow_examination import examine_airflow, examine_database, examine_parts
-    from airloom.local.store_examination import examine_store
-
     airflow = deployment.settings(["database.sql_alchemy_conn", "core.parallelism", "core.executor"])
     yield from examine_machine(int(airflow["core.parallelism"].value or 1))
     yield from examine_folders(shared="Local" not in (airflow["core.executor"].value or ""))
@@ -70,7 +69,7 @@ def examine_folders(*, shared: bool) -> Iterator[Finding]:
     """Examine the folders that pipelines come from and write to; `shared` says that tasks run on several machines."""
     settings = configuration()
     if "://" in settings.data_url:
-        yield right(FOLDERS, "AIRLOOM_DATA", settings.data_url)
+        yield right(FOLDERS, "AIRLOOM_DATA", without_secrets(settings.data_url, settings.data_url))
     elif shared:
         text = f"tables between steps lie in {settings.data_url}, which every machine has to share"
         yield advice(FOLDERS, "AIRLOOM_DATA", text, "set it to a URL such as s3://bucket/folder, or mount the folder")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airloom.local.airflow import BUNDLES, PLATFORM, variable
-from airloom.local.airflow_examination import (
+from airloom.dags.deployment import BUNDLES, variable
+from airloom.doctor.airflow import (
     BUNDLES_SETTING,
     OURS,
     SECRETS,
@@ -21,9 +21,10 @@ from airloom.local.airflow_examination import (
     examine_database,
     needed_settings,
 )
-from airloom.local.examination import examine_folders, examine_machine
-from airloom.local.finding import Finding
-from airloom.local.store_examination import examine_server, examine_store
+from airloom.doctor.examination import examine_folders, examine_machine
+from airloom.doctor.finding import Finding
+from airloom.doctor.store import examine_server, examine_store
+from airloom.local.airflow import PLATFORM
 from airloom.nodes.modules import MissingModule
 from airloom.spec.configuration import configuration
 from airloom.spec.problem import Problem
@@ -215,7 +216,7 @@ class TestStore:
             def now(cls, tz: tzinfo | None = None) -> Any:
                 return datetime.now(tz) - timedelta(minutes=2)
 
-        monkeypatch.setattr("airloom.local.store_examination.datetime", Late)
+        monkeypatch.setattr("airloom.doctor.store.datetime", Late)
         assert "120 s apart" in found(examine_server("store", store_url), state="wrong")["clock"].message
 
     def test_tasks_that_may_do_too_much_or_too_little(

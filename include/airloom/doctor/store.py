@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airloom.local.finding import Finding, advice, right, wrong
+from airloom.doctor.finding import Finding, advice, right, without_secrets, wrong
 from airloom.spec.configuration import configuration
 from airloom.spec.error import AirloomError
 from airloom.store.lookup import connect
@@ -44,7 +44,7 @@ def examine_server(area: str, url: str) -> Iterator[Finding]:
             )
     except AirloomError as error:
         # The same server may hold Airflow's database, or the store.
-        text = error.message.removeprefix("the store's database ")
+        text = without_secrets(error.message, url).removeprefix("the store's database ")
         hint = "is PostgreSQL running, and are host, database, user and password of its address right?"
         yield wrong(area, "database", text, hint)
         return
@@ -113,11 +113,12 @@ def _task_role() -> Finding:
     hint = "run airloom prepare with AIRLOOM_TASK_DATABASE_URL set, and set it for every part that runs tasks"
     if url is None:
         return wrong(STORE, "role of tasks", "tasks may change the whole store", hint)
+    address = url.get_secret_value()
     try:
-        with connect(url.get_secret_value()) as connection:
+        with connect(address) as connection:
             role, enough, more = _one(connection, TASK_RIGHTS)
     except AirloomError as error:
-        return wrong(STORE, "role of tasks", error.message, hint)
+        return wrong(STORE, "role of tasks", without_secrets(error.message, address), hint)
     if not enough:
         return wrong(STORE, "role of tasks", f"{role} may not read what tasks need", hint)
     if more:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from airloom.dags import deployment, platform
-from airloom.dags.deployment import Setting
-from airloom.local.airflow import BUNDLES, variable
-from airloom.local.finding import Finding, State, advice, right, wrong
-from airloom.local.store_examination import examine_server
+from airloom.dags.deployment import BUNDLES, Setting, variable
+from airloom.doctor.finding import Finding, State, advice, right, wrong
+from airloom.doctor.store import examine_server
 from airloom.spec.error import AirloomError
 
 AREA = "Airflow"
