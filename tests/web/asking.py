@@ -29,6 +29,7 @@ from airloom.engine.reference import TableReference
 from airloom.engine.storage import DataFolder
 from airloom.engine.tables import write_shown
 from airloom.spec.configuration import Configuration, configuration
+from airloom.spec.problem import Problem
 from airloom.store.records import NodeRun, StoredRun
 from airloom.web import download
 from airloom.web.rate import Rates
@@ -124,6 +125,7 @@ class Seeded:
         store.grants.give("code", "", "user", "bob", "use", by="ada")
         save_connection("warehouse", NOWHERE, replace=True)
         upload = web.ask("POST", "/uploads?name=orders.csv", "ada", content="day,amount\n2026-11-30,3\n").json()["id"]
+        store.problems.set(f"{pipeline}.yaml", [Problem("text.syntax", "it ends too early", line=1)], pipeline)
         self.known: Json = {
             "pipeline": pipeline,
             "run_id": RUN,

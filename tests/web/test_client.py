@@ -16,6 +16,7 @@ from tests.web.listening import served
 
 from airloom.engine.tables import write_shown
 from airloom.spec.configuration import configuration
+from airloom.spec.problem import Problem
 from airloom.store.records import NodeRun, StoredRun
 from airloom.web.app import make_app
 from airloom.web.client import ApiRefused, Client
@@ -195,5 +196,8 @@ def test_an_administrator_operates(web: Web) -> None:
         found = client.examination()
         assert {finding.area for finding in found.findings} >= {"machine", "Airflow"}
         assert found.right is not any(finding.state == "wrong" for finding in found.findings)
+        web.store.problems.set("new.yaml", [Problem("text.syntax", "it ends too early", line=3)])
+        (file,) = client.broken_files()
+        assert (file.path, file.pipeline, file.problems[0].line) == ("new.yaml", None, 3)
         cleaned = client.clean_up(days=400)
         assert (cleaned.days, cleaned.complete) == (400, True)

@@ -11,6 +11,8 @@ from tests.web.conftest import Web
 from tests.web.test_rules import rules_of
 
 from airloom.spec.configuration import Configuration
+from airloom.spec.problem import Problem
+from airloom.store.problems import FOLDER
 from airloom.store.records import NodeRun, StoredRun
 from airloom.web.person import SCOPES
 from airloom.web.rate import Rates
@@ -137,6 +139,8 @@ def test_what_is_anothers_is_in_no_answer(web: Web, people: dict[str, str]) -> N
     web.store.node_runs.record("secret_sales", "run", [NodeRun("secret_sales", "run", MARKER, "failed", error=error)])
     facts = {"name": f"{MARKER}.csv", "media_type": MARKER, "size": 1, "sha256": "", "owner": "ann"}
     web.store.uploads.add(UPLOAD, owner_id=web.get("/me", "ann")["id"], **facts)
+    web.store.problems.set("secret.yaml", [Problem("text.syntax", MARKER)], "secret_sales")
+    web.store.problems.set(FOLDER, [Problem("folder.loss", f"the files of {MARKER} are gone")])
     values = {
         "upload": UPLOAD,
         "pipeline": "secret_sales",
@@ -162,3 +166,4 @@ def test_what_is_anothers_is_in_no_answer(web: Web, people: dict[str, str]) -> N
             asked += 1
     assert asked > 40
     assert MARKER in web.ask("GET", "/pipelines/secret_sales", "ann").text
+    assert MARKER in web.ask("GET", "/problems", "ann").text

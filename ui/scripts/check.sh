@@ -9,6 +9,7 @@ scripts/openapi.sh
 npm run --silent lint
 npm test --silent
 npm run --silent build
+npm run --silent states
 if [ -n "$(git status --porcelain -- . ../include/airloom/web/static)" ]; then
   git status --short -- . ../include/airloom/web/static
   echo "What is shipped is not what is built: commit the files above." >&2

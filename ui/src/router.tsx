@@ -37,16 +37,18 @@ const pipelinesRoute = createRoute({
   component: lazy(() => import("src/features/pipelines/PipelinesPage")),
 });
 
+const PIPELINE_VIEWS = ["runs", "usage", "sharing"] as const;
+type PipelineView = (typeof PIPELINE_VIEWS)[number];
+
 export interface PipelineSearch {
   node?: string | undefined;
-  view?: "runs" | "versions" | "usage" | undefined;
+  view?: PipelineView | undefined;
 }
 
 const pipelineSearch = (search: Record<string, unknown>): PipelineSearch => {
-  const view = search["view"];
   return present({
     node: text(search["node"]),
-    view: view === "runs" || view === "versions" || view === "usage" ? view : undefined,
+    view: PIPELINE_VIEWS.find((view) => view === search["view"]),
   });
 };
 

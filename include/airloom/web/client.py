@@ -29,6 +29,7 @@ from airloom.web.models.operations import CleanedUp, Examination, Figures
 from airloom.web.models.outputs import Artifact, Attempt, LogLine, LogPage, NodeOutput
 from airloom.web.models.pipelines import (
     Archived,
+    BrokenFile,
     Difference,
     Done,
     Draft,
@@ -87,6 +88,10 @@ class Client(Http):
     def pipeline(self, pipeline: str) -> PipelineDetail:
         """Return a pipeline with the document of its current version."""
         return self._get(PipelineDetail, _pipeline(pipeline))
+
+    def broken_files(self) -> Iterator[BrokenFile]:
+        """Yield the files of the drop folder that cannot be published, by path, each with its problems."""
+        return self._pages(BrokenFile, "/problems")
 
     def make_pipeline(
         self,

@@ -188,6 +188,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Broken Files
+         * @description List the files of the drop folder that cannot be published, by path.
+         *
+         *     That is those of pipelines that you may read, and those that are of no pipeline yet.
+         */
+        get: operations["list_broken_files_api_v1_problems_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pipelines/check": {
         parameters: {
             query?: never;
@@ -1791,6 +1813,24 @@ export interface components {
             tag?: string | null;
         };
         /**
+         * BrokenFile
+         * @description A file of the drop folder that cannot be published; the version before goes on.
+         */
+        BrokenFile: {
+            /**
+             * Path
+             * @description Below the drop folder; `drop folder` stands for the folder itself
+             */
+            path: string;
+            /**
+             * Pipeline
+             * @description The id that it declares, or last did; null where it never did
+             */
+            pipeline: string | null;
+            /** Problems */
+            problems: components["schemas"]["FoundProblem"][];
+        };
+        /**
          * Catalog
          * @description The node types by category.
          */
@@ -2389,6 +2429,43 @@ export interface components {
             hint: string | null;
         };
         /**
+         * FoundProblem
+         * @description What is wrong in a document.
+         */
+        FoundProblem: {
+            /**
+             * Code
+             * @example node.unknown_type
+             */
+            code: string;
+            /** Message */
+            message: string;
+            /**
+             * Hint
+             * @description What to do
+             */
+            hint: string | null;
+            /**
+             * Severity
+             * @description error or warning
+             */
+            severity: string;
+            /** Node */
+            node: string | null;
+            /**
+             * Pointer
+             * @description Where in the document, as a JSON Pointer (RFC 6901)
+             */
+            pointer: string;
+            /**
+             * Line
+             * @description Where in the file, from 1
+             */
+            line: number | null;
+            /** Column */
+            column: number | null;
+        };
+        /**
          * GrantToGive
          * @description What to let somebody do with a pipeline.
          */
@@ -2558,6 +2635,12 @@ export interface components {
             } | null;
             /** @description The newest; null in a list without details */
             last_run?: components["schemas"]["RunSummary"] | null;
+            /**
+             * Problems
+             * @description How many problems keep its file from being published
+             * @default 0
+             */
+            problems: number;
             /**
              * Recent Runs
              * @description Its newest runs, the oldest of them first; by `runs`
@@ -2924,6 +3007,16 @@ export interface components {
             rows: number | null;
             /** Bytes */
             bytes: number | null;
+        };
+        /** Page[BrokenFile] */
+        Page_BrokenFile_: {
+            /** Items */
+            items: components["schemas"]["BrokenFile"][];
+            /**
+             * Next Cursor
+             * @description Where the next page begins; null where there is none
+             */
+            next_cursor: string | null;
         };
         /** Page[ListedPipeline] */
         Page_ListedPipeline_: {
@@ -4458,6 +4551,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PipelineDetail"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_broken_files_api_v1_problems_get: {
+        parameters: {
+            query?: {
+                /** @description How many entries to return at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before; absent for the first page */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BrokenFile_"];
                 };
             };
             /** @description Refused: `code`, `message` and `details` say why */

@@ -2,16 +2,17 @@ import "@xyflow/react/dist/style.css";
 import "./canvas.css";
 
 import { Flex, Skeleton } from "@chakra-ui/react";
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { Controls, MarkerType, MiniMap, ReactFlow } from "@xyflow/react";
-import { useMemo } from "react";
+import { useCallback, useMemo, useState, type Ref } from "react";
 
 import { useTheme } from "src/host/theme";
 import { Failure } from "src/kit/Failure";
 import type { Graph } from "src/model/graph";
 
 import { Card, type CardNode } from "./Card";
-import { layOut, type Layout } from "./layout";
+import { FoldingOf, useFolding } from "./folding";
+import { layOut, type Frame, type Layout } from "./layout";
 import { Marks, type GraphMarks } from "./marks";
 import { Wire, type WireEdge } from "./Wire";
 
@@ -36,13 +37,21 @@ const EDGE_COLOURS = {
 };
 
 /** Draw a pipeline, from left to right. */
-export function Canvas({ label, graph, marks, selected, onSelect, edgeChanges }: Props) {
+export function Canvas({ label, graph: whole, marks, selected, onSelect, edgeChanges }: Props) {
   const theme = useTheme();
+  const { shown: graph, folding } = useFolding(whole);
   const structure = useMemo(() => structureOf(graph), [graph]);
+  const [frame, setFrame] = useState<Frame>();
+  const measure = useCallback((element: HTMLElement | null) => {
+    if (element !== null) {
+      setFrame({ width: element.clientWidth, height: element.clientHeight });
+    }
+  }, []);
   // eslint-disable-next-line @tanstack/query/exhaustive-deps -- a graph of the same structure is laid out alike
   const layout = useQuery({
-    queryKey: ["layout", structure],
-    queryFn: () => layOut(graph),
+    queryKey: ["layout", structure, frame],
+    queryFn: frame === undefined ? skipToken : () => layOut(graph, frame),
+    placeholderData: keepPreviousData,
     staleTime: Infinity,
     retry: false,
   });
@@ -55,40 +64,47 @@ export function Canvas({ label, graph, marks, selected, onSelect, edgeChanges }:
     return <Failure error={layout.error} retry={() => void layout.refetch()} />;
   }
   if (layout.data === undefined) {
-    return <CanvasSkeleton />;
+    return <CanvasSkeleton ref={measure} />;
   }
   return (
     <Marks.Provider value={marks}>
-      <ReactFlow
-        aria-label={label}
-        colorMode={theme}
-        nodes={nodes}
-        edges={edges}
-        nodeTypes={NODE_TYPES}
-        edgeTypes={EDGE_TYPES}
-        fitView
-        fitViewOptions={FIT}
-        minZoom={0.05}
-        maxZoom={2}
-        nodesDraggable={false}
-        nodesConnectable={false}
-        edgesFocusable={false}
-        onlyRenderVisibleElements
-        onNodeClick={(_, { id }) => onSelect?.(id)}
-        onPaneClick={() => onSelect?.(undefined)}
-        onSelectionChange={({ nodes: [first] }) => first !== undefined && first.id !== selected && onSelect?.(first.id)}
-        proOptions={{ hideAttribution: true }}
-      >
-        <Controls showInteractive={false} />
-        {graph.nodes.length > LARGE && graph.nodes.length <= 500 && <MiniMap pannable zoomable ariaLabel="Overview" />}
-      </ReactFlow>
+      <FoldingOf.Provider value={folding}>
+        <ReactFlow
+          aria-label={label}
+          colorMode={theme}
+          nodes={nodes}
+          edges={edges}
+          nodeTypes={NODE_TYPES}
+          edgeTypes={EDGE_TYPES}
+          fitView
+          fitViewOptions={FIT}
+          minZoom={0.05}
+          maxZoom={2}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          edgesFocusable={false}
+          onlyRenderVisibleElements
+          onNodeClick={(_, { id }) => onSelect?.(id)}
+          onPaneClick={() => onSelect?.(undefined)}
+          onSelectionChange={({ nodes: [first] }) =>
+            first !== undefined && first.id !== selected && onSelect?.(first.id)
+          }
+          proOptions={{ hideAttribution: true }}
+        >
+          <Controls showInteractive={false} />
+          {graph.nodes.length > LARGE && graph.nodes.length <= 500 && (
+            <MiniMap pannable zoomable ariaLabel="Overview" />
+          )}
+        </ReactFlow>
+      </FoldingOf.Provider>
     </Marks.Provider>
   );
 }
 
-export function CanvasSkeleton() {
+export function CanvasSkeleton({ ref }: { ref?: Ref<HTMLDivElement> }) {
   return (
     <Flex
+      {...(ref === undefined ? {} : { ref })}
       align="center"
       justify="center"
       gap="16"
@@ -109,7 +125,6 @@ const structureOf = ({ nodes, edges }: Graph): string =>
   JSON.stringify([nodes.map(({ id, parent }) => [id, parent]), edges.map(({ source, target }) => [source, target])]);
 
 function nodesOf(graph: Graph, layout: Layout, selected: string | undefined): CardNode[] {
-  const holding = new Set(graph.nodes.map(({ parent }) => parent));
   return graph.nodes.flatMap(({ id, node, parent }) => {
     const box = layout.boxes[id];
     return box === undefined
@@ -121,7 +136,7 @@ function nodesOf(graph: Graph, layout: Layout, selected: string | undefined): Ca
             position: { x: box.x, y: box.y },
             width: box.width,
             height: box.height,
-            data: { node, holdsBody: holding.has(id) },
+            data: { node },
             selected: id === selected,
             ariaLabel: `${node.name ?? id}, ${node.type}`,
             ...(parent === null ? {} : { parentId: parent, extent: "parent" as const }),

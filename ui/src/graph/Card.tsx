@@ -1,5 +1,6 @@
-import { Box, Flex, Text } from "@chakra-ui/react";
+import { Box, Flex, IconButton, Text } from "@chakra-ui/react";
 import { Handle, Position, type Node, type NodeProps } from "@xyflow/react";
+import { ChevronDown, ChevronRight } from "lucide-react";
 import { memo, useContext } from "react";
 
 import { NodeIcon } from "src/kit/icons";
@@ -9,13 +10,18 @@ import { summaryOf, type DocumentNode } from "src/model/graph";
 import { categoryHue } from "src/theme/categories";
 import { stateColour, stateWord } from "src/theme/states";
 
+import { FoldingOf } from "./folding";
 import { Marks } from "./marks";
 
-export type CardNode = Node<{ node: DocumentNode; holdsBody: boolean }, "card">;
+export type CardNode = Node<{ node: DocumentNode }, "card">;
 
 /** A node of a pipeline: what it is called, what it does, and how it did. */
-function CardOf({ id, data: { node, holdsBody }, selected }: NodeProps<CardNode>) {
+function CardOf({ id, data: { node }, selected }: NodeProps<CardNode>) {
   const mark = useContext(Marks);
+  const { folded, sizes, toggle } = useContext(FoldingOf);
+  const size = sizes[id] ?? 0;
+  const isOpen = size > 0 && !folded.has(id);
+  const didNothing = mark.runs[id] !== undefined && ["skipped", "not_run"].includes(mark.runs[id].state);
   const type = mark.types[node.type];
   const hue = categoryHue(type?.category ?? "", type?.effect);
   const run = mark.runs[id];
@@ -26,7 +32,7 @@ function CardOf({ id, data: { node, holdsBody }, selected }: NodeProps<CardNode>
   return (
     <Box
       h="100%"
-      bg={holdsBody ? "bg.subtle" : "bg.panel"}
+      bg={isOpen || didNothing ? "bg.subtle" : "bg.panel"}
       borderWidth={change === undefined ? "1px" : "2px"}
       borderStyle={change === "removed" ? "dashed" : "solid"}
       borderColor={selected ? "blue.solid" : border}
@@ -34,7 +40,6 @@ function CardOf({ id, data: { node, holdsBody }, selected }: NodeProps<CardNode>
       outlineColor="blue.muted"
       borderRadius="md"
       overflow="hidden"
-      opacity={run !== undefined && ["skipped", "not_run"].includes(run.state) ? 0.65 : 1}
     >
       <Box position="absolute" insetY="0" insetInlineStart="0" w="4px" borderStartRadius="md" bg={`${hue}.solid`} />
       <Handle type="target" position={Position.Left} isConnectable={false} />
@@ -47,6 +52,7 @@ function CardOf({ id, data: { node, holdsBody }, selected }: NodeProps<CardNode>
           bg={`${hue}.subtle`}
           color={`${hue}.fg`}
           flexShrink="0"
+          opacity={didNothing ? 0.5 : 1}
         >
           <NodeIcon name={type?.icon ?? "box"} />
         </Flex>
@@ -73,6 +79,22 @@ function CardOf({ id, data: { node, holdsBody }, selected }: NodeProps<CardNode>
             </Text>
           )}
         </Box>
+        {size > 0 && (
+          <IconButton
+            className="nodrag nopan"
+            size="2xs"
+            variant="ghost"
+            aria-expanded={isOpen}
+            aria-label={isOpen ? "Fold the body" : `Unfold the body of ${size} nodes`}
+            title={isOpen ? "Fold the body" : `Unfold the body of ${size} nodes`}
+            onClick={(event) => {
+              event.stopPropagation();
+              toggle(id);
+            }}
+          >
+            {isOpen ? <ChevronDown size={14} /> : <ChevronRight size={14} />}
+          </IconButton>
+        )}
       </Flex>
       <Handle type="source" position={Position.Right} isConnectable={false} />
     </Box>

@@ -38,18 +38,24 @@ const OPTIONS = {
   "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
   "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
 };
-/** A long chain goes on in a next line; ELK does not break lines between the insides of nodes. */
-const WRAPPED = { "elk.layered.wrapping.strategy": "MULTI_EDGE", "elk.aspectRatio": "1.5" };
-const LONG = 5;
+/** The smallest scale at which a card can be read. */
+const LEAST_SCALE = 0.6;
+const COLUMN_WIDTH = NODE_WIDTH + 60;
 const NODE = { "elk.portConstraints": "FIXED_SIDE" };
 const BODY = { ...NODE, "elk.padding": "[top=76,left=20,bottom=20,right=20]" };
 
 let elk: InstanceType<typeof ELK> | undefined;
 
+/** The place that a graph is drawn in, in pixels. */
+export interface Frame {
+  width: number;
+  height: number;
+}
+
 /** Return the place of each node, from left to right; computed by a worker, so that the page stays quick. */
-export async function layOut(graph: Graph): Promise<Layout> {
+export async function layOut(graph: Graph, frame: Frame): Promise<Layout> {
   elk ??= new ELK({ workerUrl, workerFactory: (url) => new Worker(url ?? workerUrl) });
-  const root = await elk.layout(elkGraph(graph));
+  const root = await elk.layout(elkGraph(graph, frame));
   const layout: Layout = { boxes: {}, ways: {} };
   const read = ({ children }: ElkNode) => {
     for (const child of children ?? []) {
@@ -69,11 +75,18 @@ export async function layOut(graph: Graph): Promise<Layout> {
   return layout;
 }
 
-function elkGraph(graph: Graph): ElkNode {
+/** A chain that is too long to be read goes on in a next line; ELK breaks none between the insides of nodes. */
+function wrapping(graph: Graph, { width, height }: Frame): Record<string, string> {
   const isFlat = graph.nodes.every(({ parent }) => parent === null);
-  const isLong = isFlat && longestChain(graph) > LONG;
+  const isLong = longestChain(graph) * COLUMN_WIDTH * LEAST_SCALE > width;
+  return isFlat && isLong
+    ? { "elk.layered.wrapping.strategy": "MULTI_EDGE", "elk.aspectRatio": (width / height).toFixed(2) }
+    : {};
+}
+
+function elkGraph(graph: Graph, frame: Frame): ElkNode {
   const byId = new Map<string, ElkNode>(graph.nodes.map(({ id }) => [id, elkNode(id)]));
-  const layoutOptions = isLong ? { ...OPTIONS, ...WRAPPED } : OPTIONS;
+  const layoutOptions = { ...OPTIONS, ...wrapping(graph, frame) };
   const root: ElkNode = { id: "root", layoutOptions, children: [], edges: elkEdges(graph) };
   for (const { id, parent } of graph.nodes) {
     const node = byId.get(id);

@@ -1,6 +1,8 @@
-import { Box } from "@chakra-ui/react";
+import { Box, Flex } from "@chakra-ui/react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
+
+import { distributionOf, type Distribution } from "src/model/distribution";
 
 interface Column {
   name: string;
@@ -11,12 +13,21 @@ type Row = Record<string, unknown>;
 
 const ROW_HEIGHT = 28;
 const HEAD_HEIGHT = 44;
+const BARS_HEIGHT = 18;
 const NUMERIC = /INT|DECIMAL|DOUBLE|FLOAT|REAL|NUMERIC/;
 const CHARACTER = 7.5;
 const [NARROWEST, WIDEST] = [64, 280];
 
+interface Props {
+  columns: Column[];
+  rows: Row[];
+  height?: string;
+  /** Show in the head of each column how its values are spread. */
+  spread?: boolean;
+}
+
 /** Show rows of a table; only those in sight are drawn. */
-export function RowsGrid({ columns, rows, height = "420px" }: { columns: Column[]; rows: Row[]; height?: string }) {
+export function RowsGrid({ columns, rows, height = "420px", spread = false }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   // eslint-disable-next-line react-hooks/incompatible-library -- the compiler is off
   const virtual = useVirtualizer({
@@ -27,14 +38,31 @@ export function RowsGrid({ columns, rows, height = "420px" }: { columns: Column[
     initialRect: { width: 400, height: 420 },
   });
   const widths = useMemo(() => columns.map((column) => widthOf(column, rows)), [columns, rows]);
+  const distributions = useMemo(
+    () =>
+      spread
+        ? columns.map(({ name, type }) =>
+            distributionOf(
+              rows.map((row) => row[name]),
+              type,
+            ),
+          )
+        : [],
+    [columns, rows, spread],
+  );
   const total = widths.reduce((sum, width) => sum + width, 0);
   const tracks = `${widths.map((width) => `${width}px`).join(" ")} 1fr`;
   return (
     <Box ref={scroller} maxH={height} overflow="auto" borderWidth="1px" borderRadius="md" tabIndex={0} fontSize="12px">
       <Box role="table" aria-label="Rows" aria-rowcount={rows.length + 1} minW="100%" style={{ width: total }}>
         <Box role="rowgroup" position="sticky" top="0" zIndex="1" bg="bg.subtle" borderBottomWidth="1px">
-          <Box role="row" display="grid" gridTemplateColumns={tracks} h={`${HEAD_HEIGHT}px`}>
-            {columns.map(({ name, type }) => (
+          <Box
+            role="row"
+            display="grid"
+            gridTemplateColumns={tracks}
+            h={`${HEAD_HEIGHT + (spread ? BARS_HEIGHT : 0)}px`}
+          >
+            {columns.map(({ name, type }, at) => (
               <Box role="columnheader" key={name} px="2" py="1.5" minW="0" title={`${name}, ${type}`}>
                 <Box fontWeight="semibold" truncate>
                   {name}
@@ -42,6 +70,7 @@ export function RowsGrid({ columns, rows, height = "420px" }: { columns: Column[
                 <Box color="fg.muted" fontSize="10px" truncate>
                   {type}
                 </Box>
+                {distributions[at] !== undefined && <Bars distribution={distributions[at]} rows={rows.length} />}
               </Box>
             ))}
           </Box>
@@ -72,6 +101,17 @@ export function RowsGrid({ columns, rows, height = "420px" }: { columns: Column[
   );
 }
 
+function Bars({ distribution: { bars, words }, rows }: { distribution: Distribution; rows: number }) {
+  const text = `${words}, in the ${rows} rows shown`;
+  return (
+    <Flex role="img" aria-label={text} title={text} align="end" gap="1px" h={`${BARS_HEIGHT}px`} maxW="96px">
+      {bars.map((height, at) => (
+        <Box key={at} flex="1" bg="blue.muted" style={{ height: `${height === 0 ? 0 : Math.max(height * 100, 8)}%` }} />
+      ))}
+    </Flex>
+  );
+}
+
 function Cell({ value, numeric }: { value: unknown; numeric: boolean }) {
   const isNull = value === null || value === undefined;
   const text = isNull ? "null" : textOf(value);
@@ -82,7 +122,7 @@ function Cell({ value, numeric }: { value: unknown; numeric: boolean }) {
       truncate
       title={text}
       textAlign={numeric ? "end" : "start"}
-      color={isNull ? "fg.subtle" : undefined}
+      color={isNull ? "fg.muted" : undefined}
       fontStyle={isNull ? "italic" : undefined}
       fontVariantNumeric="tabular-nums"
     >

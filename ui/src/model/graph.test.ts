@@ -1,10 +1,42 @@
 import { describe, expect, it } from "vitest";
 
 import { changeText, edgeChanges, mergedDocument, nodeChanges } from "./diff";
-import { graphOf, longestChain, summaryOf } from "./graph";
+import { bodySizes, foldedGraph, graphOf, longestChain, summaryOf } from "./graph";
 import { scheduleText } from "./schedule";
 import { fieldOf, firstValues } from "./schema";
 import { timelineOf, type Entry } from "./timeline";
+
+describe("foldedGraph", () => {
+  const graph = graphOf({
+    nodes: [
+      { id: "a", type: "set" },
+      {
+        id: "outer",
+        type: "for_each",
+        body: {
+          nodes: [
+            { id: "b", type: "set" },
+            { id: "inner", type: "for_each", body: { nodes: [{ id: "c", type: "set" }] } },
+          ],
+          edges: [{ from: "b", to: "inner" }],
+        },
+      },
+    ],
+    edges: [{ from: "a", to: "outer" }],
+  });
+
+  it("leaves out what stands in a body, however deep", () => {
+    const ids = (folded: string[]) => foldedGraph(graph, new Set(folded)).nodes.map(({ id }) => id);
+    expect(ids([])).toEqual(["a", "outer", "b", "inner", "c"]);
+    expect(ids(["inner"])).toEqual(["a", "outer", "b", "inner"]);
+    expect(ids(["outer"])).toEqual(["a", "outer"]);
+    expect(foldedGraph(graph, new Set(["outer"])).edges.map(({ id }) => id)).toEqual(["a → outer"]);
+  });
+
+  it("counts what it would leave out", () => {
+    expect(bodySizes(graph)).toEqual({ outer: 3, inner: 1 });
+  });
+});
 
 describe("graphOf", () => {
   it("has the nodes of bodies with the node that they belong to, and edges with their ports", () => {

@@ -68,6 +68,31 @@ export function graphOf(document: PipelineDocument): Graph {
   return { nodes, edges: edges.filter(({ source, target }) => ids.has(source) && ids.has(target)) };
 }
 
+/** Return a graph without what stands in the bodies of some nodes. */
+export function foldedGraph(graph: Graph, folded: ReadonlySet<string>): Graph {
+  const parents = new Map(graph.nodes.map(({ id, parent }) => [id, parent]));
+  const isHidden = (id: string): boolean => {
+    const parent = parents.get(id) ?? null;
+    return parent !== null && (folded.has(parent) || isHidden(parent));
+  };
+  return {
+    nodes: graph.nodes.filter(({ id }) => !isHidden(id)),
+    edges: graph.edges.filter(({ source, target }) => !isHidden(source) && !isHidden(target)),
+  };
+}
+
+/** Return how many nodes the body of each node has, those of bodies in it included; none for a node without a body. */
+export function bodySizes({ nodes }: Graph): Record<string, number> {
+  const parents = new Map(nodes.map(({ id, parent }) => [id, parent]));
+  const sizes: Record<string, number> = {};
+  for (const { parent } of nodes) {
+    for (let around = parent; around !== null; around = parents.get(around) ?? null) {
+      sizes[around] = (sizes[around] ?? 0) + 1;
+    }
+  }
+  return sizes;
+}
+
 function splitPort(end: string): [string, string | null] {
   const dot = end.indexOf(".");
   return dot < 0 ? [end, null] : [end.slice(0, dot), end.slice(dot + 1)];

@@ -53,7 +53,10 @@ export function Bar({ connection, onSearch }: { connection: Connection; onSearch
       <Button variant="outline" size="xs" onClick={onSearch} color="fg.muted" aria-keyshortcuts="Control+K">
         <Search size={14} aria-hidden /> Search <Kbd size="sm">Ctrl K</Kbd>
       </Button>
-      <Box role="status" title={word} aria-label={word} ml="3" boxSize="8px" borderRadius="full" bg={colour} />
+      <Flex role="status" aria-label={word} title={word} align="center" gap="2" ml="3" fontSize="xs" color="fg.muted">
+        {connection === "lost" && "Connecting again…"}
+        <Box boxSize="8px" borderRadius="full" bg={colour} />
+      </Flex>
     </Flex>
   );
 }

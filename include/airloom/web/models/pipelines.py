@@ -48,6 +48,7 @@ class PipelineSummary(Answer):
 class ListedPipeline(PipelineSummary):
     """A pipeline in a list."""
 
+    problems: int = Field(0, description="How many problems keep its file from being published")
     recent_runs: list[RecentRun] = Field([], description="Its newest runs, the oldest of them first; by `runs`")
 
 
@@ -152,6 +153,27 @@ class Problems(Answer):
 
     correct: bool = Field(description="Whether it can be published; it may have warnings")
     problems: list[dict[str, Any]]
+
+
+class FoundProblem(Answer):
+    """What is wrong in a document."""
+
+    code: str = Field(examples=["node.unknown_type"])
+    message: str
+    hint: str | None = Field(description="What to do")
+    severity: str = Field(description="error or warning")
+    node: str | None
+    pointer: str = Field(description="Where in the document, as a JSON Pointer (RFC 6901)")
+    line: int | None = Field(description="Where in the file, from 1")
+    column: int | None
+
+
+class BrokenFile(Answer):
+    """A file of the drop folder that cannot be published; the version before goes on."""
+
+    path: str = Field(description="Below the drop folder; `drop folder` stands for the folder itself")
+    pipeline: str | None = Field(description="The id that it declares, or last did; null where it never did")
+    problems: list[FoundProblem]
 
 
 class VersionSummary(Answer):

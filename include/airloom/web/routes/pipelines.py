@@ -20,6 +20,7 @@ from airloom.web.models.pipelines import (
     EXAMPLE,
     Archived,
     Batch,
+    BrokenFile,
     Done,
     Imported,
     ListedPipeline,
@@ -79,6 +80,9 @@ def list_pipelines(
     shown, following = page_of(rows, limit, lambda row: [row.id])
     items = [ListedPipeline.model_validate(row) for row in shown]
     identifiers = [row.id for row in shown]
+    broken = store.problems.count([row.path for row in shown if row.path is not None])
+    for item in items:
+        item.problems = broken.get(item.path or "", 0)
     if runs:
         recent = store.runs.recent(identifiers, runs)
         for item in items:
@@ -89,6 +93,18 @@ def list_pipelines(
             item.schedule = schedules.get(item.id)
             item.last_run = RunSummary.model_validate(newest[item.id]) if item.id in newest else None
     return Page(items=items, next_cursor=following)
+
+
+@router.get("/problems", dependencies=[CREATOR])
+def list_broken_files(person: PersonOf, store: StoreOf, limit: Limit = 50, cursor: Cursor = None) -> Page[BrokenFile]:
+    """List the files of the drop folder that cannot be published, by path.
+
+    That is those of pipelines that you may read, and those that are of no pipeline yet.
+    """
+    after = read_cursor(cursor, str)
+    rows = store.problems.page(ids=person.readable, after=after[0] if after else None, limit=limit + 1)
+    shown, following = page_of(rows, limit, lambda row: [row.path])
+    return Page(items=[BrokenFile.model_validate(row) for row in shown], next_cursor=following)
 
 
 @router.post("/pipelines", dependencies=[CREATOR], status_code=201)

@@ -12,6 +12,7 @@ import { PageHead } from "src/kit/PageHead";
 import { Time } from "src/kit/Time";
 import { tellDone, tellFailed } from "src/kit/toaster";
 
+import { Grants } from "./Grants";
 import { NewToken } from "./NewToken";
 
 const RIGHTS: Record<string, string> = {
@@ -42,6 +43,7 @@ export default function AccessPage() {
           />
         )}
         <Tokens />
+        {me.data?.rights.includes("admin") === true && <Grants />}
       </Stack>
     </Box>
   );

@@ -88,7 +88,7 @@ function TypeCard({ type, disabled }: { type: NodeTypeSummary; disabled: boolean
       borderRadius="md"
       color="fg"
       textDecoration="none"
-      opacity={disabled ? 0.6 : 1}
+      borderStyle={disabled ? "dashed" : "solid"}
       _hover={{ borderColor: "border.emphasized", bg: "bg.subtle", textDecoration: "none" }}
       css={{ borderInlineStartWidth: "4px", borderInlineStartColor: `{colors.${hue}.solid}` }}
     >

@@ -1,4 +1,4 @@
-import { Badge, Box, Code, Flex, Grid, Heading, Link as Anchor, Skeleton, Stack, Table, Text } from "@chakra-ui/react";
+import { Badge, Box, Code, Grid, Heading, Link as Anchor, Skeleton, Stack, Table, Text } from "@chakra-ui/react";
 import { getRouteApi, Link } from "@tanstack/react-router";
 
 import { $api, type NodeTypeDetail } from "src/api/client";
@@ -48,13 +48,11 @@ function Shown({ detail }: { detail: NodeTypeDetail }) {
   return (
     <Box flex="1" minH="0" overflow="auto">
       <PageHead
-        title={
-          <Flex as="span" align="center" gap="3">
-            <Box as="span" p="2" borderRadius="md" bg={`${hue}.subtle`} color={`${hue}.fg`}>
-              <NodeIcon name={detail.icon} />
-            </Box>
-            {detail.title}
-          </Flex>
+        title={detail.title}
+        icon={
+          <Box as="span" p="2" borderRadius="md" bg={`${hue}.subtle`} color={`${hue}.fg`}>
+            <NodeIcon name={detail.icon} />
+          </Box>
         }
         about={
           <>

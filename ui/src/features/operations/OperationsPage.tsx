@@ -10,6 +10,9 @@ import { PageHead } from "src/kit/PageHead";
 import { Time } from "src/kit/Time";
 import { tellDone, tellFailed } from "src/kit/toaster";
 
+import { CleanUp } from "./CleanUp";
+import { Doctor } from "./Doctor";
+
 const LOOK_MS = 10_000;
 
 /** How the service does: its parts, its background work, and its runs day by day. */
@@ -19,7 +22,9 @@ export default function OperationsPage() {
       <PageHead title="Operations" />
       <Stack px="4" pb="8" gap="8" maxW="1080px">
         <Parts />
+        <Doctor />
         <Queues />
+        <CleanUp />
         <Days />
       </Stack>
     </Box>

@@ -20,6 +20,7 @@ import { About } from "./About";
 import { Actions } from "./Actions";
 import { NodeSide } from "./NodeSide";
 import { PipelineRuns } from "./PipelineRuns";
+import { Sharing } from "./Sharing";
 import { Usage } from "./Usage";
 
 /** A pipeline: what does it do, and how did it go? */
@@ -48,13 +49,13 @@ function Shown({ pipeline }: { pipeline: PipelineDetail }) {
     <Flex direction="column" flex="1" minH="0">
       {!isTab() && (
         <PageHead
-          title={
-            <Flex as="span" align="center" gap="2">
-              {pipeline.name}
+          title={pipeline.name}
+          badges={
+            <>
               {pipeline.archived && <Badge>Archived</Badge>}
               {pipeline.paused === true && <Badge colorPalette="orange">Paused</Badge>}
               {pipeline.version === 0 && <Badge colorPalette="purple">Draft</Badge>}
-            </Flex>
+            </>
           }
           about={`${pipeline.id} · ${scheduleText(document.schedule)}`}
         >
@@ -144,12 +145,16 @@ function Side({ pipeline, document }: Part) {
       ) : (
         <Tabs.Root
           size="sm"
+          lazyMount
           value={view ?? "about"}
           onValueChange={({ value }) =>
             void navigate({
               to: ".",
               replace: true,
-              search: (before) => ({ ...before, view: value === "about" ? undefined : (value as "runs" | "usage") }),
+              search: (before) => ({
+                ...before,
+                view: value === "about" ? undefined : (value as "runs" | "usage" | "sharing"),
+              }),
             })
           }
         >
@@ -157,6 +162,7 @@ function Side({ pipeline, document }: Part) {
             <Tabs.Trigger value="about">About</Tabs.Trigger>
             <Tabs.Trigger value="runs">Runs</Tabs.Trigger>
             <Tabs.Trigger value="usage">Where used</Tabs.Trigger>
+            {pipeline.may.includes("edit") && <Tabs.Trigger value="sharing">Sharing</Tabs.Trigger>}
           </Tabs.List>
           <Tabs.Content value="about">
             <About pipeline={pipeline} document={document} />
@@ -167,6 +173,11 @@ function Side({ pipeline, document }: Part) {
           <Tabs.Content value="usage">
             <Usage pipeline={pipeline.id} />
           </Tabs.Content>
+          {pipeline.may.includes("edit") && (
+            <Tabs.Content value="sharing">
+              <Sharing pipeline={pipeline} />
+            </Tabs.Content>
+          )}
         </Tabs.Root>
       )}
       {isTab() && (

@@ -1,4 +1,4 @@
-import { Link as Anchor, Skeleton, Stack, Text } from "@chakra-ui/react";
+import { Box, Link as Anchor, Skeleton, Stack, Text } from "@chakra-ui/react";
 import { Link } from "@tanstack/react-router";
 
 import { $api } from "src/api/client";
@@ -25,23 +25,25 @@ export function PipelineRuns({ pipeline }: { pipeline: string }) {
   return (
     <Stack gap="0" as="ol" listStyleType="none">
       {runs.data.items.map(({ run_id: run, state, version, queued_at: at, seconds, trigger }) => (
-        <Anchor asChild key={run} display="block" py="2" borderBottomWidth="1px" _hover={{ bg: "bg.subtle" }}>
-          <Link to="/pipelines/$pipeline/runs/$run" params={{ pipeline, run }}>
-            <Stack as="span" direction="row" justify="space-between" align="center">
-              <Time at={at} />
-              <StateBadge state={state} size="xs" />
-            </Stack>
-            <Text as="span" fontSize="xs" color="fg.muted">
-              {[
-                version === null ? null : `version ${version}`,
-                seconds === null ? null : durationText(seconds),
-                trigger === null ? null : `by ${trigger}`,
-              ]
-                .filter((part) => part !== null)
-                .join(" · ")}
-            </Text>
-          </Link>
-        </Anchor>
+        <Box as="li" key={run} borderBottomWidth="1px">
+          <Anchor asChild display="block" py="2" _hover={{ bg: "bg.subtle" }}>
+            <Link to="/pipelines/$pipeline/runs/$run" params={{ pipeline, run }}>
+              <Stack as="span" direction="row" justify="space-between" align="center">
+                <Time at={at} />
+                <StateBadge state={state} size="xs" />
+              </Stack>
+              <Text as="span" fontSize="xs" color="fg.muted">
+                {[
+                  version === null ? null : `version ${version}`,
+                  seconds === null ? null : durationText(seconds),
+                  trigger === null ? null : `by ${trigger}`,
+                ]
+                  .filter((part) => part !== null)
+                  .join(" · ")}
+              </Text>
+            </Link>
+          </Anchor>
+        </Box>
       ))}
     </Stack>
   );

@@ -75,7 +75,11 @@ function Output({ output }: { output: OutputOfPort }) {
       <Text fontSize="xs" color="fg.muted">
         {total === rows.length ? `${countText(total)} rows` : `${counted} rows`}, {columns.length} columns
       </Text>
-      <RowsGrid columns={columns.map(([name, type]) => ({ name: String(name), type: String(type) }))} rows={rows} />
+      <RowsGrid
+        columns={columns.map(([name, type]) => ({ name: String(name), type: String(type) }))}
+        rows={rows}
+        spread
+      />
     </>
   );
 }

@@ -59,12 +59,8 @@ function Shown({ run }: { run: RunDetail }) {
     <Flex direction="column" flex="1" minH="0">
       {!isTab() && (
         <PageHead
-          title={
-            <Flex as="span" align="center" gap="2">
-              {document?.name ?? pipeline}
-              <StateBadge state={run.state} size="md" />
-            </Flex>
-          }
+          title={document?.name ?? pipeline}
+          badges={<StateBadge state={run.state} size="md" />}
           about={
             <>
               <Time at={run.queued_at} />

@@ -85,7 +85,8 @@ function StepBars({ step, names }: { step: Step; names: Map<string, string> }) {
 
 function NodeBar({ bar: { entry, start, end }, title }: { bar: Bar; title: string }) {
   const navigate = useNavigate();
-  const { node } = useSearch({ strict: false });
+  const { node, index } = useSearch({ strict: false });
+  const isChosen = node === entry.node && (index ?? "") === entry.index;
   const name = entry.index === "" ? title : `${title} [${entry.index}]`;
   return (
     <Flex
@@ -96,7 +97,7 @@ function NodeBar({ bar: { entry, start, end }, title }: { bar: Bar; title: strin
       h="20px"
       cursor="pointer"
       borderRadius="sm"
-      bg={node === entry.node ? "bg.emphasized" : undefined}
+      bg={isChosen ? "bg.emphasized" : undefined}
       _hover={{ bg: "bg.muted" }}
       onClick={() =>
         void navigate({

@@ -43,7 +43,7 @@ export default function VersionsPage() {
       <Flex flex="1" minH="0" borderTopWidth="1px">
         <Stack as="ol" listStyleType="none" gap="0" w="320px" flexShrink="0" overflow="auto" borderInlineEndWidth="1px">
           {versions.data === undefined
-            ? [0, 1, 2, 3].map((at) => <Skeleton key={at} h="64px" m="3" />)
+            ? [0, 1, 2, 3].map((at) => <Skeleton as="li" key={at} h="64px" m="3" />)
             : versions.data.items.map((version) => (
                 <Version
                   key={version.number}

@@ -1,1 +1,0 @@
-import{T as e}from"./create-anatomy-DcvTFlrC.js";var[t,n]=e({name:`FieldsetContext`,hookName:`useFieldsetContext`,providerName:`<FieldsetProvider />`,strict:!1}),[r,i]=e({name:`FieldContext`,hookName:`useFieldContext`,providerName:`<FieldProvider />`,strict:!1});export{n as i,i as n,t as r,r as t};

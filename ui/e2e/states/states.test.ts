@@ -1,0 +1,122 @@
+// Take a picture of each state, light and dark, wide and narrow; look for what breaks in it.
+import { mkdirSync, readFileSync } from "node:fs";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { healthy, NOW, type Answer } from "./answers";
+import { serve, type Site } from "./site";
+import { STATES, type State } from "./states";
+
+const PICTURES = process.env["PICTURES"] ?? new URL("../../pictures", import.meta.url).pathname;
+const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+const LOOKS = [
+  { theme: "light", width: 1310 },
+  { theme: "dark", width: 900 },
+] as const;
+
+let site: Site;
+let browser: Browser;
+
+beforeAll(async () => {
+  mkdirSync(PICTURES, { recursive: true });
+  site = await serve();
+  browser = await chromium.launch({
+    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
+});
+
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+
+describe.each(LOOKS)("$theme, $width wide", ({ theme, width }) => {
+  test.concurrent.each(STATES)("$name", async (state) => {
+    const context = await browser.newContext({
+      viewport: { width, height: 950 },
+      colorScheme: theme,
+      reducedMotion: "reduce",
+      timezoneId: "Europe/Berlin",
+      locale: "en-GB",
+    });
+    try {
+      const faults = await look(await context.newPage(), state, `${PICTURES}/${state.name}-${theme}.png`);
+      expect(faults).toEqual([]);
+    } finally {
+      await context.close();
+    }
+  });
+});
+
+/** Bring a page into a state, take its picture, and return what is wrong with it. */
+async function look(page: Page, state: State, picture: string): Promise<string[]> {
+  const faults: string[] = [];
+  page.on("pageerror", ({ message }) => faults.push(`error: ${message}`));
+  page.on("console", (message) => {
+    // The browser itself says of each answer that it is a refusal.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
+      faults.push(`console: ${message.text()}`);
+    }
+  });
+  await page.clock.setFixedTime(NOW);
+  const answers = { ...healthy, ...state.answers };
+  await page.route(
+    (url) => url.pathname.startsWith("/airloom/api/v1/") && (!url.pathname.endsWith("/events") || "/events" in answers),
+    async (route) => {
+      const path = new URL(route.request().url()).pathname.slice("/airloom/api/v1".length);
+      const answer = answers[path];
+      if (answer === undefined) {
+        faults.push(`no answer for ${path}`);
+      }
+      await fulfil(route, answer ?? { status: 404, code: "NOT_FOUND", message: `there is no ${path}` });
+    },
+  );
+  await page.goto(`${site.address}${state.path}`);
+  await state.steps?.(page);
+  await page.getByText(state.shows).first().waitFor();
+  await settle(page);
+  await page.screenshot({ path: picture });
+  return [...faults, ...(await overflow(page)), ...(await axe(page))];
+}
+
+async function fulfil(route: Parameters<Parameters<Page["route"]>[1]>[0], answer: Answer): Promise<void> {
+  if (answer === "never") {
+    return;
+  }
+  if ("body" in answer) {
+    await route.fulfill({ json: answer.body });
+  } else {
+    await route.fulfill({ status: answer.status, json: answer, headers: { "X-Correlation-ID": "c0ffee" } });
+  }
+}
+
+/** Wait until nothing is drawn any more, graphs included. */
+async function settle(page: Page): Promise<void> {
+  await page.waitForFunction(() => document.querySelector("[aria-label='Drawing the graph']") === null);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+/** A page fits its frame: what is wider scrolls in a part of its own. */
+async function overflow(page: Page): Promise<string[]> {
+  const wide = await page.evaluate(() => {
+    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.documentElement;
+    return scrollWidth > clientWidth || scrollHeight > clientHeight;
+  });
+  return wide ? ["the page is larger than its frame"] : [];
+}
+
+async function axe(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run: (root: Document, options: object) => Promise<AxeResult> } };
+    return (await axe.run(document, { resultTypes: ["violations"] })).violations;
+  });
+  return found
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `axe ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+}
+
+interface AxeResult {
+  violations: { id: string; impact: string; nodes: { html: string }[] }[];
+}

@@ -1,0 +1,13 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: { alias: { src: fileURLToPath(new URL("../src", import.meta.url)) } },
+  test: {
+    environment: "node",
+    include: ["e2e/states/*.test.ts"],
+    maxConcurrency: 3,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
