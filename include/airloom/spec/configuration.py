@@ -111,7 +111,8 @@ class Configuration(BaseSettings):
     @property
     def protected_folders(self) -> tuple[Path, ...]:
         """Return the folders that no pipeline may read or write, whatever `paths` allows."""
-        return (self.home_folder, self.pipelines_folder, self.nodes_folder)
+        uploads = () if "://" in self.uploads_url else (Path(self.uploads_url),)
+        return (self.home_folder, self.pipelines_folder, self.nodes_folder, *uploads)
 
     @property
     def data_url(self) -> str:
