@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.web.airflow_dags import read_pipeline
 from tests.web.answering import answering
 from tests.web.conftest import Web
 from tests.web.listening import served
@@ -123,6 +124,17 @@ def test_what_is_done_to_pipelines(web: Web, client: Client) -> None:
     assert client.archive("sales").ending_runs == []
     assert client.restore("sales").archived is False
     assert {"set", "join"} <= {found.type for found in client.node_types().types}
+
+
+def test_a_version_is_waited_for_and_days_are_filled(web: Web, client: Client) -> None:
+    document = {"id": "filled", "nodes": [NODE], "schedule": {"cron": "0 0 * * *"}}
+    read_pipeline(web.store, document)
+    client.wait_for_version("filled", 1)
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in (2, 3)]
+    assert client.backfill("filled", *days, dry_run=True).times == days
+    client.publish("filled", document={**document, "name": "2"})
+    with pytest.raises(TimeoutError, match="Airflow has not read version 2 of pipeline 'filled' within 0 s"):
+        client.wait_for_version("filled", 2, timeout=0, every=0.01)
 
 
 class Broken(httpx.HTTPTransport):

@@ -8,6 +8,7 @@ from airloom.dags import parsing
 from airloom.dags.publishing import archive, pinned, plan_document, publish, publish_planned, unarchive
 from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.problem import errors
+from airloom.spec.template import template
 from airloom.spec.text import read_text, write_text
 from airloom.store.records import NotFound, StoredPipeline
 from airloom.store.store import Store
@@ -109,7 +110,13 @@ def list_broken_files(person: PersonOf, store: StoreOf, limit: Limit = 50, curso
 @router.post("/pipelines", dependencies=[CREATOR], status_code=201)
 def make_pipeline(wanted: PipelineToMake, person: PersonOf, store: StoreOf, response: Response) -> PipelineDetail:
     """Make a pipeline, of which nothing is published yet; you are its publisher."""
-    return _make(store, person, wanted.id, wanted.name, wanted.document, response)
+    document, name = wanted.document, wanted.name
+    if wanted.template is not None:
+        if document is not None:
+            raise ApiError(422, "a document or a template, not both", details=[{"field": "body/template"}])
+        document = template(wanted.template).begin(wanted.id, name)
+        name = document["name"]
+    return _make(store, person, wanted.id, name, document, response)
 
 
 @router.post("/pipelines/check", dependencies=[READER])
