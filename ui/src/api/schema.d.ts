@@ -1828,7 +1828,7 @@ export interface components {
              */
             pipeline: string | null;
             /** Problems */
-            problems: components["schemas"]["FoundProblem"][];
+            problems: components["schemas"]["ShownProblem"][];
         };
         /**
          * Catalog
@@ -2427,43 +2427,6 @@ export interface components {
              * @description What to do
              */
             hint: string | null;
-        };
-        /**
-         * FoundProblem
-         * @description What is wrong in a document.
-         */
-        FoundProblem: {
-            /**
-             * Code
-             * @example node.unknown_type
-             */
-            code: string;
-            /** Message */
-            message: string;
-            /**
-             * Hint
-             * @description What to do
-             */
-            hint: string | null;
-            /**
-             * Severity
-             * @description error or warning
-             */
-            severity: string;
-            /** Node */
-            node: string | null;
-            /**
-             * Pointer
-             * @description Where in the document, as a JSON Pointer (RFC 6901)
-             */
-            pointer: string;
-            /**
-             * Line
-             * @description Where in the file, from 1
-             */
-            line: number | null;
-            /** Column */
-            column: number | null;
         };
         /**
          * GrantToGive
@@ -3716,6 +3679,43 @@ export interface components {
             reuse?: {
                 [key: string]: unknown;
             } | null;
+        };
+        /**
+         * ShownProblem
+         * @description What is wrong in a document.
+         */
+        ShownProblem: {
+            /**
+             * Code
+             * @example node.unknown_type
+             */
+            code: string;
+            /** Message */
+            message: string;
+            /**
+             * Hint
+             * @description What to do
+             */
+            hint: string | null;
+            /**
+             * Severity
+             * @description error or warning
+             */
+            severity: string;
+            /** Node */
+            node: string | null;
+            /**
+             * Pointer
+             * @description Where in the document, as a JSON Pointer (RFC 6901)
+             */
+            pointer: string;
+            /**
+             * Line
+             * @description Where in the file, from 1
+             */
+            line: number | null;
+            /** Column */
+            column: number | null;
         };
         /**
          * SqlOfPort

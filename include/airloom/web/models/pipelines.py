@@ -155,7 +155,7 @@ class Problems(Answer):
     problems: list[dict[str, Any]]
 
 
-class FoundProblem(Answer):
+class ShownProblem(Answer):
     """What is wrong in a document."""
 
     code: str = Field(examples=["node.unknown_type"])
@@ -173,7 +173,7 @@ class BrokenFile(Answer):
 
     path: str = Field(description="Below the drop folder; `drop folder` stands for the folder itself")
     pipeline: str | None = Field(description="The id that it declares, or last did; null where it never did")
-    problems: list[FoundProblem]
+    problems: list[ShownProblem]
 
 
 class VersionSummary(Answer):
