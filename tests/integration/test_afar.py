@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,8 @@ def document(rows: int) -> dict[str, Any]:
 class Ways:
     """Run a command on the installation's machine, and from afar."""
 
-    def __init__(self, running: Running, token: str, folder: Path) -> None:
+    def __init__(self, running: Running, client: Client, token: str, folder: Path) -> None:
+        self.client = client
         bare = {name: value for name, value in os.environ.items() if not name.startswith(("AIRLOOM_", "AIRFLOW"))}
         here = str(running.installation.home)
         self.folder = folder
@@ -71,18 +73,20 @@ class Ways:
 
 
 @pytest.fixture(scope="module")
-def ways(installation: Running, tmp_path_factory: pytest.TempPathFactory) -> Ways:
+def ways(installation: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
     """Publish two versions from afar, and let a run of the second end."""
     known = lifecycle.client(installation.installation)
     with Client(installation.installation.address, sign_in(installation, known.user, known.password)) as client:
         token = client.make_token("from afar", SCOPES).token
-    ways = Ways(installation, token, tmp_path_factory.mktemp("afar"))
+    client = Client(installation.installation.address, token)
+    ways = Ways(installation, client, token, tmp_path_factory.mktemp("afar"))
     for rows in (2, 3):
         (ways.folder / "from_afar.json").write_text(json.dumps(document(rows)))
         done = ways.json("publish", "from_afar.json", "-m", f"{rows} rows")
         assert done["files"][0]["version"]["message"] == f"{rows} rows"
     assert ways.json("run", "from_afar", "--wait")["state"] == "success"
-    return ways
+    with client:
+        yield ways
 
 
 COMMANDS = [
@@ -98,6 +102,7 @@ COMMANDS = [
     ("nodes", "limit"),
     ("connection", "list"),
     ("connection", "test", "warehouse"),
+    ("backfill", "from_afar", "--from", "2026-01-02", "--to", "2026-01-04", "--dry-run"),
 ]
 
 
@@ -123,6 +128,43 @@ def test_a_pause_and_a_way_back(ways: Ways) -> None:
     assert (back["version"]["number"], back["problems"]) == (3, [])
 
 
+def test_publishing_waits_until_airflow_runs_it(ways: Ways) -> None:
+    (ways.folder / "from_afar.json").write_text(json.dumps(document(4)))
+    done = ways.json("publish", "from_afar.json", "--wait")
+    number = done["files"][0]["version"]["number"]
+    assert ways.client.readiness("from_afar", number).ready
+
+
+def test_a_backfill_starts(ways: Ways) -> None:
+    days = ("backfill", "from_afar", "--from", "2026-01-02", "--to", "2026-01-03")
+    assert ways.json(*days)["started"]
+    here, afar = ways.here(*days, "--json", "--dry-run"), ways.afar(*days, "--json", "--dry-run")
+    assert json.loads(afar.stdout) == json.loads(here.stdout)
+    assert json.loads(here.stdout)["times"] == []
+    assert {run.trigger for run in ways.client.runs(pipeline="from_afar")} >= {"backfill"}
+
+
+def test_connections_are_kept(ways: Ways) -> None:
+    uri = "postgres://reader:s3cret%2Fword@127.0.0.1:1/shop?application_name=a"
+    (ways.folder / "connections.json").write_text(json.dumps({"shop": uri, "mail": {"conn_type": "smpt", "port": 25}}))
+
+    def add(way: Any, name: str, *more: str) -> tuple[int, str, str]:
+        done = way("connection", "add", name, "--file", "connections.json", *more)
+        assert "s3cret" not in done.stdout + done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    kept = []
+    for way, first in ((ways.afar, ()), (ways.here, ("--replace",))):
+        kept.append([add(way, "shop", *first), add(way, "mail", *first, "--json"), add(way, "shop")])
+        (shop,) = (one for one in ways.json("connection", "list") if one["name"] == "shop")
+        assert (shop["host"], shop["port"], shop["login"], shop["schema"]) == ("127.0.0.1", 1, "reader", "shop")
+    assert kept[0] == kept[1]
+    assert [code for code, _, _ in kept[0]] == [0, 0, 1]
+    assert "did you mean 'smtp'?" in kept[0][1][2]
+    tried = ways.afar("connection", "test", "shop")
+    assert "refused" in tried.stdout, tried
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -131,6 +173,11 @@ def test_a_pause_and_a_way_back(ways: Ways) -> None:
         ("runs", "no_such"),
         ("run", "from_afar", "--param", "unknown=1"),
         ("connection", "test", "no_such"),
+        ("connection", "add", "warehouse", "--type", "postgres"),
+        ("connection", "add", "a b", "--type", "postgres"),
+        ("backfill", "from_afar", "--from", "2026-01-04", "--to", "2026-01-02"),
+        ("backfill", "no_such", "--from", "2026-01-02", "--to", "2026-01-02"),
+        ("backfill", "from_afar", "--from", "2026-01-02", "--to", "2026-01-02", "--param", "unknown=1"),
         ("nodes", "limitt"),
         ("validate", "wrong.json"),
         ("publish", "wrong.json"),
@@ -145,12 +192,7 @@ def test_what_is_refused_is_said_in_the_same_way(ways: Ways, command: tuple[str,
 
 
 def test_what_needs_the_machine_says_so(ways: Ways) -> None:
-    for command in (
-        ("up",),
-        ("doctor",),
-        ("connection", "add", "a", "--type", "postgres"),
-        ("publish", "from_afar.json", "--wait"),
-    ):
+    for command in (("up",), ("doctor",), ("prepare",)):
         done = ways.afar(*command)
         assert done.returncode == 1
         assert "works on the machine of the installation alone" in done.stderr
@@ -167,3 +209,24 @@ def test_half_an_address_is_none(ways: Ways, monkeypatch: pytest.MonkeyPatch) ->
         True,
         False,
     )
+
+
+def test_files_are_sent_and_read(ways: Ways) -> None:
+    (ways.folder / "orders.csv").write_text("day,amount\n2026-11-30,3\n2026-12-01,4\n")
+    sent = [json.loads(way("upload", "add", "orders.csv", "--json").stdout) for way in (ways.afar, ways.here)]
+    assert sent[0]["sha256"] == sent[1]["sha256"]
+    assert [one["id"] for one in ways.json("upload", "list")][:2] == [sent[1]["id"], sent[0]["id"]]
+    assert ways.json("upload", "list") == json.loads(ways.here("upload", "list", "--json").stdout)
+    upload = sent[0]["id"]
+    nodes = [{"id": "orders", "type": "csv_read", "config": {"path": f"upload:{upload}"}}]
+    (ways.folder / "uploaded.json").write_text(json.dumps({"id": "uploaded", "nodes": nodes}))
+    ways.json("publish", "uploaded.json")
+    (node,) = ways.json("run", "uploaded", "--wait")["nodes"]
+    assert (node["state"], node["rows"]) == ("success", 2), node
+    assert ways.client.preview_upload(upload).rows[1]["amount"] == 4
+    refused = [way("upload", "delete", upload) for way in (ways.afar, ways.here)]
+    assert [(done.returncode, done.stderr) for done in refused] == [(1, refused[0].stderr)] * 2
+    assert "uploaded" in refused[0].stderr
+    assert ways.json("upload", "delete", upload, "--force") == {"id": upload, "deleted": True}
+    unknown = [way("upload", "delete", upload) for way in (ways.afar, ways.here)]
+    assert unknown[0].stderr == unknown[1].stderr != ""

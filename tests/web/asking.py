@@ -29,6 +29,7 @@ from airloom.engine.reference import TableReference
 from airloom.engine.storage import DataFolder
 from airloom.engine.tables import write_shown
 from airloom.spec.configuration import Configuration, configuration
+from airloom.spec.problem import Problem
 from airloom.store.records import NodeRun, StoredRun
 from airloom.web import download
 from airloom.web.rate import Rates
@@ -54,6 +55,7 @@ DOCUMENT: Json = {
         {"id": "orders", "type": "limit", "config": {"rows": 3}},
     ],
     "edges": [{"from": "load", "to": "orders"}],
+    "schedule": {"cron": "0 0 29 2 *"},
     "settings": {"grouping": "none"},
 }
 
@@ -122,6 +124,8 @@ class Seeded:
         store.grants.give("connection", "warehouse", "user", "bob", "use", by="ada")
         store.grants.give("code", "", "user", "bob", "use", by="ada")
         save_connection("warehouse", NOWHERE, replace=True)
+        upload = web.ask("POST", "/uploads?name=orders.csv", "ada", content="day,amount\n2026-11-30,3\n").json()["id"]
+        store.problems.set(f"{pipeline}.yaml", [Problem("text.syntax", "it ends too early", line=1)], pipeline)
         self.known: Json = {
             "pipeline": pipeline,
             "run_id": RUN,
@@ -134,6 +138,8 @@ class Seeded:
             "subject": "bob",
             "name": "warehouse",
             "port": "file",
+            "upload": upload,
+            "template": "clean_file",
             "token": download.sign([pipeline, RUN, "load", "", "file"]),
         }
 
@@ -179,6 +185,7 @@ PREPARATIONS: dict[str, Callable[[Seeded], None]] = {
     "/pause": Seeded.read,
     "/unpause": Seeded.read,
     "/runs": Seeded.read,
+    "/backfill": Seeded.read,
     "/rerun": Seeded.read,
     "/runs/{run_id}": Seeded.fail,
     "/attempts": Seeded.fail,

@@ -9,12 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.web.airflow_dags import read_pipeline
 from tests.web.answering import answering
 from tests.web.conftest import Web
 from tests.web.listening import served
 
 from airloom.engine.tables import write_shown
 from airloom.spec.configuration import configuration
+from airloom.spec.problem import Problem
 from airloom.store.records import NodeRun, StoredRun
 from airloom.web.app import make_app
 from airloom.web.client import ApiRefused, Client
@@ -124,6 +126,17 @@ def test_what_is_done_to_pipelines(web: Web, client: Client) -> None:
     assert {"set", "join"} <= {found.type for found in client.node_types().types}
 
 
+def test_a_version_is_waited_for_and_days_are_filled(web: Web, client: Client) -> None:
+    document = {"id": "filled", "nodes": [NODE], "schedule": {"cron": "0 0 * * *"}}
+    read_pipeline(web.store, document)
+    client.wait_for_version("filled", 1)
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in (2, 3)]
+    assert client.backfill("filled", *days, dry_run=True).times == days
+    client.publish("filled", document={**document, "name": "2"})
+    with pytest.raises(TimeoutError, match="Airflow has not read version 2 of pipeline 'filled' within 0 s"):
+        client.wait_for_version("filled", 2, timeout=0, every=0.01)
+
+
 class Broken(httpx.HTTPTransport):
     """Break each answer that goes on, after so many of its events."""
 
@@ -183,5 +196,8 @@ def test_an_administrator_operates(web: Web) -> None:
         found = client.examination()
         assert {finding.area for finding in found.findings} >= {"machine", "Airflow"}
         assert found.right is not any(finding.state == "wrong" for finding in found.findings)
+        web.store.problems.set("new.yaml", [Problem("text.syntax", "it ends too early", line=3)])
+        (file,) = client.broken_files()
+        assert (file.path, file.pipeline, file.problems[0].line) == ("new.yaml", None, 3)
         cleaned = client.clean_up(days=400)
         assert (cleaned.days, cleaned.complete) == (400, True)

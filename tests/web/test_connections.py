@@ -29,7 +29,8 @@ MADE = {
 def made(web: Web) -> Iterator[str]:
     """Keep a Connection, and let a worker answer."""
     answer = web.ask("POST", "/connections", "adam", json=MADE)
-    assert (answer.status_code, answer.json()) == (201, {"name": "sales_db", "type": "postgres"})
+    kept = {"name": "sales_db", "type": "postgres", "can_probe": True, "warnings": []}
+    assert (answer.status_code, answer.json()) == (201, kept)
     with answering(web.store):
         yield "sales_db"
     if "sales_db" in (connection_types() or ()):
@@ -89,6 +90,13 @@ def test_only_administrators_make_and_change_them(web: Web, made: str) -> None:
         assert web.ask(method, f"/connections{path}", "ann", json=body).status_code == 403
     again = web.ask("POST", "/connections", "adam", json=MADE)
     assert (again.status_code, again.json()["code"]) == (409, "ALREADY_EXISTS")
+    assert connection(made).host == "127.0.0.1"
+    other = {**MADE, "host": "localhost", "type": "postgrse"}
+    replaced = web.ask("POST", "/connections?replace_if_exists=true", "adam", json=other)
+    assert (replaced.status_code, replaced.json()["can_probe"]) == (201, False)
+    (warning,) = replaced.json()["warnings"]
+    assert "postgrse: did you mean 'postgres'" in warning
+    assert connection(made).host == "localhost"
 
 
 def test_no_answer_holds_a_secret(web: Web, made: str) -> None:

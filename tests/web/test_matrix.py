@@ -11,11 +11,14 @@ from tests.web.conftest import Web
 from tests.web.test_rules import rules_of
 
 from airloom.spec.configuration import Configuration
+from airloom.spec.problem import Problem
+from airloom.store.problems import FOLDER
 from airloom.store.records import NodeRun, StoredRun
 from airloom.web.person import SCOPES
 from airloom.web.rate import Rates
 
 MARKER = "marker-7b1f"
+UPLOAD = "0" * 32
 SIGNED_IN = {"vera", "uma", "otto", "ada", "viv", "ann", "bob", "cody", "adam"}
 TOKENS = {f"token of ada: {scope}" for scope in SCOPES}
 ADMINS = {"ada", "adam"}
@@ -38,11 +41,14 @@ PASSES: dict[str, set[str]] = {
     "OnPipeline(publish)": {"ann", "publisher", *ADMINS},
     "OnPipeline(publish, in_person)": {"ann", "publisher", *ADMINS},
     "OnPipeline(read) Holds(create)": AUTHORS - {"bob", "cody"},
+    "OnUpload(read)": ADMINS | {"ann"},
+    "OnUpload(create)": ADMINS | {"ann"},
     "OnConnection()": (AUTHORS - {"cody"}) | {"token of ada: admin"},
 }
 """The subjects that each class of rules lets pass. The pipeline is ann's; reader, editor and publisher are authors
 whom she granted that. A token with one scope alone can only read a pipeline: what it may not read is not there.
-The Connection is granted to the role Airloom Author."""
+The Connection is granted to the role Airloom Author, the upload is ann's; a token that reads or writes is not an
+administrator's."""
 
 
 def class_of(route: APIRoute) -> str:
@@ -67,6 +73,8 @@ def subjects(web: Web) -> dict[str, dict[str, str]]:
     web.store.create("sales", by="ann")
     web.store.grants.give("connection", "sales_db", "role", "Airloom Author", "use", by="ada")
     headers = {name: {"Authorization": f"Bearer {web.tokens[name]}"} for name in sorted(SIGNED_IN)}
+    facts = {"name": "orders.csv", "media_type": "text/csv", "size": 1, "sha256": "", "owner": "ann"}
+    web.store.uploads.add(UPLOAD, owner_id=web.get("/me", "ann")["id"], **facts)
     for level in ("reader", "editor", "publisher"):
         headers[level] = {"Authorization": f"Bearer {web.tokens['of_' + level]}"}
         web.store.grants.give("pipeline", "sales", "user", f"of_{level}", level, by="ann")
@@ -100,12 +108,12 @@ def test_who_passes(web: Web, subjects: dict[str, dict[str, str]]) -> None:
         def pass_by() -> str:
             return "passed"
 
-        path = f"/api/v1/probe{number}/{{pipeline}}/{{name}}"
+        path = f"/api/v1/probe{number}/{{pipeline}}/{{name}}/{{upload}}"
         web.application.add_api_route(path, pass_by, dependencies=route.dependencies)
         # Before the pages, which answer at every address that is left.
         web.application.router.routes.insert(0, web.application.router.routes.pop())
         answers = {
-            who: web.ask("GET", f"/probe{number}/sales/sales_db", headers=shown).status_code
+            who: web.ask("GET", f"/probe{number}/sales/sales_db/{UPLOAD}", headers=shown).status_code
             for who, shown in subjects.items()
         }
         passed[name] = {who for who, status in answers.items() if status == 200}
@@ -129,7 +137,12 @@ def test_what_is_anothers_is_in_no_answer(web: Web, people: dict[str, str]) -> N
     web.store.runs.observe(StoredRun("secret_sales", "run", "failed", queued, version=1, params={"a": MARKER}))
     error = {"message": MARKER}
     web.store.node_runs.record("secret_sales", "run", [NodeRun("secret_sales", "run", MARKER, "failed", error=error)])
+    facts = {"name": f"{MARKER}.csv", "media_type": MARKER, "size": 1, "sha256": "", "owner": "ann"}
+    web.store.uploads.add(UPLOAD, owner_id=web.get("/me", "ann")["id"], **facts)
+    web.store.problems.set("secret.yaml", [Problem("text.syntax", MARKER)], "secret_sales")
+    web.store.problems.set(FOLDER, [Problem("folder.loss", f"the files of {MARKER} are gone")])
     values = {
+        "upload": UPLOAD,
         "pipeline": "secret_sales",
         "run_id": "run",
         "number": "1",
@@ -153,3 +166,4 @@ def test_what_is_anothers_is_in_no_answer(web: Web, people: dict[str, str]) -> N
             asked += 1
     assert asked > 40
     assert MARKER in web.ask("GET", "/pipelines/secret_sales", "ann").text
+    assert MARKER in web.ask("GET", "/problems", "ann").text

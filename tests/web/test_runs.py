@@ -171,6 +171,54 @@ class TestStarting:
         assert (found["params"], found["run_id"] == run) == ({"day": "monday", "hour": 2}, False)
 
 
+class TestFilling:
+    DAYS: Json = {"since": "2026-01-02T00:00:00Z", "until": "2026-01-04T00:00:00Z"}
+    TIMES = [f"2026-01-0{day}T00:00:00Z" for day in (2, 3, 4)]
+
+    def fill(self, web: Web, pipeline: str, who: str = "ann", **more: Any) -> Any:
+        """Ask for the runs of some days of a pipeline."""
+        return web.ask("POST", f"/pipelines/{pipeline}/backfill", who, json={**self.DAYS, **more})
+
+    def test_the_times_of_a_schedule_are_run_once(self, web: Web) -> None:
+        read_pipeline(web.store, document("fill_1", schedule={"cron": "0 0 * * *"}))
+        only = self.fill(web, "fill_1", dry_run=True).json()
+        assert only == {"pipeline": "fill_1", "started": False, "times": self.TIMES}
+        begun = self.fill(web, "fill_1", at_once=2)
+        assert (begun.status_code, begun.json()) == (200, {**only, "started": True})
+        assert self.fill(web, "fill_1").json()["times"] == []
+        again = self.fill(web, "fill_1", repeat="completed", until="2026-01-05T00:00:00Z")
+        assert again.status_code == 422
+        assert "refused to fill pipeline 'fill_1'" in again.json()["message"]
+
+    def test_what_cannot_be_filled_is_told(self, web: Web) -> None:
+        read_pipeline(web.store, document("fill_2", params={"day": {"type": "string", "default": "a"}}))
+        read_pipeline(web.store, document("fill_3", schedule={"cron": "* * * * *"}))
+        for pipeline, given, message in (
+            ("fill_2", {}, "has no schedule"),
+            ("fill_2", {"params": {"day": 7}}, "7 is not of type 'string'"),
+            ("fill_3", {"since": "2026-01-05T00:00:00Z"}, "ends before it begins"),
+            ("fill_3", {"since": "0001-01-01T00:00:00+12:00"}, "1900 to 2200"),
+            ("fill_3", {"since": "2016-01-01T00:00:00Z"}, "more than 5,000 times"),
+            ("fill_3", {"since": "2026-01-01"}, "since"),
+        ):
+            answer = self.fill(web, pipeline, **given)
+            assert (answer.status_code, message in answer.json()["message"]) == (422, True), answer.text
+
+    def test_only_who_may_run_it_fills_it(self, web: Web) -> None:
+        read_pipeline(web.store, document("fill_4", schedule={"cron": "0 0 * * *"}))
+        web.store.grants.give("pipeline", "fill_4", "user", "of_reader", "reader", by="ann")
+        statuses = [self.fill(web, "fill_4", who, dry_run=True).status_code for who in ("of_reader", "bob", "uma")]
+        assert statuses == [403, 404, 200]
+
+
+def test_a_version_is_ready_once_airflow_has_read_it(web: Web) -> None:
+    read_pipeline(web.store, document("ready_1"))
+    web.store.publish({**document("ready_1"), "name": "2"}, {"nodes": {}}, author="ann", source="api")
+    found = [web.get(f"/pipelines/ready_1/versions/{number}/readiness", "ann")["ready"] for number in (1, 2)]
+    assert found == [True, False]
+    assert web.ask("GET", "/pipelines/ready_1/versions/3/readiness", "ann").status_code == 404
+
+
 class TestIntervening:
     def test_cancelling_ends_what_runs_and_skips_what_waits(self, web: Web) -> None:
         read_pipeline(web.store, document("cancel_1"))

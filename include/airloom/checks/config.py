@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from airloom.checks.facts import Facts
+from airloom.engine.storage import UploadMissing
 from airloom.nodes.catalog import UnknownNodeType, catalog
 from airloom.nodes.context import RUN_NAMES
 from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at
@@ -32,6 +33,7 @@ from airloom.spec.meant import as_meant
 from airloom.spec.params import as_expression_values, column_types, read_params
 from airloom.spec.problem import Problem, pointer, suggestion
 from airloom.spec.scope import Scope, visits
+from airloom.spec.upload import is_upload
 
 SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key|access_?key)$", re.IGNORECASE)
 SECRET_TEXT = re.compile(
@@ -124,7 +126,7 @@ class ConfigCheck:
         found = self._check_expressions(entry, texts, inside, marks)
         self._check_secrets(node_class, entry, texts, inside, marks)
         self._check_connections(entry, texts, inside, marks)
-        self._check_paths(entry, texts, inside, marks)
+        self._check_paths(entry, texts, inside, marks, writes=node_class.effect_of(entry.config) == "write")
         self._check_pool(entry, at)
         sample = self._sample(entry, texts, marks)
         node, draft, sure = self._validate(node_class, entry, sample, inside)
@@ -314,15 +316,19 @@ class ConfigCheck:
             named = meaning == "secret" or (literal and SECRET_NAME.search(key))
             self._check_secret_text(text, inside + at, entry.id, named=bool(named))
 
-    def _check_paths(self, entry: NodeEntry, texts: Texts, inside: str, marks: Marks) -> None:
+    def _check_paths(self, entry: NodeEntry, texts: Texts, inside: str, marks: Marks, *, writes: bool) -> None:
         if self.facts.files is None:
             return
         for at, text in texts:
             if marks.get(at, {}).get("is") == "path" and not has_expression(text):
                 try:
-                    self.facts.files.resolve(text)
+                    if is_upload(text) and not writes:
+                        self.facts.files.find(text)
+                    else:
+                        self.facts.files.resolve(text)
                 except ConfigurationError as error:
-                    self._add("path.outside", error.message, inside + at, entry.id, error.hint)
+                    code = error.code if isinstance(error, UploadMissing) else "path.outside"
+                    self._add(code, error.message, inside + at, entry.id, error.hint)
 
     def _check_connections(self, entry: NodeEntry, texts: Texts, inside: str, marks: Marks) -> None:
         known = self.facts.connections

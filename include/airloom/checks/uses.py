@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from airloom.nodes.fields import marks_of
 from airloom.spec.expression import has_expression
+from airloom.spec.upload import is_upload, uploads_named
 
 if TYPE_CHECKING:
     from airloom.checks.resolved import Resolved, ResolvedNode
 
 CONFIG_KINDS = ("connection", "path", "pipeline")
-"""The kinds that a field of a node's config is marked with; the others are `type`, `table` and `code`."""
+"""The kinds that a field of a node's config is marked with; the others are `type`, `table`, `upload` and `code`."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Use:
     """Say that a node uses something; `name` is None where only the run knows it.
 
     `kind` is `type` (of the node), `connection`, `table` (`<connection>/<table>`, as written), `path` (as written, but
-    without `./` and `..` where it is no URL), `pipeline`, or `code` (its language) that an author wrote for a box or
-    for another system. `at` is the JSON Pointer of the field below the node's config.
+    without `./` and `..` where it is no URL), `pipeline`, `upload` (its id), or `code` (its language) that an author
+    wrote for a box or for another system. `at` is the JSON Pointer of the field below the node's config.
     """
 
     node: str
@@ -49,13 +50,15 @@ def _uses(name: str, node: ResolvedNode) -> Iterator[Use]:
         kind = mark["is"]
         if language := _language(mark):
             yield Use(name, "code", language, at)
-        if kind not in CONFIG_KINDS:
+        if kind not in CONFIG_KINDS or (kind == "path" and is_upload(text)):
             continue
         yield Use(name, kind, _known(_plain_path(text) if kind == "path" else text), at)
         if kind == "connection":
             table = _object_at(config, at.rpartition("/")[0]).get("table")
             if isinstance(table, str):
                 yield Use(name, "table", _known(f"{text}/{table}"))
+    # In whatever text: an expression of another node may hand it on to one that reads.
+    yield from (Use(name, "upload", identifier, at) for at, identifier in uploads_named(config))
 
 
 def _language(mark: Mapping[str, Any]) -> str | None:

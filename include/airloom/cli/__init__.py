@@ -14,11 +14,13 @@ from airloom.cli import (
     extra,
     local,
     migration,
+    new,
     node,
     nodes,
     operations,
     pipelines,
     runs,
+    uploads,
     worker,
 )
 from airloom.cli.output import print_error
@@ -33,7 +35,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (local, author, nodes, pipelines, runs, explain, connections, migration, node, extra, operations, worker):
+for group in (
+    local,
+    author,
+    nodes,
+    pipelines,
+    runs,
+    explain,
+    connections,
+    uploads,
+    migration,
+    new,
+    node,
+    extra,
+    operations,
+    worker,
+):
     app.add_typer(group.app)
 
 # These begin or end an installation, or run beside it: they must not take its variables for ones the user gave.

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Mapping
+import json
+import mimetypes
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from airloom.checks.check import check
-from airloom.cli.reach import TOKEN, URL, Compared, EndedRun, ListedPipeline
-from airloom.dags.connections import ListedConnection
+from airloom.cli.reach import TOKEN, URL, Compared, EndedRun, ListedPipeline, ListedUpload
+from airloom.dags.connections import ConnectionExists, KeptConnection, ListedConnection, read_new_connection
 from airloom.dags.logs import LogLine, TaskAttempt
+from airloom.dags.parsing import UNREAD_HINT
 from airloom.dags.publishing import Published
 from airloom.dags.runs import refused_params
 from airloom.spec.difference import Change
-from airloom.spec.error import ConfigurationError
+from airloom.spec.error import ConfigurationError, SystemFault
 from airloom.spec.problem import Problem
 from airloom.store.records import NotFound, StoredPipeline, StoredRun, StoredVersion, VersionEntry
 from airloom.web.client import ApiRefused, Client
@@ -23,6 +27,7 @@ from airloom.web.client import ApiRefused, Client
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from airloom.dags.backfill import Backfill
     from airloom.web.models.answer import Answer
     from airloom.web.models.catalog import Catalog
     from airloom.web.models.pipelines import VersionSummary
@@ -85,10 +90,11 @@ class Afar:
         return Published(_without_document(found), [Problem.from_json(problem) for problem in done.problems])
 
     def wait_for_version(self, pipeline: str, number: int) -> None:
-        """Refuse: a run waits by itself for the version that it is to run."""
-        raise ConfigurationError(
-            "--wait works on the machine of the installation alone", hint="airloom run waits by itself"
-        )
+        """Return once Airflow would run a version."""
+        try:
+            self.client.wait_for_version(pipeline, number)
+        except TimeoutError as error:
+            raise SystemFault(str(error), hint=UNREAD_HINT) from None
 
     def rollback(self, pipeline: str, number: int, *, author: str | None) -> Published:
         """Publish an earlier version again."""
@@ -118,11 +124,13 @@ class Afar:
 
     def start_run(self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None) -> str:
         """Start a run; return its id."""
-        try:
+        with _params_refused():
             return self.client.start_run(pipeline, params, logical_date=logical_date).run_id
-        except ApiRefused as refused:
-            problems = [replace(one, pointer=one.pointer.removeprefix("/params")) for one in _problems_of(refused)]
-            raise refused_params(problems) from None
+
+    def backfill(self, pipeline: str, wanted: Backfill, *, dry_run: bool) -> list[datetime]:
+        """Start the runs of a pipeline's schedule in a range; return their times."""
+        with _params_refused():
+            return self.client.backfill(pipeline, **vars(wanted), dry_run=dry_run).times
 
     def is_paused(self, pipeline: str) -> bool:
         """Tell whether Airflow starts no runs of a pipeline."""
@@ -170,10 +178,41 @@ class Afar:
             for one in self.client.connections()
         ]
 
+    def keep_connection(self, name: str, fields: Mapping[str, Any] | str, *, replace: bool) -> KeptConnection:
+        """Keep a Connection in Airflow's database."""
+        made = read_new_connection(name, fields)
+        known = {
+            field: getattr(made, field)
+            for field in ("description", "host", "port", "login", "password")
+            if getattr(made, field) is not None
+        }
+        more = {"database": made.schema, "extra": _extra_of(name, made.extra)}
+        known |= {field: value for field, value in more.items() if value}
+        try:
+            kept = self.client.make_connection(name, made.conn_type, replace_if_exists=replace, **known)
+        except ApiRefused as refused:
+            if refused.kind == "ALREADY_EXISTS":
+                raise ConnectionExists(name) from None
+            raise
+        return _record(KeptConnection, kept)
+
     def probe(self, name: str, timeout: float) -> tuple[bool, str]:
         """Let a worker connect once; return whether it works, and what was answered."""
         tried = self.client.try_connection(name, timeout=timeout)
         return tried.works, tried.message
+
+    def keep_upload(self, file: BinaryIO, name: str) -> ListedUpload:
+        """Send a file, which is the token's owner's."""
+        kind = mimetypes.guess_type(name)[0]
+        return _record(ListedUpload, self.client.upload(file, name, media_type=kind))
+
+    def uploads(self) -> list[ListedUpload]:
+        """Return the uploads that one may read, the newest first."""
+        return [_record(ListedUpload, upload) for upload in self.client.uploads()]
+
+    def delete_upload(self, upload: str, *, force: bool) -> None:
+        """Delete an upload."""
+        self.client.delete_upload(upload, force=force)
 
     def check(self, document: Any) -> list[Problem]:
         """Return what is wrong with a document."""
@@ -205,6 +244,28 @@ def _problems_of(refused: ApiRefused) -> list[Problem]:
     if refused.status != 422 or not isinstance(details, list) or not details or "severity" not in details[0]:
         raise refused
     return [Problem.from_json(problem) for problem in details]
+
+
+def _extra_of(name: str, text: str | None) -> dict[str, Any]:
+    """Return the further fields of a Connection."""
+    # Not by Airflow's own property, which warns on standard output of secrets that are too short to be masked.
+    try:
+        extra = json.loads(text or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise ConfigurationError(f"the extra of the Connection {name!r} is not a JSON object", field="extra")
+    return extra
+
+
+@contextlib.contextmanager
+def _params_refused() -> Iterator[None]:
+    """Say of params that were refused what the installation's machine says."""
+    try:
+        yield
+    except ApiRefused as refused:
+        problems = [replace(one, pointer=one.pointer.removeprefix("/params")) for one in _problems_of(refused)]
+        raise refused_params(problems) from None
 
 
 def _refuse_author(author: str | None) -> None:

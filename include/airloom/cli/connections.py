@@ -15,9 +15,8 @@ import typer
 from rich.markup import escape
 
 from airloom.cli.documents import AsJson, read_file, split_params
-from airloom.cli.here import load_airflow
 from airloom.cli.output import Exit, complaints, console, print_json, print_table
-from airloom.cli.reach import reach, refuse_afar
+from airloom.cli.reach import reach
 from airloom.spec.error import ConfigurationError
 from airloom.spec.problem import suggestion
 
@@ -144,7 +143,6 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Keep a Connection in Airflow, encrypted. A password is never an argument, where other users could see it."""
-    refuse_afar("connection add")
     given = {
         "conn_type": kind, "host": host, "port": port, "login": login, "schema": schema, "description": description,
     }  # fmt: skip
@@ -165,21 +163,15 @@ def add(
         if password := _password(password_stdin, password_env, ask=login is not None):
             fields["password"] = password
         known = {name: fields}
-    load_airflow()
-    from airloom.dags import connections
-
-    kept = connections.save_connection(name, known[name], replace=replace)
-    types = connections.known_types()
-    if kept not in types:
-        hint = suggestion(kept, types) or f"known are {', '.join(types)}"
-        complaints.print(f"[yellow]Nothing here knows Connections of type {escape(kept)}: {escape(hint)}[/yellow]")
-    if f"AIRFLOW_CONN_{name.upper()}" in os.environ:
-        complaints.print(f"[yellow]The variable AIRFLOW_CONN_{escape(name.upper())} is set, and wins over it.[/yellow]")
+    with reach() as installation:
+        kept = installation.keep_connection(name, known[name], replace=replace)
+    for warning in kept.warnings:
+        complaints.print(f"[yellow]{escape(warning)}[/yellow]")
     if as_json:
-        print_json({"name": name, "type": kept})
+        print_json({"name": name, "type": kept.type})
         return
-    console.print(f"The Connection {escape(name)} of type {escape(kept)} is kept.")
-    if connections.can_probe(kept):
+    console.print(f"The Connection {escape(name)} of type {escape(kept.type)} is kept.")
+    if kept.can_probe:
         console.print(f"Try it: airloom connection test {escape(name)}")
 
 

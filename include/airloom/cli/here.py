@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import mimetypes
 import os
+import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airloom.cli.reach import Compared, EndedRun, ListedPipeline
+from airloom.cli.reach import Compared, EndedRun, ListedPipeline, ListedUpload
 from airloom.spec.error import ConfigurationError
 
 if TYPE_CHECKING:
-    from airloom.dags.connections import ListedConnection
+    from airloom.dags.backfill import Backfill
+    from airloom.dags.connections import KeptConnection, ListedConnection
     from airloom.dags.logs import LogLine, TaskAttempt
     from airloom.dags.publishing import Published
-    from airloom.store.records import StoredPipeline, StoredRun, StoredVersion, VersionEntry
+    from airloom.engine.storage import UploadFolder
+    from airloom.store.records import StoredPipeline, StoredRun, StoredUpload, StoredVersion, VersionEntry
     from airloom.store.store import Store
 
 PAGE = 200
+PIECE = 1 << 20
+"""Bytes of a file that are read at once."""
 
 
 class Here:
@@ -118,6 +124,13 @@ class Here:
 
         return start_run(self.store, pipeline, params, user=getpass.getuser(), logical_date=logical_date)
 
+    def backfill(self, pipeline: str, wanted: Backfill, *, dry_run: bool) -> list[datetime]:
+        """Start the runs of a pipeline's schedule in a range; return their times."""
+        load_airflow()
+        from airloom.dags.backfill import start_backfill
+
+        return start_backfill(self.store, pipeline, wanted, user=getpass.getuser(), dry_run=dry_run)
+
     def is_paused(self, pipeline: str) -> bool:
         """Tell whether Airflow starts no runs of a pipeline."""
         from airloom.dags.parsing import is_paused
@@ -174,6 +187,13 @@ class Here:
 
         return connections.list_connections()
 
+    def keep_connection(self, name: str, fields: Mapping[str, Any] | str, *, replace: bool) -> KeptConnection:
+        """Keep a Connection in Airflow's database."""
+        load_airflow()
+        from airloom.dags.connections import save_connection
+
+        return save_connection(name, fields, replace=replace)
+
     def probe(self, name: str, timeout: float) -> tuple[bool, str]:
         """Connect once; return whether it works, and what was answered."""
         load_airflow()
@@ -181,6 +201,57 @@ class Here:
 
         with contextlib.redirect_stdout(sys.stderr):  # hooks log what they do
             return connections.probe(name, timeout)
+
+    def keep_upload(self, file: BinaryIO, name: str) -> ListedUpload:
+        """Keep a file, which is an administrator's alone."""
+        from airloom.engine.uploads import Incoming
+        from airloom.spec.configuration import configuration
+
+        identifier, limit = secrets.token_hex(16), configuration().upload_limit
+        with Incoming(_upload_folder(), identifier, name, limit) as incoming:
+            for piece in iter(lambda: file.read(PIECE), b""):
+                incoming.write(piece)
+            incoming.keep()
+        kept = self.store.uploads.add(
+            identifier,
+            name=name,
+            media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
+            size=incoming.bytes,
+            sha256=incoming.sha256,
+            owner_id="",
+            owner=getpass.getuser(),
+        )
+        return _listed(kept)
+
+    def uploads(self) -> list[ListedUpload]:
+        """Return all uploads, the newest first."""
+        found: list[StoredUpload] = []
+        before: tuple[datetime, str] | None = None
+        while page := self.store.uploads.page(owner_id=None, before=before, limit=PAGE):
+            found += page
+            before = (page[-1].created_at, page[-1].id)
+        return [_listed(upload) for upload in found]
+
+    def delete_upload(self, upload: str, *, force: bool) -> None:
+        """Delete an upload."""
+        from airloom.store.uploads import UploadInUse
+
+        users = self.store.uses.who("upload", upload)
+        if users and not force:
+            raise UploadInUse(upload, [pipeline for pipeline, _ in users])
+        self.store.uploads.remove(upload)
+        _upload_folder().remove(upload)
+
+
+def _upload_folder() -> UploadFolder:
+    from airloom.engine.storage import UploadFolder
+    from airloom.spec.configuration import configuration
+
+    return UploadFolder(configuration().uploads_url)
+
+
+def _listed(upload: StoredUpload) -> ListedUpload:
+    return ListedUpload(**{field.name: getattr(upload, field.name) for field in fields(ListedUpload)})
 
 
 def load_airflow() -> None:

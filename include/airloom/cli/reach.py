@@ -7,13 +7,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from airloom.spec.error import ConfigurationError
 
 if TYPE_CHECKING:
     from airloom.cli.afar import Afar
-    from airloom.dags.connections import ListedConnection
+    from airloom.dags.backfill import Backfill
+    from airloom.dags.connections import KeptConnection, ListedConnection
     from airloom.dags.logs import LogLine, TaskAttempt
     from airloom.dags.publishing import Published
     from airloom.spec.difference import Change
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 URL, TOKEN = "AIRLOOM_URL", "AIRLOOM_TOKEN"
 ELSEWHERE = frozenset(
     {"validate", "publish", "list", "show", "diff", "pause", "unpause", "versions", "rollback", "archive", "export"}
-    | {"run", "runs", "logs", "nodes", "connection"}
+    | {"run", "runs", "logs", "backfill", "nodes", "connection", "upload"}
 )
 """The commands that reach an installation by its API, too."""
-ANYWHERE = frozenset({"try", "schema", "node", "add", "import"})
+ANYWHERE = frozenset({"try", "schema", "node", "add", "import", "new", "templates"})
 """Those that need no installation."""
 
 
@@ -36,6 +37,19 @@ class ListedPipeline:
     pipeline: StoredPipeline
     schedule: dict[str, Any] | None
     last_run: StoredRun | None
+
+
+@dataclass(frozen=True)
+class ListedUpload:
+    """Hold what is shown of an upload."""
+
+    id: str
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    owner: str
+    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,8 @@ class Reach(Protocol):
 
     def start_run(self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None) -> str: ...
 
+    def backfill(self, pipeline: str, wanted: Backfill, *, dry_run: bool) -> list[datetime]: ...
+
     def is_paused(self, pipeline: str) -> bool: ...
 
     def wait_for_run(self, pipeline: str, run_id: str, timeout: float) -> EndedRun: ...
@@ -116,7 +132,15 @@ class Reach(Protocol):
 
     def connections(self) -> list[ListedConnection]: ...
 
+    def keep_connection(self, name: str, fields: Mapping[str, Any] | str, *, replace: bool) -> KeptConnection: ...
+
     def probe(self, name: str, timeout: float) -> tuple[bool, str]: ...
+
+    def keep_upload(self, file: BinaryIO, name: str) -> ListedUpload: ...
+
+    def uploads(self) -> list[ListedUpload]: ...
+
+    def delete_upload(self, upload: str, *, force: bool) -> None: ...
 
 
 def is_afar() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
@@ -14,7 +13,6 @@ import typer
 from rich.markup import escape
 
 from airloom.cli.documents import AsJson, split_params
-from airloom.cli.here import load_airflow, open_store
 from airloom.cli.output import Exit, complaints, console, print_json, print_table, shown_time
 from airloom.cli.pipelines import Pipeline
 from airloom.cli.reach import NodeEnd, reach
@@ -179,25 +177,21 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Run a pipeline for the times of its schedule in the past."""
-    load_airflow()
-    from airloom.dags.backfill import start_backfill
-    from airloom.dags.parsing import is_paused
+    from airloom.dags.backfill import Backfill
     from airloom.spec.params import parse_given
 
-    with open_store() as store:
-        document = store.version(pipeline).document
+    with reach() as installation:
+        document = installation.version(pipeline).document
         zone = _zone(document)
-        times = start_backfill(
-            store,
-            pipeline,
+        wanted = Backfill(
             _moment(since, zone, "--from"),
             _moment(until, zone, "--to", end=True),
             parse_given(document.get("params", {}), split_params(param or [])),
             repeat=repeat,
             at_once=at_once,
-            user=getpass.getuser(),
-            dry_run=dry_run,
         )
+        times = installation.backfill(pipeline, wanted, dry_run=dry_run)
+        waits = bool(times) and not dry_run and installation.is_paused(pipeline)
     if as_json:
         print_json({"pipeline": pipeline, "started": not dry_run, "times": times})
         return
@@ -209,7 +203,7 @@ def backfill(
         console.print(f"{_count(times)} would start.")
     else:
         console.print(f"{_count(times)} started; see airloom runs {escape(pipeline)}.")
-        if is_paused(pipeline):
+        if waits:
             _print_paused(pipeline, "they wait")
 
 

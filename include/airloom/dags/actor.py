@@ -11,6 +11,7 @@ from airloom.spec.problem import Problem
 from airloom.spec.scope import visits
 
 CODE_HINT = "ask somebody with the right to code to publish it, or do it with nodes that need no code"
+UPLOAD_HINT = "upload the file yourself"
 CONNECTION_HINT = "ask an administrator to grant you its use"
 
 
@@ -19,17 +20,18 @@ class Actor:
     """Say who acts and what that person may put into a pipeline.
 
     `code` allows nodes that run code or another system's SQL. `connections` are those whose use is granted, None for
-    every one.
+    every one; so are `uploads`, the ids of those that are the actor's.
     """
 
     name: str
     code: bool = False
     connections: frozenset[str] | None = frozenset()
+    uploads: frozenset[str] | None = frozenset()
 
 
 def administrator(name: str) -> Actor:
     """Return an actor who may do everything: whoever has the store's address, and Airloom itself."""
-    return Actor(name, code=True, connections=None)
+    return Actor(name, code=True, connections=None, uploads=None)
 
 
 def missing_rights(
@@ -55,6 +57,8 @@ def missing_rights(
 def _missing(actor: Actor, use: Use) -> Iterable[tuple[str, str, str]]:
     if use.kind == "code" and not actor.code:
         yield "right.code", f"{actor.name} has no right to publish code ({use.name})", CODE_HINT
+    if use.kind == "upload" and actor.uploads is not None and use.name not in actor.uploads:
+        yield "right.upload", f"{actor.name} has no upload {use.name!r}", UPLOAD_HINT
     if use.kind == "connection" and actor.connections is not None and use.name not in actor.connections:
         if use.name is None:
             message = f"{actor.name} may use some Connections only, and which one this is only a run knows"

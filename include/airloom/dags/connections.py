@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import secrets
 import threading
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ from typing import Any, Literal
 
 from airloom.dags.provider import asked_for
 from airloom.runtime.redactor import Redactor
-from airloom.spec.connection import how_to_make
+from airloom.spec.connection import CONNECTION_NAME, how_to_make
 from airloom.spec.error import ConfigurationError, TransientError
+from airloom.spec.problem import suggestion
 
 ENVIRONMENT = "AIRFLOW_CONN_"
 
@@ -124,27 +126,53 @@ def _listed(one: Any, name: str, source: Literal["database", "environment"]) -> 
     )
 
 
-def save_connection(name: str, fields: Mapping[str, Any] | str, *, replace: bool = False) -> str:
-    """Keep a Connection, given by its fields or as URI or JSON, in Airflow's database; return its type.
+@dataclass(frozen=True)
+class KeptConnection:
+    """Say of a Connection that was kept its type, whether it can be tried, and what may surprise about it."""
 
-    Raises ConfigurationError for a name that Airflow does not take, for fields that are not readable, and where there
-    is one of that name and `replace` is not given.
+    name: str
+    type: str
+    can_probe: bool
+    warnings: list[str]
+
+
+class ConnectionExists(ConfigurationError):
+    """Raise where a Connection is to be kept under the name of another one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a Connection {name!r} already", hint="replace it with --replace")
+
+
+def read_new_connection(name: str, fields: Mapping[str, Any] | str) -> Any:
+    """Return the Connection that is to be kept, given by its fields or as URI or JSON.
+
+    Raises ConfigurationError for a name that it cannot have, and for fields that are not readable.
     """
-    from airflow.models.connection import Connection, sanitize_conn_id
-    from airflow.utils.session import create_session
-    from sqlalchemy import delete, select
-
-    if sanitize_conn_id(name) is None:
+    if re.fullmatch(CONNECTION_NAME, name) is None:
         raise ConfigurationError(
             f"{name!r} cannot be the name of a Connection", hint="use letters, digits and _ - . up to 250 of them"
         )
     made = read_connection(name, fields if isinstance(fields, str) else json.dumps(fields))
     if not made.conn_type:
         raise ConfigurationError(f"the Connection {name!r} has no type", hint="give --type, such as postgres")
+    return made
+
+
+def save_connection(name: str, fields: Mapping[str, Any] | str, *, replace: bool = False) -> KeptConnection:
+    """Keep a Connection, given by its fields or as URI or JSON, in Airflow's database.
+
+    Raises ConfigurationError as `read_new_connection` does, and ConnectionExists where there is one of that name and
+    `replace` is not set.
+    """
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete, select
+
+    made = read_new_connection(name, fields)
     with create_session(scoped=False) as session:
         if session.scalar(select(Connection.conn_id).where(Connection.conn_id == name)) is not None:
             if not replace:
-                raise ConfigurationError(f"there is a Connection {name!r} already", hint="replace it with --replace")
+                raise ConnectionExists(name)
             session.execute(delete(Connection).where(Connection.conn_id == name))
         session.add(
             Connection(
@@ -159,7 +187,18 @@ def save_connection(name: str, fields: Mapping[str, Any] | str, *, replace: bool
                 extra=made.extra,
             )
         )
-    return str(made.conn_type)
+    kind = str(made.conn_type)
+    return KeptConnection(name, kind, can_probe(kind), _warnings(name, kind))
+
+
+def _warnings(name: str, kind: str) -> list[str]:
+    warnings, types = [], known_types()
+    if kind not in types:
+        hint = suggestion(kind, types) or f"known are {', '.join(types)}"
+        warnings.append(f"Nothing here knows Connections of type {kind}: {hint}")
+    if (variable := f"{ENVIRONMENT}{name.upper()}") in os.environ:
+        warnings.append(f"The variable {variable} is set, and wins over it.")
+    return warnings
 
 
 def change_connection(name: str, fields: Mapping[str, Any]) -> None:

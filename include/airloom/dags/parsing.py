@@ -6,6 +6,8 @@ from airloom.dags.platform import bundle_name, wait_until
 from airloom.spec.error import SystemFault
 from airloom.store.records import Schedule
 
+UNREAD_HINT = "does the DAG processor run, and does its log name an error?"
+
 
 def request_parse(pipeline: str) -> None:
     """Ask the DAG processor to look at this pipeline's file before any other."""
@@ -42,9 +44,7 @@ def serialized_version(pipeline: str) -> int | None:
 def wait_for_version(pipeline: str, version: int, timeout: float = 60) -> None:
     """Wait until Airflow would run this version of a pipeline or a later one; raise SystemFault after `timeout` s."""
     if not wait_until(lambda: has_read(pipeline, version), timeout, every=0.3):
-        raise SystemFault(
-            unread(pipeline, version, timeout), hint="does the DAG processor run, and does its log name an error?"
-        )
+        raise SystemFault(unread(pipeline, version, timeout), hint=UNREAD_HINT)
 
 
 def has_read(pipeline: str, version: int) -> bool:
@@ -54,9 +54,18 @@ def has_read(pipeline: str, version: int) -> bool:
 
 def unread(pipeline: str, version: int, seconds: float) -> str:
     """Return the message for a version that Airflow has not read in this time, with the error that it met."""
-    error = import_errors().get(f"{pipeline}.py", "").strip().rpartition("\n")[2]
+    return unread_text(pipeline, version, seconds, import_error(pipeline))
+
+
+def unread_text(pipeline: str, version: int, seconds: float, error: str | None) -> str:
+    """Return that message in words."""
     message = f"Airflow has not read version {version} of pipeline {pipeline!r} within {seconds:g} s"
     return message + (f": {error}" if error else "")
+
+
+def import_error(pipeline: str) -> str | None:
+    """Return the last line of the error that Airflow met when it read a pipeline, None where it met none."""
+    return import_errors().get(f"{pipeline}.py", "").strip().rpartition("\n")[2] or None
 
 
 def read_revisions() -> dict[str, int]:

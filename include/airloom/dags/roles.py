@@ -164,7 +164,7 @@ def role_actor(store: Store, role: str, name: str) -> Actor:
     grants = store.grants.of_person("", [role])
     permissions = _permissions(role) if keeps_roles() else set()
     if RIGHTS["admin"].permission in permissions or role.lower() == "admin":
-        return Actor(name, code=True, connections=None)
+        return Actor(name, code=True, connections=None, uploads=None)
     granted_code = any(grant.kind == "code" for grant in grants)
     return Actor(
         name,

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from airloom.engine.scan import FileFacts
-from airloom.spec.configuration import Configuration
+from airloom.spec.configuration import UPLOADS, Configuration
 from airloom.spec.error import ConfigurationError, DataError, SystemFault
 from airloom.spec.problem import suggestion
+from airloom.spec.upload import is_upload, upload_id
 
 PART = ".part-"
 MOST_NEIGHBOURS = 1_000
@@ -37,6 +38,12 @@ class FileMissing(ConfigurationError):
     """Raise when there is no file where one is to be read; it may still come."""
 
     code = "path.missing"
+
+
+class UploadMissing(ConfigurationError):
+    """Raise when there is no upload where one is to be read, or none that may be read."""
+
+    code = "upload.unknown"
 
 
 class DiskFault(SystemFault):
@@ -121,6 +128,59 @@ class Url:
 
 
 @dataclass(frozen=True)
+class UploadFolder:
+    """The place of the files that people have sent, each in a folder that its id names."""
+
+    url: str
+
+    def place(self, identifier: str, name: str) -> str:
+        """Return where the file of an upload lies."""
+        return "/".join([self._folder(identifier), name])
+
+    def find(self, identifier: str) -> FileFacts | None:
+        """Return the file of an upload, None where there is none."""
+        folder = self._folder(identifier)
+        if not is_url(self.url):
+            if not os.path.isdir(folder):
+                return None
+            with os.scandir(folder) as entries:
+                return next(
+                    (local_facts(entry.path) for entry in entries if entry.is_file(follow_symlinks=False)), None
+                )
+        import fsspec
+
+        system, path = fsspec.core.url_to_fs(folder)
+        names = system.ls(path, detail=False) if system.isdir(path) else []
+        return next((_remote_facts(system, name) for name in names if system.isfile(name)), None)
+
+    def remove(self, identifier: str) -> None:
+        """Remove the file of an upload; do nothing where there is none."""
+        import fsspec
+
+        system, folder = fsspec.core.url_to_fs(self._folder(identifier))
+        with contextlib.suppress(FileNotFoundError):
+            system.rm(folder, recursive=True)
+
+    def identifiers(self, older_than: float) -> list[str]:
+        """Return the ids of what lies here and has not changed for so many seconds."""
+        import fsspec
+
+        system, root = fsspec.core.url_to_fs(self.url)
+        if not system.exists(root):
+            return []
+        limit = time.time() - older_than
+        folders = [name for name in system.ls(root, detail=False) if system.isdir(name)]
+        return [
+            os.path.basename(folder)
+            for folder in folders
+            if all(_modified(facts) < limit for facts in [system.info(folder), *_files_below(system, folder)])
+        ]
+
+    def _folder(self, identifier: str) -> str:
+        return "/".join([self.url.rstrip("/"), _path_part(identifier)])
+
+
+@dataclass(frozen=True)
 class Files:
     """The files that pipelines may read and write: what lies below the allowed folders, and nothing else.
 
@@ -130,17 +190,23 @@ class Files:
     root: Path
     allowed: tuple[str, ...]
     protected: tuple[str, ...] = ()
+    uploads: UploadFolder | None = None
+    readable: frozenset[str] | None = None
+    """The ids of the uploads that may be read, None for all."""
 
     @classmethod
-    def of(cls, configuration: Configuration) -> Files:
-        """Return the files that an installation allows."""
+    def of(cls, configuration: Configuration, *, readable: frozenset[str] | None = None) -> Files:
+        """Return the files that an installation allows, and of its uploads those that are `readable`."""
         protected = tuple(str(folder) for folder in configuration.protected_folders)
-        return cls(configuration.root.absolute(), tuple(configuration.allowed_paths), protected)
+        uploads = UploadFolder(configuration.uploads_url)
+        return cls(configuration.root.absolute(), tuple(configuration.allowed_paths), protected, uploads, readable)
 
     def resolve(self, path: str) -> str:
         """Return the absolute place of a path; raise ConfigurationError where it lies outside the allowed folders."""
         if "\0" in path:
             raise ConfigurationError("a path holds no NUL character", field="path")
+        if is_upload(path):
+            raise ConfigurationError("an upload can only be read", field="path", hint="write to a path of its own")
         if is_url(path):
             url = Url.read(path)
             allowed = [Url.read(given) for given in self.allowed if is_url(given)]
@@ -172,6 +238,8 @@ class Files:
 
         Raises ConfigurationError where they lie outside the allowed folders.
         """
+        if is_upload(pattern):
+            return (self._find_upload(pattern),)
         place = self.resolve(pattern)
         if is_url(place):
             return self._find_remote(place)
@@ -182,6 +250,17 @@ class Files:
             raise FileMissing(f"{what} {pattern!r}", field="path", hint=_near_file(place) or f"looked at {place}")
         return tuple(found)
 
+    def _find_upload(self, path: str) -> FileFacts:
+        identifier = upload_id(path)
+        allowed = identifier is not None and (self.readable is None or identifier in self.readable)
+        found = self.uploads.find(identifier) if self.uploads and identifier and allowed else None
+        if found is None:
+            hint = (
+                "was it deleted, or is it somebody else's? The document itself has to name it, as `upload:` and its id"
+            )
+            raise UploadMissing(f"there is no upload {path.partition(':')[2]!r}", field="path", hint=hint)
+        return found
+
     def _find_remote(self, place: str) -> tuple[FileFacts, ...]:
         import fsspec
 
@@ -190,12 +269,20 @@ class Files:
         found = []
         for name in names:
             if system.isfile(name):
-                facts = system.info(name)
-                etag = str(facts.get("ETag") or facts.get("etag") or facts.get("mtime") or facts.get("size"))
-                found.append(FileFacts(system.unstrip_protocol(name), int(facts["size"]), etag))
+                found.append(_remote_facts(system, name))
         if not found:
             raise FileMissing(f"there is no file {place!r}", field="path")
         return tuple(found)
+
+
+def _remote_facts(system: Any, name: str) -> FileFacts:
+    facts = system.info(name)
+    etag = str(facts.get("ETag") or facts.get("etag") or facts.get("mtime") or facts.get("size"))
+    return FileFacts(system.unstrip_protocol(name), int(facts["size"]), etag)
+
+
+def _files_below(system: Any, folder: str) -> list[dict[str, Any]]:
+    return list(system.find(folder, detail=True).values())
 
 
 def _lies_in(path: Path, folders: Iterable[str]) -> bool:
@@ -408,7 +495,7 @@ def remove_older_than(
     for folder in _folders_of_runs(system, root):
         if until is not None and time.monotonic() > until:
             return Removed(runs, files, at_work, complete=False)
-        found = system.find(folder, detail=True).values()
+        found = _files_below(system, folder)
         if any(_modified(facts) >= limit for facts in found):
             continue
         pipeline, run_id = (urllib.parse.unquote(part) for part in folder.rstrip("/").split("/")[-2:])
@@ -423,7 +510,7 @@ def remove_older_than(
 def _folders_of_runs(system: Any, root: str) -> Iterator[str]:
     if system.exists(root):
         for pipeline in system.ls(root, detail=False):
-            if system.isdir(pipeline):
+            if system.isdir(pipeline) and os.path.basename(pipeline.rstrip("/")) != UPLOADS:
                 yield from system.ls(pipeline, detail=False)
 
 

@@ -33,6 +33,7 @@ from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Counts, EngineName
 from airloom.spec.error import AirloomError, SystemFault
 from airloom.spec.scope import visits
+from airloom.spec.upload import uploads_named
 
 BESIDE_TABLES = 512 << 20
 """Bytes that a query's process may take beside its tables: DuckDB's limit counts neither code nor long texts."""
@@ -65,7 +66,9 @@ class _Step:
         self.around = surroundings
         self.settings = settings
         self.configs = {visit.entry["id"]: visit.entry.get("config", {}) for visit in visits(document)}
-        self.files = Files.of(settings)
+        # What was checked at publishing stands in the document; an expression may not lead to another one.
+        named = frozenset(identifier for _, identifier in uploads_named(self.configs))
+        self.files = Files.of(settings, readable=named)
         self.engine: EngineName = document.get("settings", {}).get("engine", "duckdb")
         self.counts: Counts = document.get("settings", {}).get("counts", "small")
         self.upstream = Upstream(plan, step.id, surroundings)

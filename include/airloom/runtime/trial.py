@@ -101,7 +101,7 @@ def try_document(
     pins = pinned or {}
     wanted = _above(plan, plan.nodes if until is None else [until], frozenset(pins))
     with tempfile.TemporaryDirectory(prefix="airloom-try-") as folder:
-        local = settings.model_copy(update={"data": folder})
+        local = settings.model_copy(update={"data": folder, "uploads": settings.uploads_url})
         now, document = datetime.now(UTC), report.document.to_json()
         surroundings = LocalSurroundings(
             run=RunFacts(

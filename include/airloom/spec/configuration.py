@@ -16,6 +16,9 @@ from airloom.spec.error import ConfigurationError
 
 RATE = r"^([1-9]\d*/(second|minute|hour|day)|none)$"
 
+UPLOADS = "_uploads"
+"""The folder of uploads below the data, where each other folder is a pipeline's: no id of one begins so."""
+
 
 class Configuration(BaseSettings):
     """Hold the settings of one installation; every field is the variable `AIRLOOM_<FIELD>`."""
@@ -46,6 +49,10 @@ class Configuration(BaseSettings):
     threads: int = Field(2, ge=1, description="Threads of one table step")
     query_timeout: float = Field(3600, gt=0, description="Seconds after which a table step's process is killed")
     keep_data_days: float = Field(30, gt=0, description="Age in days at which tables between steps are removed")
+    uploads: str | None = Field(
+        None, description="Where uploaded files are kept: a folder or any fsspec URL; default `_uploads` below the data"
+    )
+    upload_limit: ByteSize = Field(ByteSize(1_000_000_000), ge=1, description="How large an uploaded file may be")
     spark_master: str | None = Field(
         None,
         description="Of pipelines with the engine spark: the URL of a Spark cluster, such as spark://host:7077; "
@@ -104,12 +111,18 @@ class Configuration(BaseSettings):
     @property
     def protected_folders(self) -> tuple[Path, ...]:
         """Return the folders that no pipeline may read or write, whatever `paths` allows."""
-        return (self.home_folder, self.pipelines_folder, self.nodes_folder)
+        uploads = () if "://" in self.uploads_url else (Path(self.uploads_url),)
+        return (self.home_folder, self.pipelines_folder, self.nodes_folder, *uploads)
 
     @property
     def data_url(self) -> str:
         """Return where tables between steps are kept."""
         return self.data or str(self.home_folder / "data")
+
+    @property
+    def uploads_url(self) -> str:
+        """Return where uploaded files are kept."""
+        return self.uploads or f"{self.data_url.rstrip('/')}/{UPLOADS}"
 
     @property
     def allowed_paths(self) -> list[str]:

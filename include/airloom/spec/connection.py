@@ -1,6 +1,8 @@
-"""Connections, as far as advice goes: how one is made."""
+"""Connections, as far as advice goes: what one may be called, and how it is made."""
 
 from __future__ import annotations
+
+CONNECTION_NAME = r"[A-Za-z0-9_.-]{1,250}"
 
 
 def how_to_make(name: str, kind: str | None = None) -> str:

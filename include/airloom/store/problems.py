@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from airloom.spec.problem import Problem
 from airloom.store.records import StoredProblems
 from airloom.store.revision import raise_revision
-from airloom.store.tables import ProblemsRow
+from airloom.store.tables import PipelineRow, ProblemsRow
+
+FOLDER = "drop folder"
+"""The path under which the problems of the folder itself are kept; no file has it, for it lacks a suffix."""
 
 
 class Problems:
@@ -38,6 +41,34 @@ class Problems:
         with self._engine.connect() as connection:
             rows = connection.execute(select(ProblemsRow).where(~ProblemsRow.resolved).order_by(ProblemsRow.path)).all()
         return [stored_problems(row) for row in rows]
+
+    def page(
+        self, *, ids: Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[StoredProblems]:
+        """Return the problems of paths, by path: the first, or those behind the path `after`.
+
+        Where `ids` are not None, those are left out that concern a pipeline which is not among them, by the id that the
+        file declares or as the one that comes from it; and those of the folder itself, which name files of all.
+        """
+        query = select(ProblemsRow).where(~ProblemsRow.resolved)
+        if ids is not None:
+            concerned = or_(PipelineRow.id == ProblemsRow.pipeline, PipelineRow.path == ProblemsRow.path)
+            others = select(PipelineRow.id).where(concerned, PipelineRow.id.not_in(list(ids))).exists()
+            query = query.where(ProblemsRow.path != FOLDER, ~others)
+        if after is not None:
+            query = query.where(ProblemsRow.path > after)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(ProblemsRow.path).limit(limit)).all()
+        return [stored_problems(row) for row in rows]
+
+    def count(self, paths: Collection[str]) -> dict[str, int]:
+        """Return how many problems each of these paths has; those that have none are left out."""
+        if not paths:
+            return {}
+        query = select(ProblemsRow.path, ProblemsRow.problems)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.where(~ProblemsRow.resolved, ProblemsRow.path.in_(list(paths)))).all()
+        return {row.path: len(row.problems) for row in rows}
 
     def _change(self, path: str, values: dict[str, Any]) -> bool:
         def unchanged() -> bool:

@@ -280,6 +280,20 @@ class StoredToken:
 
 
 @dataclass(frozen=True)
+class StoredUpload:
+    """Say what a file is that somebody has sent: its name there, its type, and whose it is."""
+
+    id: str
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    owner_id: str
+    owner: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class StoredRelease:
     """Say which release planned the published documents, and what became of the pipelines that it concerned.
 

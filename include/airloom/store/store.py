@@ -39,6 +39,7 @@ from airloom.store.runs import Runs
 from airloom.store.switches import Switches
 from airloom.store.tables import LockRow, NodeFileRow, PipelineRow, ProblemsRow, RevisionRow, VersionRow
 from airloom.store.tokens import Tokens
+from airloom.store.uploads import Uploads
 from airloom.store.uses import Uses, add_uses
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -67,6 +68,7 @@ class Store:
         self.runs = Runs(self._engine)
         self.switches = Switches(self._engine)
         self.tokens = Tokens(self._engine)
+        self.uploads = Uploads(self._engine)
         self.uses = Uses(self._engine)
 
     def close(self) -> None:

@@ -265,6 +265,23 @@ class TokenRow(Base):
     __table_args__ = (Index("tokens_user_id", "user_id"),)
 
 
+class UploadRow(Base):
+    """Keep a file that somebody has sent; it lies in the folder of uploads, under its id."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    media_type: Mapped[str]
+    bytes: Mapped[int]
+    sha256: Mapped[str]
+    owner_id: Mapped[str]
+    owner: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index("uploads_created_at", "created_at", "id"), Index("uploads_owner_id", "owner_id"))
+
+
 class SwitchRow(Base):
     """Keep that a node type is switched off, and by whom."""
 

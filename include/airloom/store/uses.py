@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select
 
@@ -36,6 +36,15 @@ class Uses:
         )
         with self._engine.connect() as connection:
             return [(row.pipeline, row.node) for row in connection.execute(query)]
+
+    def names(self, kind: str, pipelines: Collection[str] | None) -> frozenset[str]:
+        """Return the names of a kind that the current versions of pipelines use, of all where None."""
+        query = select(UseRow.name).distinct().join(PipelineRow, _is_current())
+        query = query.where(UseRow.kind == kind, UseRow.name.is_not(None))
+        if pipelines is not None:
+            query = query.where(UseRow.pipeline.in_(pipelines))
+        with self._engine.connect() as connection:
+            return frozenset(name for name in connection.scalars(query) if name is not None)
 
     def record(self, pipeline: str, version: int, uses: Iterable[Use]) -> None:
         """Keep what a version uses in place of what was kept of it: a release may know more of a node type."""

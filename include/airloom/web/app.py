@@ -7,12 +7,13 @@ import functools
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
+from starlette.types import Scope
 
 import airloom
 from airloom.spec.configuration import configuration
 from airloom.store.store import Store
 from airloom.web import error
-from airloom.web.middleware import Envelope
+from airloom.web.middleware import LARGEST_BODY, Envelope
 from airloom.web.openapi import describe_api
 from airloom.web.rate import Rates
 from airloom.web.request_log import request_log
@@ -31,6 +32,8 @@ from airloom.web.routes import (
     pipelines,
     reference,
     runs,
+    templates,
+    uploads,
     versions,
 )
 from airloom.web.tail import Tail, at_signal
@@ -50,6 +53,8 @@ TAGS = [
     {"name": "outputs", "description": "What runs have left: logs, rows, files"},
     {"name": "events", "description": "What happens, as it happens"},
     {"name": "connections", "description": "Connections to other systems, without their secrets"},
+    {"name": "templates", "description": "Documents to begin a pipeline from"},
+    {"name": "uploads", "description": "Files that were sent for pipelines to read"},
     {"name": "access", "description": "Collaborators, grants and service tokens"},
     {"name": "operations", "description": "Background work, and figures about runs"},
     {"name": "me", "description": "Who is signed in, and what they may"},
@@ -81,14 +86,22 @@ def make_app(store: Store) -> FastAPI:
     app.state.store = store
     app.state.tail = Tail(app.state.store)
     app.state.rates = Rates(configuration())
-    app.add_middleware(Envelope, unexpected=error.unexpected, record=request_log(configuration().api_log))
+    app.add_middleware(
+        Envelope, unexpected=error.unexpected, record=request_log(configuration().api_log), largest=_largest_body
+    )
     error.add_handlers(app)
     modules = (
         *(catalog, pipelines, insights, drafts, versions, runs, outputs, events),
-        *(connections, access, operations, me, health),
+        *(templates, connections, uploads, access, operations, me, health),
     )
     for module in modules:
         app.include_router(module.router, prefix=API)
     app.include_router(reference.router, prefix="/api")
     app.include_router(pages.router)  # last: it answers at every address that is left
     return app
+
+
+def _largest_body(scope: Scope) -> int:
+    """Return how large the body of a request may be: a file is written as it comes, all else is held in memory."""
+    is_file = scope["method"] == "POST" and scope["path"].endswith(f"{API}/uploads")
+    return int(configuration().upload_limit) if is_file else LARGEST_BODY

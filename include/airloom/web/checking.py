@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Body
 
 from airloom.checks.facts import Facts
 from airloom.dags.publishing import gather_facts, plan_document
+from airloom.engine.storage import Files
+from airloom.spec.configuration import configuration
 from airloom.spec.problem import errors
 from airloom.spec.text import faults
 from airloom.store.store import Store
@@ -26,9 +29,17 @@ def refuse_unheld(document: Any) -> None:
 
 
 def facts_for(store: Store, person: Person) -> Facts:
-    """Return what a check needs to know; a worker tells the columns behind Connections that the person may use."""
+    """Return what a check needs to know; a worker tells the columns behind Connections that the person may use.
+
+    Of uploads there are the person's own, and those of the pipelines that the person may read.
+    """
     granted = person.actor.connections
-    return gather_facts(store, worker_describer(store, lambda name: granted is None or name in granted))
+    facts = gather_facts(store, worker_describer(store, lambda name: granted is None or name in granted))
+    if person.uploads is None:
+        return facts
+    # What others named in a pipeline that one may read stays, whoever changes the nodes beside it.
+    readable = person.uploads | store.uses.names("upload", person.readable)
+    return replace(facts, files=Files.of(configuration(), readable=readable))
 
 
 def problems_of(store: Store, person: Person, document: Any) -> Problems:

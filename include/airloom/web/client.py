@@ -13,9 +13,11 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 from urllib.parse import quote
 
+from airloom.dags.backfill import Repeat
+from airloom.dags.parsing import unread_text
 from airloom.store.records import Level, SubjectKind
 from airloom.web.http import LARGEST_PAGE, ApiRefused, Http
 from airloom.web.models.access import Collaborator, GrantedUse, Me, NewToken, Token
@@ -27,6 +29,7 @@ from airloom.web.models.operations import CleanedUp, Examination, Figures
 from airloom.web.models.outputs import Artifact, Attempt, LogLine, LogPage, NodeOutput
 from airloom.web.models.pipelines import (
     Archived,
+    BrokenFile,
     Difference,
     Done,
     Draft,
@@ -34,14 +37,21 @@ from airloom.web.models.pipelines import (
     PipelineDetail,
     PipelineSummary,
     Problems,
+    Readiness,
     VersionDetail,
     VersionSummary,
 )
-from airloom.web.models.runs import RunDeletion, RunDetail, RunSummary
+from airloom.web.models.runs import BackfillStarted, RunDeletion, RunDetail, RunSummary
+from airloom.web.models.templates import TemplateDetail, TemplateSummary
+from airloom.web.models.uploads import Upload, UploadDetail, UploadPreview
 
 __all__ = ["ApiRefused", "Client"]
 
 ENDED = ("success", "failed")
+PIECE = 1 << 20
+"""Bytes of a file that are sent at once."""
+BACKFILL_WITHIN = 600
+"""Seconds that making the runs of a backfill may take."""
 RECONNECT_AFTER = 0.5
 """Seconds until a stream that has broken is asked for again."""
 
@@ -79,11 +89,29 @@ class Client(Http):
         """Return a pipeline with the document of its current version."""
         return self._get(PipelineDetail, _pipeline(pipeline))
 
+    def broken_files(self) -> Iterator[BrokenFile]:
+        """Yield the files of the drop folder that cannot be published, by path, each with its problems."""
+        return self._pages(BrokenFile, "/problems")
+
     def make_pipeline(
-        self, pipeline: str, *, name: str = "", document: Mapping[str, Any] | None = None
+        self,
+        pipeline: str,
+        *,
+        name: str = "",
+        document: Mapping[str, Any] | None = None,
+        template: str | None = None,
     ) -> PipelineDetail:
-        """Make a pipeline of which nothing is published yet; the document is its first draft."""
-        return self._post(PipelineDetail, "/pipelines", {"id": pipeline, "name": name, "document": document})
+        """Make a pipeline of which nothing is published yet; the document, or the template, is its first draft."""
+        body = {"id": pipeline, "name": name, "document": document, "template": template}
+        return self._post(PipelineDetail, "/pipelines", body)
+
+    def templates(self) -> list[TemplateSummary]:
+        """Return the templates that a pipeline can begin from."""
+        return self._list(TemplateSummary, "/templates")
+
+    def template(self, identifier: str) -> TemplateDetail:
+        """Return a template with its document."""
+        return self._get(TemplateDetail, f"/templates/{_part(identifier)}")
 
     def check(self, document: Mapping[str, Any]) -> Problems:
         """Return what is wrong with a document."""
@@ -189,6 +217,18 @@ class Client(Http):
         """Return a version with its document, and its plan where it is asked for."""
         return self._get(VersionDetail, f"{_pipeline(pipeline)}/versions/{number}", plan=plan)
 
+    def readiness(self, pipeline: str, number: int) -> Readiness:
+        """Return whether Airflow would run a version now, or a later one."""
+        return self._get(Readiness, f"{_pipeline(pipeline)}/versions/{number}/readiness")
+
+    def wait_for_version(self, pipeline: str, number: int, *, timeout: float = 60, every: float = 0.5) -> None:
+        """Return once Airflow would run a version, or a later one; raise TimeoutError after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while not (found := self.readiness(pipeline, number)).ready:
+            if time.monotonic() > end:
+                raise TimeoutError(unread_text(pipeline, number, timeout, found.error))
+            time.sleep(every)
+
     def difference(self, pipeline: str, before: int | str, after: int | str = "current") -> Difference:
         """Return how two versions differ; a side is a number, `current` or `draft`."""
         return self._get(Difference, _pipeline(pipeline) + "/diff", **{"from": before, "to": after})
@@ -227,6 +267,25 @@ class Client(Http):
     def retry_run(self, pipeline: str, run_id: str) -> RunSummary:
         """Let a failed run go on: what failed runs again, and all behind it."""
         return self._send(RunSummary, "POST", _run(pipeline, run_id) + "/retry")
+
+    def backfill(
+        self,
+        pipeline: str,
+        since: datetime,
+        until: datetime,
+        params: Mapping[str, Any] | None = None,
+        *,
+        repeat: Repeat = "none",
+        at_once: int | None = None,
+        dry_run: bool = False,
+    ) -> BackfillStarted:
+        """Start the runs of a pipeline's schedule from `since` to `until`, both included."""
+        body = {"since": since.isoformat(), "until": until.isoformat(), "params": dict(params or {})}
+        more = {"repeat": repeat, "at_once": at_once, "dry_run": dry_run}
+        # Airflow makes all runs at once.
+        return self._send(
+            BackfillStarted, "POST", _pipeline(pipeline) + "/backfill", json=body | more, timeout=BACKFILL_WITHIN
+        )
 
     def wait_for_run(self, pipeline: str, run_id: str, *, timeout: float = 3600, every: float = 1) -> RunDetail:
         """Return a run once it has ended; raise TimeoutError after `timeout` seconds."""
@@ -348,9 +407,12 @@ class Client(Http):
         """Return the types of Connection that can be made, with their fields."""
         return self._list(ConnectionType, "/connections/types")
 
-    def make_connection(self, name: str, kind: str, **fields: Any) -> ConnectionMade:
+    def make_connection(
+        self, name: str, kind: str, *, replace_if_exists: bool = False, **fields: Any
+    ) -> ConnectionMade:
         """Keep a Connection; `fields` are those of ConnectionToMake."""
-        return self._post(ConnectionMade, "/connections", {"name": name, "type": kind, **fields})
+        body, query = {"name": name, "type": kind, **fields}, {"replace_if_exists": replace_if_exists}
+        return self._send(ConnectionMade, "POST", "/connections", json=body, params=query)
 
     def edit_connection(self, name: str, **fields: Any) -> None:
         """Change some fields of a Connection; the others stay."""
@@ -371,6 +433,28 @@ class Client(Http):
     def revoke_connection(self, name: str, subject_kind: SubjectKind, subject: str) -> None:
         """Take the use of a Connection away; only a person's own Bearer token may."""
         self._answer("DELETE", f"/grants/connections/{_part(name)}/{subject_kind}/{_part(subject)}")
+
+    def upload(self, file: BinaryIO, name: str, *, media_type: str | None = None) -> Upload:
+        """Send a file, piece by piece; a node reads it by the path `upload:` and its id."""
+        headers = {"Content-Type": media_type or "application/octet-stream"}
+        pieces = iter(lambda: file.read(PIECE), b"")
+        return self._send(Upload, "POST", "/uploads", content=pieces, params={"name": name}, headers=headers)
+
+    def uploads(self) -> Iterator[Upload]:
+        """Yield one's uploads, the newest first; pages are fetched as they are needed."""
+        return self._pages(Upload, "/uploads")
+
+    def uploaded(self, identifier: str) -> UploadDetail:
+        """Return an upload, with what uses it."""
+        return self._get(UploadDetail, f"/uploads/{_part(identifier)}")
+
+    def preview_upload(self, identifier: str, *, limit: int = 20) -> UploadPreview:
+        """Return the first rows of an upload."""
+        return self._get(UploadPreview, f"/uploads/{_part(identifier)}/preview", limit=limit)
+
+    def delete_upload(self, identifier: str, *, force: bool = False) -> None:
+        """Delete an upload; with `force` though pipelines use it."""
+        self._answer("DELETE", f"/uploads/{_part(identifier)}", params={"force": force})
 
     def figures(self, *, days: int = 14, pipeline: str | None = None) -> Figures:
         """Return how runs did, day by day."""

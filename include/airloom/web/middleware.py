@@ -28,19 +28,24 @@ HEADERS = {
 class BodyTooLarge(HTTPException):
     """Raise where a body goes on beyond the limit."""
 
-    def __init__(self) -> None:
-        super().__init__(413, f"a body has at most {LARGEST_BODY >> 20} MB")
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"a body has at most {limit:,} bytes here")
 
 
 class Envelope:
     """Wrap every request: give it its correlation id, refuse what is too large, set the headers of the answer."""
 
     def __init__(
-        self, app: ASGIApp, unexpected: Callable[[Request, Exception], JSONResponse], record: Record | None = None
+        self,
+        app: ASGIApp,
+        unexpected: Callable[[Request, Exception], JSONResponse],
+        record: Record | None = None,
+        largest: Callable[[Scope], int] = lambda scope: LARGEST_BODY,
     ) -> None:
         self._app = app
         self._unexpected = unexpected
         self._record = record
+        self._largest = largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of HTTP; anything else passes as it is."""
@@ -50,14 +55,15 @@ class Envelope:
         identifier = begin_request(Headers(scope=scope).get(HEADER))
         started = False
         size = 0
+        limit = self._largest(scope)
         began = time.perf_counter()
 
         async def measured() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > LARGEST_BODY:
-                raise BodyTooLarge
+            if size > limit:
+                raise BodyTooLarge(limit)
             return message
 
         async def answer(message: Message) -> None:

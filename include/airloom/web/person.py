@@ -105,7 +105,7 @@ class Person:
     def actor(self) -> Actor:
         """Return who acts where the person publishes."""
         if "admin" in self.rights:
-            return Actor(self.name, code=True, connections=None)
+            return Actor(self.name, code=True, connections=None, uploads=None)
         simple = self._simple_rank is not None
         granted_code = any(grant.kind == "code" for grant in self.grants) and self._has_scope("publish")
         connections = frozenset(grant.object for grant in self.grants if grant.kind == "connection")
@@ -114,6 +114,7 @@ class Person:
             code="code" in self.rights or granted_code,
             # Under the simple auth manager whoever may edit may use every Connection: it tells nobody apart.
             connections=None if simple and "create" in self.rights else connections,
+            uploads=self.uploads,
         )
 
     def may(self, act: Act, pipeline: str) -> bool:
@@ -144,6 +145,11 @@ class Person:
                 user=self._user,
             )
         )
+
+    @functools.cached_property
+    def uploads(self) -> frozenset[str] | None:
+        """Return the ids of the person's uploads, None for all."""
+        return None if "admin" in self.rights else self._store.uploads.owned(self.id)
 
     def may_use(self, connection: str) -> bool:
         """Tell whether the person may use a Connection."""

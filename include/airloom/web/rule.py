@@ -80,12 +80,26 @@ class OnConnection:
             raise ApiError(404, f"there is no Connection {name!r}")
 
 
+@dataclass(frozen=True)
+class OnUpload:
+    """Let in whoever has a right of Airloom's and the upload that the path names."""
+
+    right: str
+
+    def __call__(self, request: Request, person: PersonOf) -> None:
+        """Raise ApiError: 403 without the right, 404 where the upload is another's, whether or not there is one."""
+        Holds(self.right)(person)
+        identifier = request.path_params["upload"]
+        if person.uploads is not None and identifier not in person.uploads:
+            raise ApiError(404, f"there is no upload {identifier!r}")
+
+
 def _refuse_token(person: Person, in_person: bool) -> None:
     if in_person and person.token is not None:
         raise ApiError(403, "a service token gives nobody rights; sign in yourself")
 
 
-Rule = Public | SignedIn | Holds | OnPipeline | OnConnection
+Rule = Public | SignedIn | Holds | OnPipeline | OnConnection | OnUpload
 
 PUBLIC = Depends(Public())
 SIGNED_IN = Depends(SignedIn())
@@ -98,5 +112,7 @@ READS = Depends(OnPipeline("read"))
 RUNS = Depends(OnPipeline("run"))
 EDITS = Depends(OnPipeline("edit"))
 PUBLISHES = Depends(OnPipeline("publish"))
+READS_UPLOAD = Depends(OnUpload("read"))
+CHANGES_UPLOAD = Depends(OnUpload("create"))
 USES = Depends(OnConnection())
 SHARES = Depends(OnPipeline("publish", in_person=True))

@@ -11,7 +11,7 @@ from typing import Any
 
 from airloom.dags.runs import run_state
 from airloom.engine import box, child
-from airloom.engine.storage import remove_abandoned, remove_older_than
+from airloom.engine.storage import ABANDONED_AFTER, UploadFolder, remove_abandoned, remove_older_than
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.error import TransientError
 from airloom.store.store import Store
@@ -62,9 +62,16 @@ def clean_up(
         until = None if seconds is None else time.monotonic() + seconds
         removed = remove_older_than(settings.data_url, age, is_at_work=_is_at_work, until=until)
         log.info("%d files between steps of %d runs were old and are removed", removed.files, removed.runs)
+        _remove_unknown_uploads(store, UploadFolder(settings.uploads_url))
         events = store.feed.remove_old()
         log.info("%d events of the feed were old and are removed", events)
     return CleanedUp(age, removed.runs, removed.files, removed.at_work, folders, events, removed.complete)
+
+
+def _remove_unknown_uploads(store: Store, folder: UploadFolder) -> None:
+    """Remove what is left of uploads that broke off, or that were deleted while their files could not be."""
+    for identifier in store.uploads.unknown(folder.identifiers(ABANDONED_AFTER)):
+        folder.remove(identifier)
 
 
 def request_clean_up(store: Store, days: float | None) -> CleanedUp:

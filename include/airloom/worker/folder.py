@@ -16,6 +16,7 @@ from airloom.dags.actor import Actor, administrator
 from airloom.spec.error import AirloomError
 from airloom.spec.folder import Content, File, list_files, read_file
 from airloom.spec.problem import Problem, errors, pointer
+from airloom.store.problems import FOLDER
 from airloom.store.records import StoredFile, StoreUnavailable
 from airloom.store.store import Store
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AUTHOR = "drop folder"
-FOLDER = "drop folder"
-"""The path under which the problems of the folder itself are kept; no file has it, for it lacks a suffix."""
 
 ARCHIVE_AFTER = timedelta(seconds=60)
 REPORT_LOSS_AFTER = timedelta(seconds=5)

@@ -127,6 +127,7 @@ export const listed = (id: string, more: Partial<Schemas["ListedPipeline"]> = {}
   updated_at: at(-300),
   updated_by: "ben",
   revision: 12,
+  problems: 0,
   recent_runs: recent(14),
   ...more,
 });

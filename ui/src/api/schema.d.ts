@@ -188,6 +188,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Broken Files
+         * @description List the files of the drop folder that cannot be published, by path.
+         *
+         *     That is those of pipelines that you may read, and those that are of no pipeline yet.
+         */
+        get: operations["list_broken_files_api_v1_problems_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pipelines/check": {
         parameters: {
             query?: never;
@@ -628,6 +650,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pipelines/{pipeline}/versions/{number}/readiness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Readiness
+         * @description Say whether Airflow would run a version now, or a later one; it reads each a few seconds after publishing.
+         */
+        get: operations["get_readiness_api_v1_pipelines__pipeline__versions__number__readiness_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pipelines/{pipeline}/diff": {
         parameters: {
             query?: never;
@@ -722,6 +764,26 @@ export interface paths {
          * @description Start another run of the current version, with the params of this one and what you say in place of them.
          */
         post: operations["rerun_api_v1_pipelines__pipeline__runs__run_id__rerun_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{pipeline}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Backfill
+         * @description Run a pipeline for the times of its schedule in the past, as soon as Airflow has read its current version.
+         */
+        post: operations["start_backfill_api_v1_pipelines__pipeline__backfill_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1017,6 +1079,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Templates
+         * @description List the templates, by category and name.
+         */
+        get: operations["list_templates_api_v1_templates_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/templates/{template}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Template
+         * @description Return a template with its document; `POST /pipelines` begins a pipeline from it.
+         */
+        get: operations["get_template_api_v1_templates__template__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections/types": {
         parameters: {
             query?: never;
@@ -1053,6 +1155,8 @@ export interface paths {
         /**
          * Make Connection
          * @description Keep a Connection in Airflow, encrypted; who may use it is granted apart.
+         *
+         *     409 where there is one of its name, and `replace_if_exists` is not set.
          */
         post: operations["make_connection_api_v1_connections_post"];
         delete?: never;
@@ -1121,6 +1225,74 @@ export interface paths {
          * @description List the nodes that use a Connection, in the pipelines that you may read.
          */
         get: operations["list_users_of_connection_api_v1_connections__name__users_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Uploads
+         * @description List your uploads, the newest first; administrators see everybody's.
+         */
+        get: operations["list_uploads_api_v1_uploads_get"];
+        put?: never;
+        /**
+         * Upload File
+         * @description Keep the file of the body; its ending says which node type reads it. You alone may name it in a pipeline.
+         */
+        post: operations["upload_file_api_v1_uploads_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Upload
+         * @description Return what is known of an upload, with an address that downloads it for a while.
+         */
+        get: operations["get_upload_api_v1_uploads__upload__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Upload
+         * @description Delete an upload. 409 where the current version of a pipeline names it, and `force` is not set.
+         */
+        delete: operations["delete_upload_api_v1_uploads__upload__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview Upload
+         * @description Let a worker read the first rows of an upload, as a node would without further settings.
+         */
+        get: operations["preview_upload_api_v1_uploads__upload__preview_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1553,6 +1725,70 @@ export interface components {
             started_at: string | null;
         };
         /**
+         * BackfillStart
+         * @description Which times of a schedule in the past to run, and how.
+         */
+        BackfillStart: {
+            /**
+             * Since
+             * Format: date-time
+             * @description The first time
+             * @example 2024-02-29T00:00:00Z
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             * @description The last time
+             * @example 2024-03-01T00:00:00Z
+             */
+            until: string;
+            /**
+             * Params
+             * @description Values of the document's params
+             * @default {}
+             */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Repeat
+             * @description Which times that have a run already are run again
+             * @default none
+             * @enum {string}
+             */
+            repeat: "none" | "failed" | "completed";
+            /**
+             * At Once
+             * @description So many runs at a time; the pipeline's `max_active_runs` otherwise
+             */
+            at_once?: number | null;
+            /**
+             * Dry Run
+             * @description Only say for which times runs would start
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /**
+         * BackfillStarted
+         * @description The times of a schedule that a backfill runs.
+         */
+        BackfillStarted: {
+            /** Pipeline */
+            pipeline: string;
+            /**
+             * Started
+             * @description False where it was only asked for which times runs would start
+             */
+            started: boolean;
+            /**
+             * Times
+             * @description Of its runs, the earliest first
+             */
+            times: string[];
+        };
+        /**
          * Batch
          * @description What to do with several pipelines.
          */
@@ -1575,6 +1811,24 @@ export interface components {
              * @description What to tag them with, or no longer
              */
             tag?: string | null;
+        };
+        /**
+         * BrokenFile
+         * @description A file of the drop folder that cannot be published; the version before goes on.
+         */
+        BrokenFile: {
+            /**
+             * Path
+             * @description Below the drop folder; `drop folder` stands for the folder itself
+             */
+            path: string;
+            /**
+             * Pipeline
+             * @description The id that it declares, or last did; null where it never did
+             */
+            pipeline: string | null;
+            /** Problems */
+            problems: components["schemas"]["ShownProblem"][];
         };
         /**
          * Catalog
@@ -1840,6 +2094,16 @@ export interface components {
             name: string;
             /** Type */
             type: string;
+            /**
+             * Can Probe
+             * @description Whether something installed can try one of this type
+             */
+            can_probe: boolean;
+            /**
+             * Warnings
+             * @description What may surprise, such as a type that nothing installed knows
+             */
+            warnings: string[];
         };
         /**
          * ConnectionSummary
@@ -2335,6 +2599,12 @@ export interface components {
             /** @description The newest; null in a list without details */
             last_run?: components["schemas"]["RunSummary"] | null;
             /**
+             * Problems
+             * @description How many problems keep its file from being published
+             * @default 0
+             */
+            problems: number;
+            /**
              * Recent Runs
              * @description Its newest runs, the oldest of them first; by `runs`
              * @default []
@@ -2701,6 +2971,16 @@ export interface components {
             /** Bytes */
             bytes: number | null;
         };
+        /** Page[BrokenFile] */
+        Page_BrokenFile_: {
+            /** Items */
+            items: components["schemas"]["BrokenFile"][];
+            /**
+             * Next Cursor
+             * @description Where the next page begins; null where there is none
+             */
+            next_cursor: string | null;
+        };
         /** Page[ListedPipeline] */
         Page_ListedPipeline_: {
             /** Items */
@@ -2715,6 +2995,16 @@ export interface components {
         Page_RunSummary_: {
             /** Items */
             items: components["schemas"]["RunSummary"][];
+            /**
+             * Next Cursor
+             * @description Where the next page begins; null where there is none
+             */
+            next_cursor: string | null;
+        };
+        /** Page[Upload] */
+        Page_Upload_: {
+            /** Items */
+            items: components["schemas"]["Upload"][];
             /**
              * Next Cursor
              * @description Where the next page begins; null where there is none
@@ -2944,7 +3234,7 @@ export interface components {
             id: string;
             /**
              * Name
-             * @description The id where it is empty
+             * @description Where it is empty that of the template, or the id
              * @default
              */
             name: string;
@@ -2955,6 +3245,11 @@ export interface components {
             document?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Template
+             * @description The template that its first draft is, in place of a document
+             */
+            template?: string | null;
         };
         /**
          * PortOfConfig
@@ -3092,7 +3387,7 @@ export interface components {
             node: string;
             /**
              * Kind
-             * @description type, connection, table, path, pipeline or code
+             * @description type, connection, table, path, pipeline, upload or code
              */
             kind: string;
             /**
@@ -3105,6 +3400,19 @@ export interface components {
              * @description The node of this pipeline that writes it; null where it is run as a whole
              */
             writer: string | null;
+        };
+        /**
+         * Readiness
+         * @description Whether Airflow would run a version.
+         */
+        Readiness: {
+            /** Ready */
+            ready: boolean;
+            /**
+             * Error
+             * @description What Airflow met when it read the pipeline; null where that is nothing
+             */
+            error: string | null;
         };
         /**
          * RecentRun
@@ -3373,6 +3681,43 @@ export interface components {
             } | null;
         };
         /**
+         * ShownProblem
+         * @description What is wrong in a document.
+         */
+        ShownProblem: {
+            /**
+             * Code
+             * @example node.unknown_type
+             */
+            code: string;
+            /** Message */
+            message: string;
+            /**
+             * Hint
+             * @description What to do
+             */
+            hint: string | null;
+            /**
+             * Severity
+             * @description error or warning
+             */
+            severity: string;
+            /** Node */
+            node: string | null;
+            /**
+             * Pointer
+             * @description Where in the document, as a JSON Pointer (RFC 6901)
+             */
+            pointer: string;
+            /**
+             * Line
+             * @description Where in the file, from 1
+             */
+            line: number | null;
+            /** Column */
+            column: number | null;
+        };
+        /**
          * SqlOfPort
          * @description The SQL that a port of a table node is made by.
          */
@@ -3391,6 +3736,72 @@ export interface components {
              * @description In DuckDB's dialect, over `node.port`s; null where only a run can tell
              */
             sql: string | null;
+        };
+        /**
+         * TemplateDetail
+         * @description A template with its document.
+         */
+        TemplateDetail: {
+            /**
+             * Id
+             * @example clean_file
+             */
+            id: string;
+            /**
+             * Name
+             * @example Clean a file
+             */
+            name: string;
+            /**
+             * Category
+             * @example files
+             */
+            category: string;
+            /**
+             * Description
+             * @description What it does, and what to change to make it one's own
+             */
+            description: string;
+            /**
+             * Params
+             * @description The params of its runs, each a JSON Schema
+             */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Document
+             * @description Without an id: that of the pipeline comes in its place
+             */
+            document: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * TemplateSummary
+         * @description A template, without its document.
+         */
+        TemplateSummary: {
+            /**
+             * Id
+             * @example clean_file
+             */
+            id: string;
+            /**
+             * Name
+             * @example Clean a file
+             */
+            name: string;
+            /**
+             * Category
+             * @example files
+             */
+            category: string;
+            /**
+             * Description
+             * @description What it does, and what to change to make it one's own
+             */
+            description: string;
         };
         /**
          * TimelineEntry
@@ -3480,6 +3891,108 @@ export interface components {
             expires_at?: string | null;
         };
         /**
+         * Upload
+         * @description A file that somebody has sent; a node reads it by the path `upload:ID`.
+         */
+        Upload: {
+            /**
+             * Id
+             * @example 0c1f6f2d5a0e4b7f9a51c3f2b7d3a8e4
+             */
+            id: string;
+            /**
+             * Name
+             * @description What the file was called
+             * @example orders.csv
+             */
+            name: string;
+            /**
+             * Media Type
+             * @example text/csv
+             */
+            media_type: string;
+            /** Bytes */
+            bytes: number;
+            /** Sha256 */
+            sha256: string;
+            /** Owner */
+            owner: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * UploadDetail
+         * @description An upload, with what reads it.
+         */
+        UploadDetail: {
+            /**
+             * Id
+             * @example 0c1f6f2d5a0e4b7f9a51c3f2b7d3a8e4
+             */
+            id: string;
+            /**
+             * Name
+             * @description What the file was called
+             * @example orders.csv
+             */
+            name: string;
+            /**
+             * Media Type
+             * @example text/csv
+             */
+            media_type: string;
+            /** Bytes */
+            bytes: number;
+            /** Sha256 */
+            sha256: string;
+            /** Owner */
+            owner: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Node Type
+             * @description The type of node that reads such a file; null where none does
+             */
+            node_type: string | null;
+            /**
+             * Download
+             * @description Where it is for the next 15 minutes
+             */
+            download: string;
+            /**
+             * Used By
+             * @description The nodes that name it, in the pipelines that you may read
+             */
+            used_by: components["schemas"]["Use"][];
+        };
+        /**
+         * UploadPreview
+         * @description The first rows of an upload.
+         */
+        UploadPreview: {
+            /**
+             * Node Type
+             * @description The type of node that has read it
+             * @example csv_read
+             */
+            node_type: string;
+            /**
+             * Columns
+             * @description Name and DuckDB type of each
+             */
+            columns: string[][];
+            /** Rows */
+            rows: {
+                [key: string]: unknown;
+            }[];
+        };
+        /**
          * Usage
          * @description What a pipeline uses, and what uses it.
          */
@@ -3503,7 +4016,7 @@ export interface components {
             node: string;
             /**
              * Kind
-             * @description type, connection, table, path, pipeline or code
+             * @description type, connection, table, path, pipeline, upload or code
              */
             kind: string;
             /**
@@ -4038,6 +4551,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PipelineDetail"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_broken_files_api_v1_problems_get: {
+        parameters: {
+            query?: {
+                /** @description How many entries to return at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before; absent for the first page */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BrokenFile_"];
                 };
             };
             /** @description Refused: `code`, `message` and `details` say why */
@@ -5108,6 +5664,48 @@ export interface operations {
             };
         };
     };
+    get_readiness_api_v1_pipelines__pipeline__versions__number__readiness_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pipeline: string;
+                /** @description The number of a version */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     compare_versions_api_v1_pipelines__pipeline__diff_get: {
         parameters: {
             query: {
@@ -5326,6 +5924,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunSummary"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    start_backfill_api_v1_pipelines__pipeline__backfill_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pipeline: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackfillStart"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillStarted"];
                 };
             };
             /** @description Refused: `code`, `message` and `details` say why */
@@ -6011,6 +6653,84 @@ export interface operations {
             };
         };
     };
+    list_templates_api_v1_templates_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateSummary"][];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_template_api_v1_templates__template__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateDetail"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_connection_types_api_v1_connections_types_get: {
         parameters: {
             query?: never;
@@ -6089,7 +6809,10 @@ export interface operations {
     };
     make_connection_api_v1_connections_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Put it in place of one that has the name */
+                replace_if_exists?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6316,6 +7039,225 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Use"][];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_uploads_api_v1_uploads_get: {
+        parameters: {
+            query?: {
+                /** @description How many entries to return at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before; absent for the first page */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Upload_"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    upload_file_api_v1_uploads_post: {
+        parameters: {
+            query: {
+                /** @description What the file is called */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example day,amount
+                 *     2026-11-30,3
+                 */
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_upload_api_v1_uploads__upload__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of an upload */
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadDetail"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_upload_api_v1_uploads__upload__delete: {
+        parameters: {
+            query?: {
+                /** @description Delete it though pipelines use it: their runs fail from then on */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The id of an upload */
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    preview_upload_api_v1_uploads__upload__preview_get: {
+        parameters: {
+            query?: {
+                /** @description How many rows to return at most */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of an upload */
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadPreview"];
                 };
             };
             /** @description Refused: `code`, `message` and `details` say why */

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
+from airloom.spec.connection import CONNECTION_NAME
 from airloom.web.models.answer import Answer
 
 
@@ -65,7 +66,7 @@ class ConnectionFields(BaseModel):
 class ConnectionToMake(ConnectionFields):
     """A Connection to make."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,250}$", description="What nodes call it", examples=["sales_db"])
+    name: str = Field(pattern=f"^{CONNECTION_NAME}$", description="What nodes call it", examples=["sales_db"])
     type: str = Field(min_length=1, max_length=500, examples=["postgres"])
 
 
@@ -74,6 +75,8 @@ class ConnectionMade(Answer):
 
     name: str
     type: str
+    can_probe: bool = Field(description="Whether something installed can try one of this type")
+    warnings: list[str] = Field(description="What may surprise, such as a type that nothing installed knows")
 
 
 class ConnectionTest(BaseModel):

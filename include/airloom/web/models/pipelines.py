@@ -48,6 +48,7 @@ class PipelineSummary(Answer):
 class ListedPipeline(PipelineSummary):
     """A pipeline in a list."""
 
+    problems: int = Field(0, description="How many problems keep its file from being published")
     recent_runs: list[RecentRun] = Field([], description="Its newest runs, the oldest of them first; by `runs`")
 
 
@@ -63,8 +64,11 @@ class PipelineToMake(BaseModel):
     """A pipeline to make."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,99}$", description="Also the id of its DAG", examples=["daily_sales"])
-    name: str = Field("", max_length=500, description="The id where it is empty")
+    name: str = Field("", max_length=500, description="Where it is empty that of the template, or the id")
     document: dict[str, Any] | None = Field(None, description="Its first draft")
+    template: str | None = Field(
+        None, max_length=100, description="The template that its first draft is, in place of a document"
+    )
 
 
 class Batch(BaseModel):
@@ -111,7 +115,7 @@ class Use(Answer):
 
     pipeline: str | None = Field(None, description="The pipeline of the node; null for the one that was asked about")
     node: str
-    kind: str = Field(description="type, connection, table, path, pipeline or code")
+    kind: str = Field(description="type, connection, table, path, pipeline, upload or code")
     name: str | None = Field(description="Null where only a run knows it")
 
 
@@ -151,6 +155,27 @@ class Problems(Answer):
     problems: list[dict[str, Any]]
 
 
+class ShownProblem(Answer):
+    """What is wrong in a document."""
+
+    code: str = Field(examples=["node.unknown_type"])
+    message: str
+    hint: str | None = Field(description="What to do")
+    severity: str = Field(description="error or warning")
+    node: str | None
+    pointer: str = Field(description="Where in the document, as a JSON Pointer (RFC 6901)")
+    line: int | None = Field(description="Where in the file, from 1")
+    column: int | None
+
+
+class BrokenFile(Answer):
+    """A file of the drop folder that cannot be published; the version before goes on."""
+
+    path: str = Field(description="Below the drop folder; `drop folder` stands for the folder itself")
+    pipeline: str | None = Field(description="The id that it declares, or last did; null where it never did")
+    problems: list[ShownProblem]
+
+
 class VersionSummary(Answer):
     """A version, without its document."""
 
@@ -168,6 +193,13 @@ class VersionDetail(VersionSummary):
 
     document: dict[str, Any]
     plan: dict[str, Any] | None = Field(None, description="How it runs; null unless it was asked for")
+
+
+class Readiness(Answer):
+    """Whether Airflow would run a version."""
+
+    ready: bool
+    error: str | None = Field(description="What Airflow met when it read the pipeline; null where that is nothing")
 
 
 class RollbackTo(BaseModel):

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from airloom.dags.backfill import Repeat
 from airloom.web.models.answer import Answer
 
 
@@ -37,6 +38,27 @@ class RunStart(BaseModel):
 
     params: dict[str, Any] = Field({}, description="Values of the document's params", examples=[{"day": "2026-11-30"}])
     logical_date: AwareDatetime | None = Field(None, description="The time of the schedule that it runs for")
+
+
+class BackfillStart(BaseModel):
+    """Which times of a schedule in the past to run, and how."""
+
+    since: AwareDatetime = Field(description="The first time", examples=["2024-02-29T00:00:00Z"])
+    until: AwareDatetime = Field(description="The last time", examples=["2024-03-01T00:00:00Z"])
+    params: dict[str, Any] = Field({}, description="Values of the document's params")
+    repeat: Repeat = Field("none", description="Which times that have a run already are run again")
+    at_once: int | None = Field(
+        None, ge=1, le=1000, description="So many runs at a time; the pipeline's `max_active_runs` otherwise"
+    )
+    dry_run: bool = Field(False, description="Only say for which times runs would start")
+
+
+class BackfillStarted(Answer):
+    """The times of a schedule that a backfill runs."""
+
+    pipeline: str
+    started: bool = Field(description="False where it was only asked for which times runs would start")
+    times: list[datetime] = Field(description="Of its runs, the earliest first")
 
 
 class RunSelection(BaseModel):

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from airloom.dags.connections import (
+    ConnectionExists,
     change_connection,
     connection_types,
     delete_connection,
@@ -47,13 +48,22 @@ def list_connections(person: PersonOf, store: StoreOf) -> list[ConnectionSummary
 
 
 @router.post("/connections", dependencies=[ADMINISTRATOR], status_code=201)
-def make_connection(wanted: ConnectionToMake, person: PersonOf) -> ConnectionMade:
-    """Keep a Connection in Airflow, encrypted; who may use it is granted apart."""
-    if wanted.name in (connection_types() or ()):
-        raise ApiError(409, f"there is a Connection {wanted.name!r} already", code="ALREADY_EXISTS")
-    kept = save_connection(wanted.name, wanted.as_airflow())
-    audit.record(person, "make_connection", connection=wanted.name, type=kept)
-    return ConnectionMade(name=wanted.name, type=kept)
+def make_connection(
+    wanted: ConnectionToMake,
+    person: PersonOf,
+    replace_if_exists: Annotated[bool, Query(description="Put it in place of one that has the name")] = False,
+) -> ConnectionMade:
+    """Keep a Connection in Airflow, encrypted; who may use it is granted apart.
+
+    409 where there is one of its name, and `replace_if_exists` is not set.
+    """
+    try:
+        kept = save_connection(wanted.name, wanted.as_airflow(), replace=replace_if_exists)
+    except ConnectionExists as error:
+        hint = {"hint": "set replace_if_exists"}
+        raise ApiError(409, error.message, code="ALREADY_EXISTS", details=hint) from None
+    audit.record(person, "make_connection", connection=kept.name, type=kept.type)
+    return ConnectionMade.model_validate(kept)
 
 
 @router.get("/connections/{name}", dependencies=[USES])

@@ -17,7 +17,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from airloom.dags.logs import LogLine, TaskAttempt, log_lines, task_attempts
 from airloom.engine.child import QueryTimeout
 from airloom.engine.reference import is_table
-from airloom.engine.storage import DataFolder, Files, is_url
+from airloom.engine.storage import DataFolder, Files, UploadFolder, is_url
 from airloom.runtime.pages import read_page
 from airloom.spec.configuration import configuration
 from airloom.spec.error import AirloomError, ConfigurationError, DataError
@@ -178,10 +178,15 @@ def preview_artifact(pipeline: str, run_id: str, node: str, port: str, store: St
 @router.get("/downloads/{token}", dependencies=[PUBLIC], response_class=StreamingResponse)
 def fetch(token: str, store: StoreOf) -> Response:
     """Download a file by an address that was signed for it."""
-    pipeline, run_id, node, index, port = download.read(token)
-    _, reference = _reference(store, pipeline, run_id, node, index, port)
-    place = _confined(reference)
-    name, media_type = os.path.basename(place), "application/octet-stream"
+    signed = download.read(token)
+    if len(signed) == 1:
+        place, name = _uploaded(store, signed[0])
+    else:
+        pipeline, run_id, node, index, port = signed
+        _, reference = _reference(store, pipeline, run_id, node, index, port)
+        place = _confined(reference)
+        name = os.path.basename(place)
+    media_type = "application/octet-stream"
     if not is_url(place):
         return FileResponse(place, filename=name, media_type=media_type)
     headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
@@ -329,6 +334,15 @@ def _confined(reference: dict[str, Any]) -> str:
     if not is_url(place) and not os.path.isfile(place):
         raise ApiError(410, f"the file {os.path.basename(place)} is gone, or is no one file")
     return place
+
+
+def _uploaded(store: Store, identifier: str) -> tuple[str, str]:
+    """Return where the file of an upload lies, and what it is called."""
+    upload = store.uploads.get(identifier)
+    file = UploadFolder(configuration().uploads_url).find(identifier)
+    if upload is None or file is None:
+        raise ApiError(410, f"the upload {identifier!r} is gone")
+    return file.uri, upload.name
 
 
 def _pieces(place: str, size: int = 1 << 20) -> Iterator[bytes]:

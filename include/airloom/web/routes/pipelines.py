@@ -8,6 +8,7 @@ from airloom.dags import parsing
 from airloom.dags.publishing import archive, pinned, plan_document, publish, publish_planned, unarchive
 from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.problem import errors
+from airloom.spec.template import template
 from airloom.spec.text import read_text, write_text
 from airloom.store.records import NotFound, StoredPipeline
 from airloom.store.store import Store
@@ -19,6 +20,7 @@ from airloom.web.models.pipelines import (
     EXAMPLE,
     Archived,
     Batch,
+    BrokenFile,
     Done,
     Imported,
     ListedPipeline,
@@ -78,6 +80,9 @@ def list_pipelines(
     shown, following = page_of(rows, limit, lambda row: [row.id])
     items = [ListedPipeline.model_validate(row) for row in shown]
     identifiers = [row.id for row in shown]
+    broken = store.problems.count([row.path for row in shown if row.path is not None])
+    for item in items:
+        item.problems = broken.get(item.path or "", 0)
     if runs:
         recent = store.runs.recent(identifiers, runs)
         for item in items:
@@ -90,10 +95,28 @@ def list_pipelines(
     return Page(items=items, next_cursor=following)
 
 
+@router.get("/problems", dependencies=[CREATOR])
+def list_broken_files(person: PersonOf, store: StoreOf, limit: Limit = 50, cursor: Cursor = None) -> Page[BrokenFile]:
+    """List the files of the drop folder that cannot be published, by path.
+
+    That is those of pipelines that you may read, and those that are of no pipeline yet.
+    """
+    after = read_cursor(cursor, str)
+    rows = store.problems.page(ids=person.readable, after=after[0] if after else None, limit=limit + 1)
+    shown, following = page_of(rows, limit, lambda row: [row.path])
+    return Page(items=[BrokenFile.model_validate(row) for row in shown], next_cursor=following)
+
+
 @router.post("/pipelines", dependencies=[CREATOR], status_code=201)
 def make_pipeline(wanted: PipelineToMake, person: PersonOf, store: StoreOf, response: Response) -> PipelineDetail:
     """Make a pipeline, of which nothing is published yet; you are its publisher."""
-    return _make(store, person, wanted.id, wanted.name, wanted.document, response)
+    document, name = wanted.document, wanted.name
+    if wanted.template is not None:
+        if document is not None:
+            raise ApiError(422, "a document or a template, not both", details=[{"field": "body/template"}])
+        document = template(wanted.template).begin(wanted.id, name)
+        name = document["name"]
+    return _make(store, person, wanted.id, name, document, response)
 
 
 @router.post("/pipelines/check", dependencies=[READER])

@@ -17,10 +17,11 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime
 
 from airloom.dags import parsing
+from airloom.dags.backfill import Backfill, begin_backfill, check_range, require_schedule
 from airloom.dags.interventions import cancel_run, delete_run, retry_run
 from airloom.dags.node_states import NodeState
 from airloom.dags.runs import begin_run, live_version, nodes_of_run, params_problems
-from airloom.store.records import ConflictError, NodeRun, NotFound, StoredRun
+from airloom.store.records import ConflictError, NodeRun, NotFound, StoredRun, StoredVersion
 from airloom.store.runs import UNFINISHED
 from airloom.store.store import Store
 from airloom.web import audit
@@ -28,6 +29,8 @@ from airloom.web.authentication import PersonOf, StoreOf
 from airloom.web.correlation import correlation_id
 from airloom.web.error import ApiError, refused
 from airloom.web.models.runs import (
+    BackfillStart,
+    BackfillStarted,
     NodeReport,
     OutputSummary,
     RunDeletion,
@@ -113,6 +116,25 @@ async def rerun(
     return await _started(
         store, person, pipeline, {**(run.params or {}), **start.params}, request, response, None, start.logical_date
     )
+
+
+@router.post("/pipelines/{pipeline}/backfill", dependencies=[RUNS])
+async def start_backfill(pipeline: str, start: BackfillStart, person: PersonOf, store: StoreOf) -> BackfillStarted:
+    """Run a pipeline for the times of its schedule in the past, as soon as Airflow has read its current version."""
+    check_range(start.since, start.until)
+    version = await run_in_threadpool(live_version, store, pipeline)
+    _check_params(version, start.params)
+    require_schedule(version)
+    await _has_been_read(version)
+    wanted = Backfill(start.since, start.until, start.params, start.repeat, start.at_once)
+
+    def begin() -> list[datetime]:
+        times = begin_backfill(version, wanted, user=person.name, dry_run=start.dry_run)
+        if times and not start.dry_run:
+            audit.record(person, "backfill", pipeline=pipeline, since=start.since, until=start.until, runs=len(times))
+        return times
+
+    return BackfillStarted(pipeline=pipeline, started=not start.dry_run, times=await run_in_threadpool(begin))
 
 
 @router.get("/pipelines/{pipeline}/runs/{run_id}", dependencies=[READS])
@@ -217,16 +239,8 @@ async def _started(
     logical_date: datetime | None,
 ) -> RunSummary:
     version = await run_in_threadpool(live_version, store, pipeline)
-    problems = params_problems(version, params)
-    if problems:
-        raise refused([problem.at("/params") for problem in problems])
-    # Here, and not in a thread: few threads answer all requests.
-    limit = time.monotonic() + READ_WITHIN
-    while not await run_in_threadpool(parsing.has_read, pipeline, version.number):
-        if time.monotonic() > limit:
-            message = await run_in_threadpool(parsing.unread, pipeline, version.number, READ_WITHIN)
-            raise ApiError(503, message, headers={"Retry-After": "10"})
-        await asyncio.sleep(0.3)
+    _check_params(version, params)
+    await _has_been_read(version)
 
     def begin() -> StoredRun:
         run_id = None if key is None else _run_id_of(key, person, pipeline)
@@ -248,6 +262,23 @@ async def _started(
         raise ConflictError("a run of other params was started with this Idempotency-Key", hint="send a new key")
     response.headers["Location"] = quote(request.url_for("get_run", pipeline=pipeline, run_id=run.run_id).path)
     return RunSummary.model_validate(run)
+
+
+def _check_params(version: StoredVersion, params: dict[str, Any]) -> None:
+    problems = params_problems(version, params)
+    if problems:
+        raise refused([problem.at("/params") for problem in problems])
+
+
+async def _has_been_read(version: StoredVersion) -> None:
+    """Return once Airflow would run a version; raise ApiError with 503 after a while."""
+    # Here, and not in a thread: few threads answer all requests.
+    limit = time.monotonic() + READ_WITHIN
+    while not await run_in_threadpool(parsing.has_read, version.pipeline, version.number):
+        if time.monotonic() > limit:
+            message = await run_in_threadpool(parsing.unread, version.pipeline, version.number, READ_WITHIN)
+            raise ApiError(503, message, headers={"Retry-After": "10"})
+        await asyncio.sleep(0.3)
 
 
 def _run_id_of(key: str, person: Person, pipeline: str) -> str:

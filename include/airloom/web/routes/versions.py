@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from airloom.dags import parsing
 from airloom.dags.publishing import rollback
 from airloom.plan.changes import plan_changes
 from airloom.spec.difference import differences
@@ -13,7 +14,7 @@ from airloom.web import audit
 from airloom.web.authentication import PersonOf, StoreOf
 from airloom.web.checking import facts_for
 from airloom.web.error import ApiError, refused
-from airloom.web.models.pipelines import Change, Difference, RollbackTo, VersionDetail, VersionSummary
+from airloom.web.models.pipelines import Change, Difference, Readiness, RollbackTo, VersionDetail, VersionSummary
 from airloom.web.paging import Cursor, Limit, Page, page_of, read_cursor
 from airloom.web.person import Person
 from airloom.web.rule import PUBLISHES, READS
@@ -44,6 +45,14 @@ def get_version(
     """Return a version with its document."""
     found = VersionDetail.model_validate(store.version(pipeline, number))
     return found if plan else found.model_copy(update={"plan": None})
+
+
+@router.get("/pipelines/{pipeline}/versions/{number}/readiness", dependencies=[READS])
+def get_readiness(pipeline: str, number: Number, store: StoreOf) -> Readiness:
+    """Say whether Airflow would run a version now, or a later one; it reads each a few seconds after publishing."""
+    store.version(pipeline, number)
+    ready = parsing.has_read(pipeline, number)
+    return Readiness(ready=ready, error=None if ready else parsing.import_error(pipeline))
 
 
 @router.get("/pipelines/{pipeline}/diff", dependencies=[READS])
