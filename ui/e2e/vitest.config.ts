@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["e2e/states/*.test.ts"],
-    maxConcurrency: 3,
-    testTimeout: 30_000,
+    maxConcurrency: 2,
+    testTimeout: 90_000,
     hookTimeout: 60_000,
   },
 });

@@ -136,9 +136,27 @@ export const pipelines = [
   listed("daily_sales"),
   listed("returns", { paused: true, tags: [], recent_runs: recent(3) }),
   listed("new_draft", { version: 0, paused: null, next_run_at: null, recent_runs: [] }),
+  listed("monthly_report", { problems: 2 }),
   listed("old_export", { archived: true, next_run_at: null, tags: ["old", "export", "finance"] }),
   listed(LONG_ID, { name: LONG, owner: "department-of-finance-and-controlling@example.org", tags: [LONG_ID] }),
 ];
+
+export const brokenFile: Schemas["BrokenFile"] = {
+  path: "finance/returns.json",
+  pipeline: "returns",
+  problems: [
+    {
+      code: "config.unknown",
+      message: "field 'wher' is not a field of a filter",
+      hint: "did you mean 'where'?",
+      pointer: "/nodes/1/config/wher",
+      line: 14,
+      column: 9,
+      severity: "error",
+      node: "paid",
+    },
+  ],
+};
 
 export const page = <Item>(items: Item[], next: string | null = null) => ({ items, next_cursor: next });
 
@@ -436,6 +454,7 @@ export const healthy: Answers = {
     { pipeline: "daily_sales", node: "by_day", kind: "type", name: "aggregate" },
   ]),
   "/pipelines": body(page(pipelines)),
+  "/problems": body(page([])),
   [PIPELINE]: body(detail()),
   [`${PIPELINE}/collaborators`]: body(collaborators),
   [`${PIPELINE}/usage`]: body({

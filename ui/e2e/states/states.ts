@@ -11,6 +11,8 @@ export interface State {
   answers?: Answers;
   /** A text that is there once the state is; it stands in no other state of the page. */
   shows: string;
+  /** It shows so much that looking for faults of access takes longer than all else; smaller states show the same parts. */
+  large?: boolean;
   /** What somebody does first. */
   steps?: (page: Page) => Promise<void>;
 }
@@ -72,6 +74,13 @@ const PIPELINES: State[] = [
     answers: { "/events": DOWN },
     shows: "Connecting again",
     steps: (page) => page.getByText("daily sales").waitFor(),
+  },
+  {
+    name: "pipelines-broken-files",
+    path: "/pipelines",
+    answers: { "/problems": body(answer.page([answer.brokenFile])) },
+    shows: "did you mean",
+    steps: (page) => page.getByRole("button", { name: "Show why" }).click(),
   },
   {
     name: "palette",
@@ -157,12 +166,14 @@ const PIPELINE: State[] = [
     name: "pipeline-200-nodes",
     path: "/pipelines/daily_sales",
     answers: of(many(200), answer.run({ nodes: [] })),
+    large: true,
     shows: "A pipeline of 200 nodes",
   },
   {
     name: "pipeline-500-nodes",
     path: "/pipelines/daily_sales",
     answers: of(many(500), answer.run({ nodes: [] })),
+    large: true,
     shows: "A pipeline of 500 nodes",
   },
   {
@@ -236,6 +247,7 @@ const RUNS: State[] = [
     name: "run-200-nodes",
     path: RUN,
     answers: of(many(200), answer.run({ nodes: answer.manyReports(200), seconds: 300 })),
+    large: true,
     shows: "A pipeline of 200 nodes",
   },
   { name: "run-tab", path: `/tab${RUN}`, shows: "Open in Airloom" },
@@ -309,8 +321,10 @@ const OTHERS: State[] = [
   {
     name: "operations-without-worker",
     path: "/operations",
-    answers: { "/operations/doctor": answer.refused(503, "UNAVAILABLE", "no worker has answered within 30 s") },
-    shows: "no worker has answered",
+    answers: {
+      "/operations/doctor": answer.refused(503, "SERVICE_UNAVAILABLE", "no worker runs, and only a worker can examine"),
+    },
+    shows: "no worker runs",
   },
   { name: "no-such-page", path: "/nowhere", shows: "There is no page at this address" },
 ];

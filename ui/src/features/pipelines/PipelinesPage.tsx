@@ -14,6 +14,7 @@ import { RunBars } from "src/kit/RunBars";
 import { SearchField } from "src/kit/SearchField";
 import { Time } from "src/kit/Time";
 
+import { BrokenFiles } from "./BrokenFiles";
 import { Selection } from "./Selection";
 
 type Listed = components["schemas"]["ListedPipeline"];
@@ -79,6 +80,7 @@ export default function PipelinesPage() {
         </SegmentGroup.Root>
       </PageHead>
       <Flex direction="column" flex="1" minH="0" px="4" gap="2">
+        <BrokenFiles />
         {chosen.size > 0 && <Selection chosen={chosen} onDone={() => setChosen(new Set())} />}
         {pages.error !== null ? (
           <Failure error={pages.error} retry={() => void pages.refetch()} />
@@ -191,13 +193,19 @@ function Name({ row, onTag }: { row: Listed; onTag: (tag: string) => void }) {
 function PipelineState({ row }: { row: Listed }) {
   const [word, colour, about] = row.archived
     ? ["Archived", "gray", "Airflow does not have it"]
-    : row.version === 0
-      ? ["Draft", "purple", "Nothing is published yet"]
-      : row.paused === true
-        ? ["Paused", "orange", "Airflow starts no runs"]
-        : row.paused === null
-          ? ["Loading", "gray", "Airflow has not read it yet"]
-          : ["Live", "green", `Version ${row.version}`];
+    : row.problems > 0
+      ? [
+          "Broken",
+          "red",
+          `Its file has ${row.problems} problems; ${row.version === 0 ? "nothing" : `version ${row.version}`} runs`,
+        ]
+      : row.version === 0
+        ? ["Draft", "purple", "Nothing is published yet"]
+        : row.paused === true
+          ? ["Paused", "orange", "Airflow starts no runs"]
+          : row.paused === null
+            ? ["Loading", "gray", "Airflow has not read it yet"]
+            : ["Live", "green", `Version ${row.version}`];
   return (
     <Badge colorPalette={colour} variant="subtle" title={about}>
       {word}
