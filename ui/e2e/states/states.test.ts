@@ -42,6 +42,7 @@ describe.each(LOOKS)("$theme, $width wide", ({ theme, width }) => {
       timezoneId: "Europe/Berlin",
       locale: "en-GB",
     });
+    await context.clock.setFixedTime(NOW);
   });
 
   afterAll(() => context.close());
@@ -77,7 +78,6 @@ async function look(page: Page, state: State, picture: string): Promise<string[]
       faults.push(`console: ${message.text()}`);
     }
   });
-  await page.clock.setFixedTime(NOW);
   await answerWith(page, { ...healthy, ...state.answers }, faults);
   await page.goto(`${site.address}${state.path}`);
   await state.steps?.(page);
