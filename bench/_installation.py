@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from _harness import ROOT, folder
 
+from airloom.dags import deployment
 from airloom.local import airflow, lifecycle
 from airloom.local.client import AirflowClient
 from airloom.local.databases import databases
@@ -97,7 +98,7 @@ def installation(**variables: str) -> Iterator[Running]:
         for name in ("pipelines", "files", "bare"):
             (place / name).mkdir()
         bundles = [
-            *airflow.BUNDLES,
+            *deployment.BUNDLES,
             {
                 "name": "bare",
                 "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
