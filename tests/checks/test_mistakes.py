@@ -283,7 +283,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         config("weeks", time="id"), "configuration", "weeks", "config/window/duration", "the times are numbers",
         "write 300 rather than 5m",
     ),
-    "a part of what is no JSON": (
+    "a part of what is not JSON": (
         added(node("part", "json_select", column="day", path="year"), "orders>part"), "configuration", "part",
         "config/path", "'day' is DATE where 'year' is looked for", "only JSON, text that holds JSON, structs",
     ),
@@ -309,7 +309,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a word for missing numbers": (
         added(node("full", "fill_nulls", strategy="constant", columns=["amount"], value="none"), "orders>full"),
-        "configuration", "full", "config/value", "the column is DOUBLE, and 'none' is no number", "cast",
+        "configuration", "full", "config/value", "the column is DOUBLE, and 'none' is not a number", "cast",
     ),
     "the mean for missing texts": (
         added(node("full", "fill_nulls", strategy="mean", columns=["note"]), "orders>full"),
@@ -344,10 +344,10 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a day that is none": (
         where("amount > 3 and day > '2026-13-01'"), "query.invalid", "kept", "config/where",
-        "'2026-13-01' is no DATE, which day is", "a date such as '2026-01-31'",
+        "'2026-13-01' is not a DATE, which day is", "a date such as '2026-01-31'",
     ),
     "a day that is none in a cast": (
-        where("day > DATE '2026-02-30'"), "query.invalid", "kept", "config/where", "'2026-02-30' is no DATE",
+        where("day > DATE '2026-02-30'"), "query.invalid", "kept", "config/where", "'2026-02-30' is not a DATE",
         "a date such as '2026-01-31'",
     ),
     "a text and a number that are equal": (
@@ -368,7 +368,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
     ),
     "a time of a day for a day": (
         where("day = '2026-01-31 18:45'"), "query.invalid", "kept", "config/where",
-        "'2026-01-31 18:45' is no DATE, which day is", "a date such as '2026-01-31'",
+        "'2026-01-31 18:45' is not a DATE, which day is", "a date such as '2026-01-31'",
     ),
     "a zone that SQL would drop": (
         where("cast(day AS TIMESTAMP) = '2026-01-31 10:00:00+05:00'"), "query.invalid", "kept", "config/where",
@@ -379,7 +379,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "has a zone, which a TIMESTAMP has not", "in UTC: '2026-01-31 09:00:00'",
     ),
     "a number with an underscore": (
-        where("amount > '1_000.5'"), "query.invalid", "kept", "config/where", "'1_000.5' is no DOUBLE",
+        where("amount > '1_000.5'"), "query.invalid", "kept", "config/where", "'1_000.5' is not a DOUBLE",
         "write a number, without quotes",
     ),
     "a whole number beside a FLOAT": (
@@ -391,29 +391,29 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         "'n' is BIGINT and stands in one column with DOUBLE", "cast it to DOUBLE",
     ),
     "a word for a missing number": (
-        where("customer <> 'NA'"), "query.invalid", "kept", "config/where", "'NA' is no BIGINT, which customer is",
+        where("customer <> 'NA'"), "query.invalid", "kept", "config/where", "'NA' is not a BIGINT, which customer is",
         "write customer is null",
     ),
     "a text among numbers": (
         where("customer IN ('1', 'two')"), "query.invalid", "kept", "config/where",
-        "'two' is no BIGINT, which customer is", "write a number, without quotes",
+        "'two' is not a BIGINT, which customer is", "write a number, without quotes",
     ),
     "a text between days": (
         where("day BETWEEN '2026-01-01' AND 'today'"), "query.invalid", "kept", "config/where",
-        "'today' is no DATE, which day is", "a date such as '2026-01-31'",
+        "'today' is not a DATE, which day is", "a date such as '2026-01-31'",
     ),
     "a text for a number in a formula": (
         formula("CASE WHEN id = 'first' THEN 0 ELSE amount END"), "query.invalid", "made", "config/columns/gross",
-        "'first' is no BIGINT, which id is", "write a number, without quotes",
+        "'first' is not a BIGINT, which id is", "write a number, without quotes",
     ),
     "a text for a number in a join": (
         query("SELECT c.name, o.id FROM orders o JOIN customers c ON o.customer = c.id AND o.amount > 'high'"),
-        "query.invalid", "asked", "config/sql", "'high' is no DOUBLE, which o.amount is",
+        "query.invalid", "asked", "config/sql", "'high' is not a DOUBLE, which o.amount is",
         "write a number, without quotes",
     ),
     "a text for a sum": (
         query("SELECT customer FROM orders GROUP BY customer HAVING sum(amount) > 'high'"),
-        "query.invalid", "asked", "config/sql", "'high' is no DOUBLE", "write a number, without quotes",
+        "query.invalid", "asked", "config/sql", "'high' is not a DOUBLE", "write a number, without quotes",
     ),
     "a time zone of a formula that is none": (
         where("cast(day AS TIMESTAMP) AT TIME ZONE 'Europe/Berln' > cast(day AS TIMESTAMPTZ)"), "query.invalid",
@@ -440,7 +440,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         query("SELECT * FROM orders; SELECT * FROM customers"), "sql", "asked", "config/sql",
         "one statement is needed", "leave out the semicolon",
     ),
-    "a statement that is no query": (
+    "a statement that is not a query": (
         query("DELETE FROM orders"), "sql", "asked", "config/sql", "a query starts with SELECT or WITH", "",
     ),
     "a file as a table": (
@@ -941,9 +941,9 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         param("least", type="integer", default="three"), "params.default", None, "/params/least/default",
         "'three' is not of type 'integer'", "",
     ),
-    "a default that is no date": (
+    "a default that is not a date": (
         param("since", type="string", format="date", default="01.02.2026"), "params.default", None,
-        "/params/since/default", "no date such as 2024-12-31", "",
+        "/params/since/default", "not a date such as 2024-12-31", "",
     ),
     "a schedule as a text": (
         lambda document: document.update(schedule="@daily"), "document.invalid", None, "/schedule",
@@ -964,7 +964,7 @@ MISTAKES: dict[str, tuple[Change, str, str | None, str, str, str]] = {
         param("least", type="integer"), "params.default", None, "/params/least", "needs a default of the param 'least'",
         "leave the schedule out",
     ),
-    "a default that is no choice": (
+    "a default that is not a choice": (
         param("label", type="string", enum=["a", "b"], default="c"), "params.default", None, "/params/label/default",
         "'c' is not one of ['a', 'b']", "",
     ),

@@ -14,7 +14,7 @@ from airloom.spec.problem import Problem
 from airloom.spec.text import read_text
 
 ORDERS = "tests/conformance/data/orders.csv"
-UNCHECKED = "columns below 'orders' are not checked until this is mended"
+UNCHECKED = "columns below 'orders' are not checked until this is corrected"
 
 
 def problems(*nodes: Json, edges: str = "", **more: Any) -> list[Problem]:

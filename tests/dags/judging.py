@@ -32,7 +32,7 @@ from airloom.dags.files import pipeline_text
 from airloom.plan.plan import Plan
 from airloom.spec.configuration import configuration
 from airloom.spec.error import AirloomError
-from airloom.spec.problem import Problem
+from airloom.spec.problem import Problem, writable
 from airloom.spec.reader import read_document
 from airloom.store.records import StoredVersion
 from airloom.store.store import Store
@@ -235,14 +235,19 @@ def _dag_of(text: str) -> Any:
     return namespace["dag"]
 
 
+def _key(data: dict[Any, Any], part: str) -> str | None:
+    """Return the key that a part of a pointer names: what no file takes stands in pointers as its escape."""
+    return next((key for key in data if isinstance(key, str) and writable(key) == part), None)
+
+
 def points_somewhere(data: Any, problem: Problem) -> bool:
     """Tell whether a pointer leads to a place of the document, or to one that is missing from a place of it."""
     parts = [part.replace("~1", "/").replace("~0", "~") for part in problem.pointer.split("/")[1:]]
     for at, part in enumerate(parts):
         if isinstance(data, list) and part.isdigit() and int(part) < len(data):
             data = data[int(part)]
-        elif isinstance(data, dict) and part in data:
-            data = data[part]
+        elif isinstance(data, dict) and (key := _key(data, part)) is not None:
+            data = data[key]
         elif part == "config":
             data = {}
         else:

@@ -10,7 +10,7 @@ from tests.dags.airflow_runs import know_dag
 
 from airloom.dags import parsing
 from airloom.dags.actor import administrator
-from airloom.dags.agreement import mend, unread_pipelines
+from airloom.dags.agreement import restore_agreement, unread_pipelines
 from airloom.dags.publishing import publish
 from airloom.store.store import Store
 
@@ -60,5 +60,5 @@ def test_what_airflow_does_not_have_is_named_and_read_again(
         "earlier": "Airflow has an earlier version than 2",
     }
     monkeypatch.setattr("airloom.dags.agreement.GRACE", timedelta(minutes=-5))
-    assert mend(store) == ["deleted", "earlier", "stale"]
+    assert restore_agreement(store) == ["deleted", "earlier", "stale"]
     assert requests == ["deleted", "earlier", "stale"]

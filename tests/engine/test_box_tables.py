@@ -166,7 +166,7 @@ class TestDeclaredColumns:
 
 
 class TestWrongResults:
-    """What is no table of plain columns is refused, with what to do."""
+    """What is not a table of plain columns is refused, with what to do."""
 
     @pytest.mark.parametrize(
         ("library", "body", "said"),
@@ -175,7 +175,7 @@ class TestWrongResults:
             ("pandas", "pass", "transform returned builtins.NoneType"),
             ("pandas", "return df.groupby('name').sum()", r"the index name would be lost: return df.reset_index\(\)"),
             ("pandas", "return df.rename(columns={'age': 3})", "the name of a column is a text, not 3"),
-            ("pandas", "return df.assign(x=[1, 'a', {}])", "no table of plain columns"),
+            ("pandas", "return df.assign(x=[1, 'a', {}])", "not a table of plain columns"),
             ("polars", "import pandas\nreturn pandas.DataFrame()", "not a polars.DataFrame"),
             ("arrow", "return df.to_pydict()", "transform returned builtins.dict, not a pyarrow.Table"),
         ],

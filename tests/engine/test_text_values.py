@@ -166,7 +166,7 @@ def test_json_is_read_like_text(document: str, kind: str, value: Any) -> None:
 def test_a_list_of_texts_is_read_like_texts() -> None:
     node = Cast(columns={"x": "INTEGER[]"})
     assert run_table(node, rows=Rows({"x": "VARCHAR[]"}, [(["1", None],)]))["rows"].rows == [{"x": [1, None]}]
-    with pytest.raises(duckdb.InvalidInputException, match=r"x: '\[1.5\]' is no INTEGER\[\]"):
+    with pytest.raises(duckdb.InvalidInputException, match=r"x: '\[1.5\]' is not an INTEGER\[\]"):
         run_table(node, rows=Rows({"x": "VARCHAR[]"}, [(["1.5"],)]))
 
 
@@ -191,5 +191,5 @@ def test_a_text_of_a_config_has_the_value_that_it_has_in_a_file(text: str, famil
 
 @pytest.mark.parametrize("text", ["1_0", "٣", "0x10", "nan", "inf", "", "1 2"])
 def test_a_text_of_a_config_that_is_no_number(text: str) -> None:
-    with pytest.raises(ValueError, match="is no number"):
+    with pytest.raises(ValueError, match="is not a number"):
         value_of(text, "number")

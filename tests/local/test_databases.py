@@ -61,7 +61,7 @@ def test_a_database_of_airflow_that_the_user_names_is_used(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("url", ["mysql://me:hidden@db/store", "not an address: hidden", "postgresql://me:hidden@db"])
 def test_another_address_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ConfigurationError, match="AIRLOOM_DATABASE_URL is no address") as raised:
+    with pytest.raises(ConfigurationError, match="AIRLOOM_DATABASE_URL is not an address") as raised:
         databases_of(installation(tmp_path, url))
     assert "hidden" not in str(raised.value)
 

@@ -113,7 +113,7 @@ def test_a_pinned_value_is_read_by_expressions(workshop: Workshop) -> None:
         ({"late": {"row": {"kind": "text", "value": ""}}}, "port 'row', which is not there", "did you mean 'rows'?"),
         (
             {"late": {"rows": {**WRONG, "columns": [{"name": "id", "type": "INTEGER"}]}}},
-            "the rows are no table of these columns: Could not convert string 'x' to INT32",
+            "the rows are not a table of these columns: Could not convert string 'x' to INT32",
             None,
         ),
         ({"late": {"rows": {**WRONG, "columns": [{"name": "id", "type": "NUMBRE"}]}}}, "no type 'NUMBRE'", None),
@@ -129,7 +129,7 @@ def test_a_wrong_pin_is_named(workshop: Workshop, pinned: Any, message: str, hin
 
 @pytest.mark.parametrize("data", [[], {"late": 1}, {"late": {"rows": {"kind": "table", "sample": []}}}, None])
 def test_what_is_no_pin_is_refused(data: Any) -> None:
-    with pytest.raises(ConfigurationError, match="these are no outputs of nodes"):
+    with pytest.raises(ConfigurationError, match="these are not outputs of nodes"):
         read_pins(data)
 
 

@@ -324,16 +324,16 @@ def test_a_list_of_objects_becomes_a_table_and_back(workshop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([{"n": 1}, {"n": "two"}], "start.value is no table: its field 'n' holds values of several types"),
-        ([{"n": 2**64}], f"start.value is no table: its field 'n' holds {2**64}, too large a number for a table"),
+        ([{"n": 1}, {"n": "two"}], "start.value is not a table: its field 'n' holds values of several types"),
+        ([{"n": 2**64}], f"start.value is not a table: its field 'n' holds {2**64}, too large a number for a table"),
         (
             [{"n": 2**53 + 1}, {"n": 1.5}],
-            f"start.value is no table: its field 'n' holds {2**53 + 1}, too large a number for a table",
+            f"start.value is not a table: its field 'n' holds {2**53 + 1}, too large a number for a table",
         ),
-        ([{"n": 1, "N": 2}], "start.value is no table: its fields 'n' and 'N' differ in case alone"),
-        ([{"n": 1}, {"N": 2}], "start.value is no table: its fields 'n' and 'N' differ in case alone"),
-        ([{"n": [{"a": {"x": 1, "X": 2}}]}], "start.value is no table: its fields 'x' and 'X' differ in case alone"),
-        ([{"n": 1}, 2], "start.value is no table: its item 2 is a number"),
+        ([{"n": 1, "N": 2}], "start.value is not a table: its fields 'n' and 'N' differ in case alone"),
+        ([{"n": 1}, {"N": 2}], "start.value is not a table: its fields 'n' and 'N' differ in case alone"),
+        ([{"n": [{"a": {"x": 1, "X": 2}}]}], "start.value is not a table: its fields 'x' and 'X' differ in case alone"),
+        ([{"n": 1}, 2], "start.value is not a table: its item 2 is a number"),
         ([{}], "start.value is a list of empty objects, which has no columns to make a table of"),
         ([], "start.value is an empty list, which has no columns to make a table of"),
         ({"n": 1}, "start.value carries no table but an object"),

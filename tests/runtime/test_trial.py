@@ -180,7 +180,7 @@ def test_params_are_read_by_their_declared_types(workshop: Workshop) -> None:
         ({"must": "", "count": "0"}, "params.invalid", "/params/count", "0 is less than the minimum of 1", None),
         ({"must": "", "count": "two"}, "params.invalid", "/params/count", "'two' is not of type 'integer'", None),
         ({"must": "", "flag": "maybe"}, "params.invalid", "/params/flag", "'maybe' is not of type 'boolean'", None),
-        ({"must": "", "day": "31.1."}, "params.invalid", "/params/day", "this is no date such as 2024-12-31", None),
+        ({"must": "", "day": "31.1."}, "params.invalid", "/params/day", "this is not a date such as 2024-12-31", None),
     ],
 )  # fmt: skip
 def test_a_wrong_param_runs_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airloom.spec.text import LARGEST_TEXT, Format, read_text, write_text
+from airloom.spec.text import LARGEST_TEXT, Format, faults, read_text, write_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 AMBIGUOUS = [
@@ -186,3 +187,10 @@ def test_aliases_that_nest_deeper_than_allowed_are_refused() -> None:
 def test_a_text_that_is_too_large_is_refused() -> None:
     _, problems = read_text(" " * (LARGEST_TEXT + 1), "a.yaml")
     assert [problem.code for problem in problems] == ["text.large"]
+
+
+def test_of_many_faults_the_first_hundred_are_named() -> None:
+    """An object that stands in many places of itself has more of them than anybody reads, or a database takes."""
+    problems = list(faults([math.nan] * 1000))
+    assert [problem.code for problem in problems] == ["text.number"] * 100 + ["text.more"]
+    assert len(list(faults([math.nan] * 100))) == 100

@@ -96,7 +96,7 @@ class Blame:
             except SparkUnsupported as found:
                 return at, found
             except AirloomError:
-                # A whole query is no formula; it is the only field of its node.
+                # A whole query is not a formula; it is the only field of its node.
                 return at, error
         return "", error
 

@@ -213,7 +213,7 @@ def _tell_unchecked(
             continue
         told.add(node)
         if all(source in known for source in sources.get(node, ())):
-            unchecked = f"columns below {node!r} are not checked until this is mended"
+            unchecked = f"columns below {node!r} are not checked until this is corrected"
             problems[index] = replace(problem, hint=f"{problem.hint}; {unchecked}" if problem.hint else unchecked)
 
 

@@ -41,7 +41,7 @@ class NodeFault(ConfigurationError):
     def of(cls, node_type: str, what: str, error: Exception) -> NodeFault:
         """Return the fault of a type that cannot do something."""
         message = f"the node type {node_type!r} cannot {what}: {type(error).__name__}: {error}"
-        return cls(message, hint="whoever wrote the node type has to mend it")
+        return cls(message, hint="the author of the node type has to correct it")
 
 
 class NoAnswer(TransientError):

@@ -57,7 +57,7 @@ Marks = Mapping[str, Mapping[str, Any]]
 MOST_FAULTS = 100
 """Faults of one node's fields that are told one by one."""
 MOST_TRIES = 3
-"""How often a config is mended until it can be read."""
+"""How often a config is corrected until it can be read."""
 
 
 @dataclass
@@ -294,7 +294,7 @@ class ConfigCheck:
             self.problems += dict.fromkeys(problem.at("", entry.id) for problem in problems)
             if len(told) > MOST_FAULTS:
                 message = f"{len(told) - MOST_FAULTS} more of its fields are wrong"
-                self._add("config.more", message, inside, entry.id, "mend those that are told first")
+                self._add("config.more", message, inside, entry.id, "correct those first")
             draft, sure = (None, False) if unknown or told != faults else _draft(node_class, sample, faults)
             return None, draft, sure
         return (None if unknown else node), None, True
@@ -311,7 +311,7 @@ class ConfigCheck:
         for at, text in texts:
             key = at.rsplit("/", 1)[-1]
             meaning = marks.get(at, {}).get("is")
-            # A column may be called token; what is worked out in a run is no literal.
+            # A column may be called token; what is worked out in a run is not a literal.
             literal = meaning is None and at not in columns and not has_expression(text)
             named = meaning == "secret" or (literal and SECRET_NAME.search(key))
             self._check_secret_text(text, inside + at, entry.id, named=bool(named))

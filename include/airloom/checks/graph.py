@@ -18,6 +18,7 @@ from airloom.nodes.ports import ERROR, Each, Port, connects
 from airloom.spec.document import IDENTIFIER, Document, Edge, NodeEntry
 from airloom.spec.problem import Problem, errors, suggestion
 from airloom.spec.scope import Scope, scopes
+from airloom.spec.words import with_article
 
 
 @dataclass
@@ -46,7 +47,7 @@ class GraphCheck:
         self.homes = {name: scope for scope in scopes(document) for name in scope.ids}
 
     def check(self) -> list[ScopeGraph]:
-        """Return the graph of each scope; a scope whose nodes or edges are no lists has none."""
+        """Return the graph of each scope; a scope whose nodes or edges are not lists has none."""
         return [self._graph(scope) for scope in scopes(self.document) if scope.whole]
 
     def _graph(self, scope: Scope[NodeEntry, Edge]) -> ScopeGraph:
@@ -127,8 +128,8 @@ class GraphCheck:
             self.problems.append(
                 Problem(
                     "edge.kind",
-                    f"{source}.{port.name} gives {_kind(port.kind)}, "
-                    f"{target}.{found_input} takes {_kind(kind_to.kind)}",
+                    f"{source}.{port.name} gives {with_article(port.kind)}, "
+                    f"{target}.{found_input} takes {with_article(kind_to.kind)}",
                     node=target, pointer=at,
                     hint="put a node between that turns one into the other",
                 )
@@ -214,10 +215,6 @@ def check_end(
         return Problem(code, faults[0].message, "error", name, at, faults[0].hint)
     resolved = nodes[name].ports.output(found)
     return (name, resolved) if resolved else None
-
-
-def _kind(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def _output(node: CheckedNode, port: str | None, at: str, problems: list[Problem]) -> str | None:

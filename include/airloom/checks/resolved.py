@@ -61,7 +61,7 @@ def _resolved_node(
 
 @dataclass(frozen=True)
 class Wire:
-    """An edge with both ports named; `loop` and `inputs` are sources that are no nodes."""
+    """An edge with both ports named; `loop` and `inputs` are sources that are not nodes."""
 
     source: str
     output: str

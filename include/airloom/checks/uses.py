@@ -23,7 +23,7 @@ class Use:
     """Say that a node uses something; `name` is None where only the run knows it.
 
     `kind` is `type` (of the node), `connection`, `table` (`<connection>/<table>`, as written), `path` (as written, but
-    without `./` and `..` where it is no URL), `pipeline`, `upload` (its id), or `code` (its language) that an author
+    without `./` and `..` where it is not a URL), `pipeline`, `upload` (its id), or `code` (its language) that an author
     wrote for a box or for another system. `at` is the JSON Pointer of the field below the node's config.
     """
 

@@ -52,7 +52,7 @@ def new(
     class_name = "".join(word.capitalize() for word in node_type.split("_"))
     if not re.match(IDENTIFIER, node_type) or type_name(class_name) != node_type:
         hint = "write it as round_numbers or RoundNumbers"
-        raise ConfigurationError(f"{name!r} is no name of a node type", hint=hint)
+        raise ConfigurationError(f"{name!r} is not a name of a node type", hint=hint)
     if node_type in catalog().types():
         hint = f"look at it: airloom nodes {node_type}"
         raise ConfigurationError(f"there is a node type {node_type!r} already", hint=hint)

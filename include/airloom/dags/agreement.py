@@ -36,7 +36,7 @@ def unread_pipelines(store: Store, now: datetime | None = None) -> dict[str, str
     return found
 
 
-def mend(store: Store) -> list[str]:
+def restore_agreement(store: Store) -> list[str]:
     """Have Airflow read again what it does not have as the store has it; return the pipelines that are concerned.
 
     So a DAG that somebody deleted in Airflow comes back while its pipeline is live; its runs do not.

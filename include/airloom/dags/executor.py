@@ -1,4 +1,4 @@
-"""The LocalExecutor, with three faults mended.
+"""The LocalExecutor, with three faults corrected.
 
 A task that defers or waits for input ends its process, and is dispatched again under the same key when it goes on. If
 it goes on before the end of the first process was reported, the scheduler of Airflow 3.3 takes that late report for the

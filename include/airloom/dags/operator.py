@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class NodeFailed(AirflowException):
-    """Raise when a step failed in a way that another attempt may mend."""
+    """Raise when a step failed in a way that another attempt may cure."""
 
 
 class NodeOperator(BaseOperator, BranchMixIn):

@@ -51,7 +51,7 @@ class TaskSurroundings:
             return unpacked(self._pull(node, port))
         if "error" not in (self.fired(node) or []):
             return None
-        # The trace is for who mends nodes, not for the nodes that follow.
+        # The trace is for who repairs nodes, not for the nodes that follow.
         return {"kind": "object", "value": {**self._pull(node, "error"), "trace": None}}
 
     def fired(self, node: str) -> list[str] | None:

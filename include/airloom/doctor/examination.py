@@ -141,5 +141,5 @@ def _memory() -> int:
         try:
             limits.append(int(Path(name).read_text()))
         except (OSError, ValueError):
-            continue  # No such file outside of a container; "max" is no number.
+            continue  # No such file outside of a container; "max" is not a number.
     return min(limits)

@@ -400,7 +400,7 @@ def _printable(text: str) -> str:
 def _plain_json(value: Any) -> str:
     if isinstance(value, date | time_of_day):
         return value.isoformat()
-    raise TypeError(f"a value of type {type(value).__name__} is no JSON")
+    raise TypeError(f"a value of type {type(value).__name__} is not JSON")
 
 
 def _memory_of(process: int) -> int:

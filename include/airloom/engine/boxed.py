@@ -138,7 +138,7 @@ def _write_table(library: str, result: Any, function: str, file: int) -> None:
     try:
         table = _as_arrow(library, result, function)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError) as error:
-        raise Fault("output", f"the result is no table of plain columns: {error}") from None
+        raise Fault("output", f"the result is not a table of plain columns: {error}") from None
     with os.fdopen(file, "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=_BATCH_ROWS)
 
@@ -185,7 +185,7 @@ def _write_value(library: str, result: Any, function: str, file: int) -> None:
     try:
         text = json.dumps(result, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Fault("output", f"{function} returned what is no JSON: {error}") from None
+        raise Fault("output", f"{function} returned what is not JSON: {error}") from None
     with os.fdopen(file, "wb") as sink:
         sink.write(text.encode("utf-8", "surrogatepass"))
 

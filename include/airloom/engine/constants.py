@@ -14,6 +14,7 @@ from airloom.engine.relation import NUMERIC, Query, family, name_as
 from airloom.engine.shapes import QueryError, cast_to_compare
 from airloom.engine.types import castable, instead_of_cast, loses_digits
 from airloom.spec.problem import suggestion
+from airloom.spec.words import with_article
 
 if TYPE_CHECKING:
     from airloom.engine.shapes import Shapes
@@ -90,7 +91,7 @@ def _check_texts(value: exp.Expr, kind: str, texts: list[str], shapes: Shapes) -
         shown = value.sql(dialect="duckdb").replace('"', "") if isinstance(value, exp.Column) else ""
         if read is not None:
             raise _with_zone(text, kind, read)
-        message = f"{text!r} is no {kind}, which {shown or 'the value beside it'} is"
+        message = f"{text!r} is not {with_article(kind)}, which {shown or 'the value beside it'} is"
         raise QueryError(message, hint=_instead(kind, shown or "…", text))
 
 
@@ -116,7 +117,7 @@ def _check_cast(node: exp.Cast, shapes: Shapes) -> None:
         if found is not None and found[1] is not None:
             raise _with_zone(value.name, wanted, found[1])
         if found is not None:
-            raise QueryError(f"{value.name!r} is no {wanted}", hint=_instead(wanted, "…", value.name))
+            raise QueryError(f"{value.name!r} is not {with_article(wanted)}", hint=_instead(wanted, "…", value.name))
         return
     if isinstance(value, exp.Null):
         return

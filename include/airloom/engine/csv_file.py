@@ -153,7 +153,7 @@ def odd_top(path: str, options: Mapping[str, Any]) -> tuple[bytes, bytes] | None
     """Return what is above the first row if DuckDB would lose rows in passing over it, and what ends a line.
 
     DuckDB looks for the end of a quote there, and stops without a word where those lines end in another way than
-    the rows do. Raises ConfigurationError for a file that is no table.
+    the rows do. Raises ConfigurationError for a file that is not a table.
     """
     skip, quote = options.get("skip", 0), options.get("quote", '"')
     with open_bytes(path) as file:
@@ -268,7 +268,7 @@ def _head(path: str, options: Mapping[str, Any], size: int) -> _Head:
         raise ConfigurationError(f"{name} is written in UTF-16", field="encoding", hint="set encoding: utf-16")
     if b"\0" in data[:4]:
         raise ConfigurationError(
-            f"{name} is no text in UTF-8", field="encoding", hint="set the encoding, utf-16-le for one"
+            f"{name} is not text in UTF-8", field="encoding", hint="set the encoding, utf-16-le for one"
         )
     text = data.decode("utf-8-sig", errors="replace")
     if not whole:
@@ -292,7 +292,7 @@ def _head(path: str, options: Mapping[str, Any], size: int) -> _Head:
         raise ConfigurationError(
             f"{name}, line {first.line}: a quote is not closed, or text follows it",
             field="path",
-            hint="mend the line, or pass over the lines above the table: skip_rows",
+            hint="correct the line, or pass over the lines above the table: skip_rows",
         )
     if header is None:
         header = _is_header(rows, options)
@@ -324,7 +324,7 @@ def _trimmed(header: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def _check_width(name: str, width: int, rows: list[list[str]], line: int, options: Mapping[str, Any]) -> None:
-    """Refuse a file whose first line is no part of its table."""
+    """Refuse a file whose first line is not part of its table."""
     usual = Counter(len(row) for row in rows[1:]).most_common(1)
     if not usual or usual[0][0] == width or len(rows) < 3 or usual[0][1] * 2 <= len(rows) - 1:
         return
@@ -335,7 +335,7 @@ def _check_width(name: str, width: int, rows: list[list[str]], line: int, option
     else:
         hint = "pass over the lines above the table: skip_rows"
         if width > usual[0][0]:
-            hint = f"mend the header, or {hint}"
+            hint = f"correct the header, or {hint}"
     raise ConfigurationError(
         f"{name}, line {line}: {_values(len(rows[0]) if width == len(rows[0]) else width)}, "
         f"but most lines have {usual[0][0]}",

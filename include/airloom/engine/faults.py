@@ -18,6 +18,7 @@ from airloom.engine.relation import Columns
 from airloom.engine.scan import Scan
 from airloom.engine.text_values import FLOATING, form_of, read_json_text, read_text, reason
 from airloom.spec.error import DataError
+from airloom.spec.words import with_article
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -26,7 +27,7 @@ REJECT_COLUMNS: Columns = {
     "file": "VARCHAR", "line": "BIGINT", "column": "VARCHAR", "text": "VARCHAR", "reason": "VARCHAR",
 }  # fmt: skip
 DOCUMENT = "CASE WHEN json_valid(text) THEN CAST(text AS JSON) END"
-NO_LETTERS = "bytes that are no letters in the encoding of the file"
+NO_LETTERS = "bytes that are not letters in the encoding of the file"
 PLAIN_QUOTES = 'where quotes are plain text in this file, set quote: ""'
 OPEN_QUOTE = "a quote is not closed, or text follows it"
 LONGEST = 2_000_000
@@ -61,10 +62,10 @@ class Fault:
 
     def _instead(self) -> str:
         if self.reason == OPEN_QUOTE:
-            return f"mend the file; {PLAIN_QUOTES}"
-        if re.search(r"\d\.0*' is no U?[A-Z]*INT", self.reason):
+            return f"correct the file; {PLAIN_QUOTES}"
+        if re.search(r"\d\.0*' is not an? U?[A-Z]*INT", self.reason):
             return "read the column as DOUBLE, and cast it to a whole number behind"
-        return "mend the file"
+        return "correct the file"
 
 
 class Sieve:
@@ -132,7 +133,7 @@ class Sieve:
         if row is None or row[0] < rows:
             error = min(faults).error()
             raise DataError(
-                f"{error.message}; the rows behind it cannot be told apart", hint=f"mend the quotes; {PLAIN_QUOTES}"
+                f"{error.message}; the rows behind it cannot be told apart", hint=f"correct the quotes; {PLAIN_QUOTES}"
             )
 
     def _stored(self) -> Iterator[Fault]:
@@ -177,7 +178,9 @@ class Sieve:
         if kind == "CAST":
             value = re.search(r'Could not convert string "(.*)" to ', message, re.DOTALL)
             wanted = self._columns.get(column or "", "such value")
-            return f"{value[1]!r} is no {wanted}" if value else f"the value is no {wanted}"
+            return (
+                f"{value[1]!r} is not {with_article(wanted)}" if value else f"the value is not {with_article(wanted)}"
+            )
         counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
         if counts:
             # DuckDB says where it stopped counting, not how many there are.
@@ -211,7 +214,7 @@ class Sieve:
                         yield Fault(self._uris[path], row.line, name, _short(row.text), why)
 
     def _misfits(self, name: str, texts: Sequence[str | None]) -> list[int]:
-        """Return the places of the texts that are no value of a column, as the query for the rows judges them."""
+        """Return the places of the texts that are not a value of a column, as the query for the rows judges them."""
         value = read_text("text", self._columns[name], form_of(self._scan.options, name))
         if value is None:
             return []
@@ -236,8 +239,8 @@ class Sieve:
         fits = {name: self._fits(values[name], taken[name], kind) for name, kind in self._columns.items()}
         chosen = ", ".join(f"{value} AS {quoted(name)}" for name, value in taken.items())
         whole = (
-            "CASE WHEN NOT json_valid(text) THEN 'the line is no JSON' "
-            "WHEN json_type(doc) <> 'OBJECT' THEN 'the line is no object' "
+            "CASE WHEN NOT json_valid(text) THEN 'the line is not JSON' "
+            "WHEN json_type(doc) <> 'OBJECT' THEN 'the line is not an object' "
             "WHEN len(json_keys(doc)) <> len(list_distinct(json_keys(doc))) THEN 'a field stands there twice' END"
         )
         checked = [
@@ -264,7 +267,13 @@ class Sieve:
                 yield Fault(self._uris[path], line, None, _short(text), fault)
             for column in columns or ():
                 value = _json_text(text, column)
-                yield Fault(self._uris[path], line, column, _short(text), f"{value} is no {self._columns[column]}")
+                yield Fault(
+                    self._uris[path],
+                    line,
+                    column,
+                    _short(text),
+                    f"{value} is not {with_article(self._columns[column])}",
+                )
 
 
 def _numbered_lines(path: str, more: str) -> str:

@@ -28,7 +28,9 @@ def steps_of(path: str) -> list[str | int | None]:
     while rest:
         match = _STEP.match(rest)
         if match is None:
-            raise ValueError(f"{path!r} is no path; write $.data.items, $['a key'], $.pages[0].rows or $.pages[*].rows")
+            raise ValueError(
+                f"{path!r} is not a path; write $.data.items, $['a key'], $.pages[0].rows or $.pages[*].rows"
+            )
         name = next((part for part in (match[1], match[3], match[4]) if part is not None), None)
         found.append(int(match[2]) if match[2] is not None else name)
         rest = rest[match.end() :]
@@ -92,7 +94,7 @@ def write_lines(
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{name}, line {line}: bytes that are no letters in {encoding}", hint="set the file's encoding"
+            f"{name}, line {line}: bytes that are not letters in {encoding}", hint="set the file's encoding"
         ) from None
     steps = steps_of(how.get("path") or "$")
     orient, names = how.get("orient", "records"), how.get("names")
@@ -115,7 +117,7 @@ def _documents(text: str, name: str, *, digits: bool) -> Iterator[Any]:
         line = next(
             (at for at, found in enumerate(text.split("\n"), 1) if re.search(rf"(?<![\w\"]){word}\b", found)), 1
         )
-        raise DataError(f"{name}, line {line}: {word} is no value of JSON", hint="write null in its place")
+        raise DataError(f"{name}, line {line}: {word} is not a value of JSON", hint="write null in its place")
 
     parse_float = _all_digits if digits else float
     decoder = json.JSONDecoder(parse_float=parse_float, parse_constant=refuse, object_pairs_hook=_object)
@@ -125,8 +127,8 @@ def _documents(text: str, name: str, *, digits: bool) -> Iterator[Any]:
             document, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
             raise DataError(
-                f"{name}, line {error.lineno}, character {error.colno}: this is no JSON: {error.msg}",
-                hint="mend the file; a document with a fault cannot be read in part",
+                f"{name}, line {error.lineno}, character {error.colno}: this is not JSON: {error.msg}",
+                hint="correct the file; a document with a fault cannot be read in part",
             ) from None
         except _TwiceError as error:
             raise DataError(

@@ -79,7 +79,7 @@ def make_portable(source: str, target: str, declared: Mapping[str, str] | None) 
 
 
 def read_value(source: str) -> Any:
-    """Read the JSON in the file `source`, which may hold anything; raise DataError for what is no JSON value.
+    """Read the JSON in the file `source`, which may hold anything; raise DataError for what is not a JSON value.
 
     What a large file costs to read is up to who wrote it: to be run in a process with limits.
     """

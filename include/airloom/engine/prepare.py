@@ -122,7 +122,7 @@ def _made_ready(scan: Scan, file: FileFacts, path: str, place: str) -> str:
                 lines += text.count("\n")
                 if made.tell() == 0:
                     text = text.removeprefix("\ufeff")
-                # A byte that is no letter goes on as it is, so that it is told of like one in UTF-8.
+                # A byte that is not a letter goes on as it is, so that it is told of like one in UTF-8.
                 made.write(text.encode("utf-8", errors="surrogateescape"))
                 if not piece:
                     break

@@ -10,6 +10,7 @@ from typing import Any
 from airloom.engine.relation import Columns
 from airloom.engine.scan import Scan
 from airloom.spec.error import DataError
+from airloom.spec.words import with_article
 
 INLINE_LIMIT = 32_768
 """Bytes of JSON up to which an object travels in its reference."""
@@ -122,5 +123,4 @@ def kind_of_value(value: Any) -> str:
     if value is None:
         return "null"
     kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
-    name = type(value).__name__
-    return kinds.get(type(value), f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}")
+    return kinds.get(type(value)) or with_article(type(value).__name__)

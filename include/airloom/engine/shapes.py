@@ -195,7 +195,7 @@ def scan_columns(
 
         return sheet_columns(paths, options.get("columns", {}))
     if scan.format == "jsonl":
-        # A line that is no object is told of when it is read.
+        # A line that is not an object is told of when it is read.
         options["ignore_errors"] = True
         if "columns" in options:
             return {**options["columns"], **casts(options["columns"])}
@@ -412,7 +412,7 @@ def _cast_for(name: str, kinds: Sequence[str]) -> str | None:
     families = {_family(kind) for kind in kinds}
     moments = bool(families & {"moment", "TIMESTAMPTZ"})
     if name in FUNCTIONS["text"] or name in _OPERATORS.values():
-        return "cast what is no text: cast(name AS VARCHAR)"
+        return "cast what is not text: cast(name AS VARCHAR)"
     if name in FUNCTIONS["dates and times"] and "VARCHAR" in families:
         finer = name in ("hour", "minute", "second", "epoch", "epoch_ms", "epoch_us", "time_bucket")
         return f"cast the text first: cast(name AS {'TIMESTAMP' if finer else 'DATE'})"

@@ -28,7 +28,7 @@ _ERROR_CELL = re.compile(rb'<c\b(?=[^>]*\bt="e")[^>]*\br="([A-Z]+)(\d+)"[^>]*>(?
 def write_sheet(path: str, target: str, name: str, how: Mapping[str, Any]) -> None:
     """Write a sheet's rows as lines of objects, and beside them the types of its columns.
 
-    Raises DataError for a file that is no workbook, ConfigurationError for a sheet that is not there.
+    Raises DataError for a file that is not a workbook, ConfigurationError for a sheet that is not there.
     """
     rows = _cells(path, name, how.get("sheet", 0))
     skip, header, nulls = how.get("skip", 0), how.get("header", True), set(how.get("nulls", ()))
@@ -111,7 +111,7 @@ def _cells(path: str, name: str, sheet: str | int) -> list[list[Any]]:
         workbook = python_calamine.CalamineWorkbook.from_path(path)
     except python_calamine.CalamineError as error:
         raise DataError(
-            f"{name} is no workbook: {error}", field="path", hint="xlsx, xlsm, xlsb, xls and ods files are read"
+            f"{name} is not a workbook: {error}", field="path", hint="xlsx, xlsm, xlsb, xls and ods files are read"
         ) from None
     names = workbook.sheet_names
     if isinstance(sheet, int) and sheet < len(names):

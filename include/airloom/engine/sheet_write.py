@@ -63,7 +63,7 @@ def _write(page: Any, at: int, column: int, value: Any, formats: dict[str, Any],
     if isinstance(value, bool):
         page.write_boolean(at, column, value)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise DataError(f"{place}: {value} is no number that a sheet can hold", hint="give null in its place")
+        raise DataError(f"{place}: {value} is not a number that a sheet can hold", hint="give null in its place")
     elif isinstance(value, float):
         page.write_number(at, column, _Exact(value))
     elif isinstance(value, int) and abs(value) < EXACT:

@@ -75,7 +75,7 @@ def disk_fault(error: Exception) -> DiskFault | None:
         number, file = int(found[1]) if found else None, named[1] if named else None
     at = f" for {file}" if file else ""
     if number in (errno.ENOSPC, errno.EDQUOT):
-        hint = "make room there, and the step works; airloom doctor tells how much is free"
+        hint = "make room there, and the step works; airloom doctor shows how much is free"
         return DiskFault(f"no room is left on the disk{at}", hint=hint)
     if number in (errno.EROFS, errno.EACCES, errno.EPERM):
         hint = "let the user who runs tasks write there; airloom doctor names the folders"

@@ -191,7 +191,7 @@ def write_shown(columns: Columns, rows: Sequence[Mapping[str, Any]], uri: str) -
         try:
             table = connection.sql(shown.sql("duckdb")).to_arrow_table()
         except duckdb.Error as error:
-            raise DataError(f"the rows are no table of these columns: {plain_message(error)}") from None
+            raise DataError(f"the rows are not a table of these columns: {plain_message(error)}") from None
     return write_batches(Batches(table.schema, table.to_batches()), uri)
 
 
@@ -215,14 +215,14 @@ def _read_shown(name: str, kind: str) -> exp.Expr:
 def arrow_of(rows: list[Any], name: str) -> pyarrow.Table:
     """Return a list of objects as an Arrow table of all their fields, null where an object lacks one.
 
-    `name` is what the list is called in errors. Raises DataError where it is no table.
+    `name` is what the list is called in errors. Raises DataError where it is not a table.
     """
     import pyarrow
 
     hint = "each item is an object, and a field is of one type in all of them"
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
-            raise DataError(f"{name} is no table: its item {index + 1} is {kind_of_value(row)}", hint=hint)
+            raise DataError(f"{name} is not a table: its item {index + 1} is {kind_of_value(row)}", hint=hint)
     columns = {}
     for field in dict.fromkeys(field for row in rows for field in row):
         values = [row.get(field) for row in rows]
@@ -234,11 +234,11 @@ def arrow_of(rows: list[Any], name: str) -> pyarrow.Table:
                 fault, hint = f"holds {number}, too large a number for a table", "give it as text"
             else:
                 fault = "holds values of several types"
-            raise DataError(f"{name} is no table: its field {field!r} {fault}", hint=hint) from None
+            raise DataError(f"{name} is not a table: its field {field!r} {fault}", hint=hint) from None
     repeated = _alike(list(columns), [column.type for column in columns.values()])
     if repeated:
         raise DataError(
-            f"{name} is no table: its fields {repeated[0]!r} and {repeated[1]!r} differ in case alone",
+            f"{name} is not a table: its fields {repeated[0]!r} and {repeated[1]!r} differ in case alone",
             hint="rename one of them; SQL cannot tell them apart",
         )
     if not columns:

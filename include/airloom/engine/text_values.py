@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from airloom.engine.quoting import sql_literal
+from airloom.spec.words import with_article
 
 FLOATING = ("DOUBLE", "FLOAT")
 _WHOLE = {
@@ -168,7 +169,7 @@ def value_of(text: str, family: str) -> bool | float | Decimal | date | datetime
         return _day_of(plain)
     parts = re.fullmatch(f"({_GIVEN_DAY})([ T]({_GIVEN_CLOCK})({_ZONE})?)?", plain, re.ASCII)
     if family not in ("TIMESTAMP", "TIMESTAMPTZ") or not parts:
-        raise ValueError(f"{text!r} is no {family}")
+        raise ValueError(f"{text!r} is not {with_article(family)}")
     clock, zone = parts[3] or "00:00", (parts[6] or "Z").strip()
     next_day = re.fullmatch(r"24:00(:00(\.0+)?)?", clock) is not None
     moment = datetime.combine(_day_of(parts[1]), time() if next_day else _clock_of(clock), _zone_of(zone))
@@ -211,7 +212,11 @@ def must_be(text: str, value: str | None, message: str = "'the text does not fit
 
 def must_read_value(value: str, given: str, kind: str, name: str, form: TextForm = PLAIN) -> str | None:
     """Return the SQL of `read_value` that ends the query where the value is none of the type, and says `name`."""
-    text, before, behind = text_of_value(value, given), sql_literal(f"{name}: '"), sql_literal(f"' is no {kind}")
+    text, before, behind = (
+        text_of_value(value, given),
+        sql_literal(f"{name}: '"),
+        sql_literal(f"' is not {with_article(kind)}"),
+    )
     return must_be(text, read_value(value, given, kind, form), f"concat({before}, {text}, {behind})")
 
 
@@ -244,27 +249,37 @@ def digits_together(given: str) -> list[str]:
 
 
 def reason(value: str, kind: str, form: TextForm) -> str:
-    """Return why a text is no value of a type."""
+    """Return why a text is not a value of a type."""
     plain = value.strip()
     if kind in FLOATING and re.fullmatch(r"[+-]?(nan|inf|infinity)", plain, re.IGNORECASE):
-        return f"{value!r} is no number; name it in null_values to read null"
+        return f"{value!r} is not a number; name it in null_values to read null"
     if form.thousands:
         plain = plain.replace(form.thousands, "")
     plain = plain.replace(".", "_").replace(form.point, ".") if form.point != "." else plain
     digits = re.fullmatch(r"[+-]?([0-9]+)(\.[0-9]*)?([eE][+-]?[0-9]+)?", plain)
     if digits and kind in FLOATING and not (form.thousands or (form.found and digits[1].startswith("0"))):
         return (
-            f"{value!r} does not fit a {kind}" if abs(float(plain)) < 1e38 else f"{value!r} is too large for a {kind}"
+            f"{value!r} does not fit {with_article(kind)}"
+            if abs(float(plain)) < 1e38
+            else f"{value!r} is too large for a {kind}"
         )
     if digits and form.found and re.match("0[0-9]", digits[1]):
-        return f"{value!r} is no {kind}; with a leading zero it is text: name the type in columns"
+        return f"{value!r} is not {with_article(kind)}; with a leading zero it is text: name the type in columns"
     if digits and not digits[3] and (not digits[2] or _DECIMAL.fullmatch(kind)) and kind != "BOOLEAN":
         fits = whole_limit(kind) or _DECIMAL.fullmatch(kind)
         grouped = form.thousands and form.thousands in value
-        return f"{value!r} does not fit a {kind}" if fits and not grouped else f"{value!r} is no {kind}"
+        return (
+            f"{value!r} does not fit {with_article(kind)}"
+            if fits and not grouped
+            else f"{value!r} is not {with_article(kind)}"
+        )
     given = {"DATE": form.date_format, "TIMESTAMP": form.timestamp_format, "TIMESTAMPTZ": form.timestamp_format}
     shown = given.get(kind)
-    return f"{value!r} is no {kind} in the format {shown}" if shown else f"{value!r} is no {kind}"
+    return (
+        f"{value!r} is not {with_article(kind)} in the format {shown}"
+        if shown
+        else f"{value!r} is not {with_article(kind)}"
+    )
 
 
 def _number(text: str, kind: str, form: TextForm) -> str:

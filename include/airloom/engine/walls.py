@@ -75,7 +75,7 @@ class NoBox(Exception):
 def raise_walls(rooms: Rooms, bounds: Bounds, offered: Sequence[str], parent: int) -> dict[str, str]:
     """Raise every wall of `offered` that can be had around this process; return why each other one is missing.
 
-    The process dies with `parent`. Raises NoBox, with nothing to be run afterwards, where what stands is no box.
+    The process dies with `parent`. Raises NoBox, with nothing to be run afterwards, where what stands is not a box.
     """
     missing: dict[str, str] = {}
     threads_before = _threads_of_account() if os.getuid() != 0 else 0

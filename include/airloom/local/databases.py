@@ -95,7 +95,7 @@ def _parsed(url: str) -> URL:
         parts = None
     if parts is None or parts.get_backend_name() != "postgresql" or not parts.database:
         raise ConfigurationError(
-            "AIRLOOM_DATABASE_URL is no address of a PostgreSQL database",
+            "AIRLOOM_DATABASE_URL is not an address of a PostgreSQL database",
             hint="Write it as postgresql://user:password@host:5432/database",
         )
     return parts.set(drivername="postgresql+psycopg")

@@ -15,7 +15,7 @@ from airloom.nodes import sdk
 from airloom.nodes.sdk import BASES, Declaration, Node, category_of, title_of, type_name
 
 NO_NODES = frozenset({*sys.stdlib_module_names, "pydantic", "pydantic_settings", "typing_extensions"})
-"""Packages whose classes are no nodes: helpers, models and enumerations derive from them."""
+"""Packages whose classes are not nodes: helpers, models and enumerations derive from them."""
 
 WITHOUT_PORTS: dict[str, Any] = {"inputs": None, "outputs": None}
 TOLD = frozenset({"type", "category", "title", "summary", "effect", "role"})

@@ -1,8 +1,8 @@
 """Rules over JSON values: a field, an operator, a value to compare with.
 
 The operators are those of Pipelit's switch, filter and assertion, with their meaning: texts are compared as Python
-writes the value (`None` for null, `True` for true); what is no number counts as 0; what is no date is neither before
-nor after anything; what has no length is no length.
+writes the value (`None` for null, `True` for true); what is not a number counts as 0; what is not a date is neither
+before nor after anything; what has no length has no length that compares.
 """
 
 from __future__ import annotations

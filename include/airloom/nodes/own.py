@@ -66,13 +66,13 @@ def known_file(digest: str) -> NodeFile | None:
 
 
 def file_of_module(module: str) -> NodeFile | None:
-    """Return the file that a module was made of, None for modules that are no user's file."""
+    """Return the file that a module was made of, None for modules that are not a user's file."""
     loader = _loaders.get(module)
     return loader.file if loader is not None else None
 
 
 def filename_of(module: str) -> str | None:
-    """Return what traces call the file that a module was made of, None for modules that are no user's file."""
+    """Return what traces call the file that a module was made of, None for modules that are not a user's file."""
     loader = _loaders.get(module)
     return loader.filename if loader is not None else None
 

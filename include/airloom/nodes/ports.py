@@ -123,7 +123,7 @@ def signature_of(function: Any) -> inspect.Signature:
 
 
 def inputs_of_signature(function: Any, ignored: tuple[type, ...]) -> list[Port]:
-    """Return the inputs that a method's parameters declare; parameters of the `ignored` types are no ports."""
+    """Return the inputs that a method's parameters declare; parameters of the `ignored` types are not ports."""
     found = []
     for parameter in list(signature_of(function).parameters.values())[1:]:
         if parameter.annotation in ignored:

@@ -441,7 +441,7 @@ class Config(Node, role="config"):
 
 BASES = (Node, Table, Source, FileSource, Sink, FileSink, Transform, Action, Control, Loop, Trigger, Config)
 GIVEN = (Context, Files, LoopBody)
-"""The types of parameters that are no ports: what the runtime gives to a node."""
+"""The types of parameters that are not ports: what the runtime gives to a node."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def read_pins(data: object) -> Pins:
         fault = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in fault["loc"])
         raise ConfigurationError(
-            f"these are no outputs of nodes: {fault['msg'].lower()}" + (f" at {place}" if place else ""),
+            f"these are not outputs of nodes: {fault['msg'].lower()}" + (f" at {place}" if place else ""),
             hint='write {"orders": {"rows": {"kind": "table", "columns": [{"name": "id", "type": "INTEGER"}], '
             '"sample": [{"id": 1}]}}}, or give what `try --json` printed',
         ) from None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 INSTALLED = (str(Path(__file__).parents[1]), sys.prefix, sys.base_prefix, "<frozen")
-"""Where the files are that are no user's."""
+"""Where the files are that are not a user's."""
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Surroundings(Protocol):
 
 
 def error_json(error: BaseException, node: str, redactor: Redactor) -> dict[str, Any]:
-    """Return what is kept of a failure, without secrets: text, place, hint, kind, and the trace for who mends nodes."""
+    """Return what is kept of a failure, without secrets: text, place, hint, kind, and the trace."""
     if isinstance(error, AirloomError):
         found = {**error.to_json(), "node": error.node or node, "trace": None}
     else:

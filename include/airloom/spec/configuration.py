@@ -139,8 +139,8 @@ def read_configuration(**given: Any) -> Configuration:
         fault = error.errors(include_url=False, include_input=False)[0]
         name, message = str(fault["loc"][0]), fault["msg"]
     except SettingsError as error:
-        # What is no JSON; the name of the field is the only word in quotes that the message starts with.
-        name, message = str(error).split('"')[1], "this is no JSON"
+        # What is not JSON; the name of the field is the only word in quotes that the message starts with.
+        name, message = str(error).split('"')[1], "this is not JSON"
     hint = Configuration.model_fields[name].description
     raise ConfigurationError(message[0].lower() + message[1:], field=f"AIRLOOM_{name.upper()}", hint=hint)
 

@@ -38,7 +38,7 @@ class Change:
 def differences(before: Json, after: Json) -> list[Change]:
     """Return how a document differs from one before, both as they were published.
 
-    Where a node is drawn (`ui`) is no difference, nor is the order of nodes, or of edges to different inputs.
+    Where a node is drawn (`ui`) is not a difference, nor is the order of nodes, or of edges to different inputs.
     """
     return [*_nodes(before, after), *_edges(before, after), *_settings(before, after)]
 

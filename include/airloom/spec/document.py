@@ -232,7 +232,7 @@ class Agent(Model):
     """Describe an agent of the document: who it is, and what it may use."""
 
     description: str = Field("", description="What it is for: people and other agents read it")
-    prompt: str = Field("", description="What it is told before every conversation")
+    prompt: str = Field("", description="What it reads before every conversation")
     model: str | None = Field(None, description="The node of a language model, or the name of a Connection to one")
     tools: list[str] = Field(default_factory=list, description="Nodes of tools, and agents, that it may use")
 

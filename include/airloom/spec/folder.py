@@ -45,7 +45,7 @@ class Content:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-            message = f"the file is no UTF-8 text (byte {error.start + 1})"
+            message = f"the file is not UTF-8 text (byte {error.start + 1})"
             return cls(digest, None, [Problem("file.encoding", message, hint="save it as UTF-8", line=line)])
         return cls(digest, *read_text(text, name), name, text)
 
@@ -126,7 +126,7 @@ def _file(root: Path, location: Path) -> File | None:
     elif stat.S_ISDIR(facts.st_mode):
         refusal = Problem("file.link", "links to folders are not followed", hint="put the files themselves here")
     elif not stat.S_ISREG(facts.st_mode):
-        refusal = Problem("file.type", "this is no ordinary file")
+        refusal = Problem("file.type", "this is not an ordinary file")
     elif facts.st_size > LARGEST_TEXT:
         refusal = Problem("file.large", f"a document has at most {LARGEST_TEXT:,} bytes, this one {facts.st_size:,}")
     return File(path, target, _signature(facts), refusal)

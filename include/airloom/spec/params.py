@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from airloom.spec.problem import Problem, nearest, pointer, suggestion
+from airloom.spec.words import with_article
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
@@ -104,7 +105,7 @@ def _check_schema(name: str, schema: Mapping[str, Any]) -> list[Problem]:
             hint = _instead_of_type(error.instance)
             message = f"{error.instance!r} is not a type of JSON Schema"
             return [Problem("params.schema", message, pointer=pointer(*error.path), hint=hint)]
-        return [Problem("params.schema", f"this is no JSON Schema: {_message(error)}", pointer=pointer(*error.path))]
+        return [Problem("params.schema", f"this is not a JSON Schema: {_message(error)}", pointer=pointer(*error.path))]
     except RecursionError:
         return [Problem("params.schema", "this schema is nested too deeply")]
     outside = [reference for reference in _references(schema) if not reference.startswith("#")]
@@ -156,7 +157,7 @@ def _message(error: Any) -> str:
             error.validator_value
         )
         if form:
-            return f"this is no {error.validator_value} such as {form}"
+            return f"this is not {with_article(error.validator_value)} such as {form}"
     return str(error.message[:300])
 
 

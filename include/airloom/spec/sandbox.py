@@ -121,7 +121,7 @@ def _plain(value: Any, known: dict[int, tuple[Any, Any]]) -> Any:
     if isinstance(value, str):
         return str(value)
     if callable(value):
-        raise SecurityError("a function is no value: call it, with its arguments in parentheses")
+        raise SecurityError("a function is not a value: call it, with its arguments in parentheses")
     if id(value) in known:
         return known[id(value)][1]
     result: Any

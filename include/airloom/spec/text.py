@@ -19,6 +19,7 @@ Format = Literal["json", "yaml"]
 LARGEST_TEXT = 5_000_000
 DEEPEST = 100
 MOST_VALUES = 500_000
+MOST_FAULTS = 100
 LONGEST_NUMBER = 14_000
 """Bits of a whole number; Python makes a text of no longer one."""
 
@@ -80,7 +81,7 @@ class _Repeated(dict[str, Any]):
 def _read_json(text: str) -> tuple[Any, list[Problem]]:
     def refuse(constant: str) -> Any:
         place = place_of_token(text, constant.__eq__)
-        raise _Fault("number", f"{constant} is no number of JSON", "leave the value out, or write null", place=place)
+        raise _Fault("number", f"{constant} is not a number of JSON", "leave the value out, or write null", place=place)
 
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         built = dict(pairs)
@@ -121,9 +122,14 @@ def _too_deep() -> _Fault:
 
 
 def faults(value: Any) -> Iterator[Problem]:
-    """Find what JSON's syntax allows, or a Python object may hold, and a document may not, wherever it stands."""
+    """Find what JSON's syntax allows, or a Python object may hold, and a document may not: the first MOST_FAULTS."""
     try:
-        yield from _Faults().of(value, "", 0)
+        for count, problem in enumerate(_Faults().of(value, "", 0)):
+            if count == MOST_FAULTS:
+                hint = "correct those first"
+                yield Problem("text.more", "more of the document is wrong in such a way", hint=hint)
+                return
+            yield problem
     except _Fault as fault:
         yield fault.problem
 
@@ -150,7 +156,7 @@ class _Faults:
         elif isinstance(value, str):
             yield from self._of_text(value, at)
         elif isinstance(value, float) and not math.isfinite(value):
-            message = "NaN is no number of JSON" if math.isnan(value) else "this number is too large"
+            message = "NaN is not a number of JSON" if math.isnan(value) else "this number is too large"
             yield Problem("text.number", message, pointer=at)
         elif isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
             yield Problem("text.number", "a number has too many digits", pointer=at)

@@ -22,7 +22,7 @@ to_json = functools.partial(json.dumps, separators=(",", ":"), allow_nan=False)
 def fingerprint(value: dict[str, Any]) -> str:
     """Return the SHA-256 of a value's JSON; the order of keys counts, for columns may follow it.
 
-    Raises ConfigurationError for what is no JSON, such as NaN.
+    Raises ConfigurationError for what is not JSON, such as NaN.
     """
     try:
         return hashlib.sha256(to_json(value).encode()).hexdigest()
@@ -54,7 +54,7 @@ def _address(url: str) -> URL:
     except ArgumentError:
         address = None
     if address is None or address.get_backend_name() not in ("postgresql", "postgres"):
-        raise ConfigurationError("the address of the store is no valid URL of a PostgreSQL database") from None
+        raise ConfigurationError("the address of the store is not a valid URL of a PostgreSQL database") from None
     return address.set(drivername="postgresql+psycopg")
 
 

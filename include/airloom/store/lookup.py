@@ -52,7 +52,7 @@ def connect(url: str, *, timeout: int = 10) -> Iterator[psycopg.Connection[Any]]
         psycopg.conninfo.conninfo_to_dict(plain(url))
     except psycopg.ProgrammingError:
         # The driver's own message quotes what it can't read, a password among it.
-        raise ConfigurationError("the address of the store is no valid URL of a PostgreSQL database") from None
+        raise ConfigurationError("the address of the store is not a valid URL of a PostgreSQL database") from None
     try:
         with psycopg.connect(plain(url), connect_timeout=timeout, application_name="airloom task") as connection:
             yield connection

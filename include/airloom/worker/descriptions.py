@@ -46,5 +46,5 @@ def _no_worker(question: Question, timeout: float) -> NoAnswer:
     names = ", ".join(repr(name) for name in question.connections)
     return NoAnswer(
         f"no worker has asked the Connection {names} within {timeout:g} s, so that its columns are unknown",
-        hint="does airloom worker run? airloom doctor tells; publishing checks it again",
+        hint="does airloom worker run? see airloom doctor; publishing checks it again",
     )

@@ -20,7 +20,7 @@ def run_preview(store: Store, document: dict[str, Any], node: str, **options: An
     """Return what a worker's preview gives: `nodes`, `problems`, and `held_back`, the nodes that would have written.
 
     `options` are the params as texts, `rows` of each source, `sample` of what is shown, and `pins`. Raises
-    AirloomError for what is no fault of the document.
+    AirloomError for what is not a fault of the document.
     """
     question = {"document": document, "node": node, **options}
     answer: dict[str, Any] = ask(store, KIND, question, timeout=SECONDS + WORKER_SECONDS)

@@ -22,7 +22,7 @@ def ask(store: Store, kind: str, question: Any, *, timeout: float) -> Any:
     """
     found = store.questions.ask(kind, question, timeout=timeout)
     if found is None:
-        hint = "does airloom worker run? airloom doctor tells"
+        hint = "does airloom worker run? see airloom doctor"
         raise TransientError(f"no worker has answered within {timeout:g} s", hint=hint)
     if "error" in found:
         raise AirloomError.from_json(found["error"])

@@ -68,7 +68,7 @@ def work(jobs: list[Job], stopping: threading.Event) -> None:
 def jobs_of(store: Store, configuration: Configuration, stopping: threading.Event) -> list[Job]:
     """Return everything that a worker of this installation does; `airloom.dags.platform.load` comes before."""
     from airloom.dags.actor import administrator
-    from airloom.dags.agreement import mend
+    from airloom.dags.agreement import restore_agreement
     from airloom.dags.parsing import schedules
     from airloom.dags.publishing import finish_archiving, publish
     from airloom.dags.roles import role_actor
@@ -81,7 +81,7 @@ def jobs_of(store: Store, configuration: Configuration, stopping: threading.Even
     return [
         Job("drop folder", 1, folder.synchronise),
         *lanes_of(store, handlers(), stopping),
-        Job("agreement", 15, lambda: mend(store)),
+        Job("agreement", 15, lambda: restore_agreement(store)),
         Job("schedules", 5, lambda: store.keep_schedules(schedules())),
         Job("upgrade", 30, lambda: upgrade(store)),
         Job("run events", 1, RunEvents(store).tell),

@@ -403,7 +403,7 @@ def test_faults_are_told(
         ("nowhere.target", {}, 'CREATE SCHEMA "nowhere"'),
         ("a.b.c", {}, "names no table"),
         ("a_view", {}, "cannot copy to view"),
-        ("counter", {}, "is no table"),
+        ("counter", {}, "is not a table"),
     ],
 )
 def test_wrong_tables_are_told(warehouse: Warehouse, table: str, config: dict[str, Any], text: str) -> None:

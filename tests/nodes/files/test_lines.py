@@ -60,7 +60,7 @@ def test_both_readers_take_a_space_before_a_quote_for_none(desk: Desk) -> None:
     assert columns == {"Index": "BIGINT", "Item": "VARCHAR", "Cost": "DOUBLE"}
     assert rows == [(1, "Plain Socks", 7.97), (2, "Sunscreen, 8 oz", 6.68)]
     rows, rejects = desk.rejects("csv_read", desk.put("b.csv", text + '3, "x, y", free\n'), columns={"Cost": "DOUBLE"})
-    assert (len(rows), rejects) == (2, [("b.csv", 4, "Cost", '3, "x, y", free', "' free' is no DOUBLE")])
+    assert (len(rows), rejects) == (2, [("b.csv", 4, "Cost", '3, "x, y", free', "' free' is not a DOUBLE")])
 
 
 def test_every_line_is_in_a_row_a_reject_or_what_is_passed_over(desk: Desk) -> None:

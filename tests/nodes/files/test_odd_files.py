@@ -82,23 +82,23 @@ def test_an_odd_csv_file_is_read(desk: Desk) -> None:
 FAULTY_CSV: list[Any] = [
     (b"a,b,c\n1,2,3\n4,5\n6,7,8\n", {}, "line 3: 2 values where there are 3 columns"),
     (b"a,b\n1,2\n3,4,5\n", {}, "line 3: more values where there are 2 columns"),
-    (b"a,b\n1,2\nx,4\n", {"columns": {"a": "BIGINT"}}, "line 3, column a: 'x' is no BIGINT"),
-    (b'a,b\n1,"x\ny"\nz,2\n', {"columns": {"a": "BIGINT"}}, "line 4, column a: 'z' is no BIGINT"),
-    (b"a,b\n1,2\n2.5,4\n", {"columns": {"a": "BIGINT"}}, "line 3, column a: '2.5' is no BIGINT"),
-    (b"a,b\n1,2\n0x10,4\n", {"columns": {"a": "BIGINT"}}, "line 3, column a: '0x10' is no BIGINT"),
+    (b"a,b\n1,2\nx,4\n", {"columns": {"a": "BIGINT"}}, "line 3, column a: 'x' is not a BIGINT"),
+    (b'a,b\n1,"x\ny"\nz,2\n', {"columns": {"a": "BIGINT"}}, "line 4, column a: 'z' is not a BIGINT"),
+    (b"a,b\n1,2\n2.5,4\n", {"columns": {"a": "BIGINT"}}, "line 3, column a: '2.5' is not a BIGINT"),
+    (b"a,b\n1,2\n0x10,4\n", {"columns": {"a": "BIGINT"}}, "line 3, column a: '0x10' is not a BIGINT"),
     (b"a,b\n1,2\n300,4\n", {"columns": {"a": "TINYINT"}}, "line 3, column a: '300' does not fit a TINYINT"),
-    (b"a,b\n1,2026-02-28\n1,2026-02-30\n", {"columns": {"b": "DATE"}}, "line 3, column b: '2026-02-30' is no DATE"),
-    (b"a,b\n1,2.5\n3,NaN\n", {}, "line 3, column b: 'NaN' is no number; name it in null_values to read null"),
-    (b"a,b\n1,2.5\n3,-inf\n", {}, "line 3, column b: '-inf' is no number; name it in null_values to read null"),
+    (b"a,b\n1,2026-02-28\n1,2026-02-30\n", {"columns": {"b": "DATE"}}, "line 3, column b: '2026-02-30' is not a DATE"),
+    (b"a,b\n1,2.5\n3,NaN\n", {}, "line 3, column b: 'NaN' is not a number; name it in null_values to read null"),
+    (b"a,b\n1,2.5\n3,-inf\n", {}, "line 3, column b: '-inf' is not a number; name it in null_values to read null"),
     (b"a,b\n1,2.5\n3,1e999\n", {}, "line 3, column b: '1e999' is too large for a DOUBLE"),
-    (b"a,b\n1,x\n2,\xff\xfe\n", {}, "line 3, column b: bytes that are no letters in the encoding of the file"),
+    (b"a,b\n1,x\n2,\xff\xfe\n", {}, "line 3, column b: bytes that are not letters in the encoding of the file"),
     (b'a,b\n1,"x"y\n', {}, "line 2: a quote is not closed, or text follows it"),
     (b'a,b\n1,x\n2,"y\n3,z\n', {}, "line 3: a quote is not closed, or text follows it"),
     (b"a,b\n1,x\r\n2,y\n", {}, "line 2: the line ends in CR LF, those above in LF"),
-    ("a,b\n1,€\n".encode("cp1252"), {}, "line 2, column b: bytes that are no letters in the encoding of the file"),
-    (b"a,b\n1,\x81\n", {"encoding": "cp1252"}, "line 2, column b: bytes that are no letters in the encoding"),
-    (b"a,b\n" + b"1,x\n" * 30_000 + b"oops,y\n", {}, "line 30002, column a: 'oops' is no BIGINT"),
-    (b"a,b\n" + b"1,x\n" * 30_000 + b"2.7,y\n", {}, "line 30002, column a: '2.7' is no BIGINT"),
+    ("a,b\n1,€\n".encode("cp1252"), {}, "line 2, column b: bytes that are not letters in the encoding of the file"),
+    (b"a,b\n1,\x81\n", {"encoding": "cp1252"}, "line 2, column b: bytes that are not letters in the encoding"),
+    (b"a,b\n" + b"1,x\n" * 30_000 + b"oops,y\n", {}, "line 30002, column a: 'oops' is not a BIGINT"),
+    (b"a,b\n" + b"1,x\n" * 30_000 + b"2.7,y\n", {}, "line 30002, column a: '2.7' is not a BIGINT"),
     (b"a,b\n" + b"1,x\n" * 30_000 + b'2,"y, z"\n3\n', {}, "line 30003: 1 value where there are 2 columns"),
 ]  # fmt: skip
 
@@ -160,8 +160,8 @@ def test_an_odd_sheet_is_read(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("content", "config", "message"),
     [
-        (book(["a"], [1], ["#DIV/0!"]), {}, 'odd.xlsx, line 3, column a: "#DIV/0!" is no BIGINT'),
-        (book(["a"], [1], [], ["x"]), {"columns": {"a": "BIGINT"}}, 'odd.xlsx, line 4, column a: "x" is no BIGINT'),
+        (book(["a"], [1], ["#DIV/0!"]), {}, 'odd.xlsx, line 3, column a: "#DIV/0!" is not a BIGINT'),
+        (book(["a"], [1], [], ["x"]), {"columns": {"a": "BIGINT"}}, 'odd.xlsx, line 4, column a: "x" is not a BIGINT'),
     ],
 )
 def test_what_a_sheet_does_not_hold_is_named(desk: Desk, content: bytes, config: dict[str, Any], message: str) -> None:
@@ -171,7 +171,7 @@ def test_what_a_sheet_does_not_hold_is_named(desk: Desk, content: bytes, config:
 @pytest.mark.parametrize(
     ("kind", "content", "config", "field", "message"),
     [
-        ("excel_read", b"a,b\n1,2\n", {}, "path", "odd is no workbook: Cannot detect file format"),
+        ("excel_read", b"a,b\n1,2\n", {}, "path", "odd is not a workbook: Cannot detect file format"),
         ("excel_read", book(["a"]), {"sheet": "Q1"}, "sheet", "odd has no sheet 'Q1'"),
         ("excel_read", book(["a"]), {}, "sheet", "odd: the sheet is empty, so it has no columns"),
         ("excel_read", book(["a"]), {"sheet": 1, "columns": {"b": "DATE"}}, "columns/b", "the sheet has no column 'b'"),
@@ -180,9 +180,9 @@ def test_what_a_sheet_does_not_hold_is_named(desk: Desk, content: bytes, config:
         ("csv_read", b"a\n1\n", {"columns": {"b": "DATE"}}, "columns/b", "odd has no column 'b'"),
         ("csv_read", b"Report\n\na,b\n1,x\n2,y\n", {}, "path", "odd, line 1: 1 value, but most lines have 2"),
         ("csv_read", "a,b\n1,ü\n".encode("utf-16"), {}, "encoding", "odd is written in UTF-16"),
-        ("csv_read", "a,b\n1,ü\n".encode("utf-16-le"), {}, "encoding", "odd is no text in UTF-8"),
-        ("json_read", b'{"a": [1', {}, "path", "odd, line 1, character 9: this is no JSON: Expecting ',' delimiter"),
-        ("json_read", b'[{"a": 1},\n{"a": NaN}]', {}, "path", "odd, line 2: NaN is no value of JSON"),
+        ("csv_read", "a,b\n1,ü\n".encode("utf-16-le"), {}, "encoding", "odd is not text in UTF-8"),
+        ("json_read", b'{"a": [1', {}, "path", "odd, line 1, character 9: this is not JSON: Expecting ',' delimiter"),
+        ("json_read", b'[{"a": 1},\n{"a": NaN}]', {}, "path", "odd, line 2: NaN is not a value of JSON"),
         (
             "jsonl_read", b'{"a": 1, "A": 2}\n', {}, "columns",
             "odd: the field 'A' differs from 'a' in case alone; SQL cannot tell them apart",
@@ -246,13 +246,13 @@ def test_an_odd_json_or_text_file_is_read(desk: Desk) -> None:
 
 
 FAULTY_LINES: list[Any] = [
-    (b'{"a": 1}\n{"a":\n{"a": 2}\n', {}, "line 2: the line is no JSON"),
-    (b'{"a": 1}\n\n[1]\n', {}, "line 3: the line is no object"),
+    (b'{"a": 1}\n{"a":\n{"a": 2}\n', {}, "line 2: the line is not JSON"),
+    (b'{"a": 1}\n\n[1]\n', {}, "line 3: the line is not an object"),
     (b'{"a": 1}\n{"a": 1, "a": 2}\n', {}, "line 2: a field stands there twice"),
-    (b'{"a": 1.5}\n{"a": NaN}\n', {}, "line 2, column a: NaN is no DOUBLE"),
-    (b'{"a": 1.5}\n{"a": 1e999}\n', {}, "line 2, column a: Infinity is no DOUBLE"),
-    (b'{"a": 1}\n{"a": "x"}\n', {"columns": {"a": "BIGINT"}}, 'line 2, column a: "x" is no BIGINT'),
-    (b'{"a": "x"}\n{"a": "\xff"}\n', {}, "line 2: bytes that are no letters"),
+    (b'{"a": 1.5}\n{"a": NaN}\n', {}, "line 2, column a: NaN is not a DOUBLE"),
+    (b'{"a": 1.5}\n{"a": 1e999}\n', {}, "line 2, column a: Infinity is not a DOUBLE"),
+    (b'{"a": 1}\n{"a": "x"}\n', {"columns": {"a": "BIGINT"}}, 'line 2, column a: "x" is not a BIGINT'),
+    (b'{"a": "x"}\n{"a": "\xff"}\n', {}, "line 2: bytes that are not letters"),
 ]  # fmt: skip
 
 
@@ -312,12 +312,12 @@ def test_what_does_not_fit_goes_to_rejects(desk: Desk) -> None:
     assert rejects == [
         ("odd.csv", 4, None, "2,2.5", "2 values where there are 4 columns"),
         ("odd.csv", 5, None, "3,1,2026-01-31,x,y", "more values where there are 4 columns"),
-        ("odd.csv", 6, "id", "four,1,2026-01-31,x", "'four' is no BIGINT"),
-        ("odd.csv", 7, "amount", "5,NaN,2026-01-31,x", "'NaN' is no number; name it in null_values to read null"),
-        ("odd.csv", 8, "day", "6.5,1,2026-02-30,x", "'2026-02-30' is no DATE"),
-        ("odd.csv", 8, "id", "6.5,1,2026-02-30,x", "'6.5' is no BIGINT"),
+        ("odd.csv", 6, "id", "four,1,2026-01-31,x", "'four' is not a BIGINT"),
+        ("odd.csv", 7, "amount", "5,NaN,2026-01-31,x", "'NaN' is not a number; name it in null_values to read null"),
+        ("odd.csv", 8, "day", "6.5,1,2026-02-30,x", "'2026-02-30' is not a DATE"),
+        ("odd.csv", 8, "id", "6.5,1,2026-02-30,x", "'6.5' is not a BIGINT"),
         ("odd.csv", 9, None, '7,1,2026-01-31,"open" text', "a quote is not closed, or text follows it"),
-        ("odd.csv", 10, "note", "8,1,2026-01-31,?", "bytes that are no letters in the encoding of the file"),
+        ("odd.csv", 10, "note", "8,1,2026-01-31,?", "bytes that are not letters in the encoding of the file"),
     ]
 
 
@@ -327,10 +327,10 @@ def test_lines_that_do_not_fit_go_to_rejects(desk: Desk) -> None:
     rows, rejects = desk.rejects("jsonl_read", "*.jsonl", columns={"n": "BIGINT", "x": "DOUBLE"})
     assert rows == [(1, 1.5), (3, None), (None, None)]
     assert rejects == [
-        ("a.jsonl", 3, None, '{"n":', "the line is no JSON"),
-        ("a.jsonl", 4, None, "[2]", "the line is no object"),
-        ("b.jsonl", 1, "n", '{"n": "two", "x": NaN}', '"two" is no BIGINT'),
-        ("b.jsonl", 1, "x", '{"n": "two", "x": NaN}', "NaN is no DOUBLE"),
+        ("a.jsonl", 3, None, '{"n":', "the line is not JSON"),
+        ("a.jsonl", 4, None, "[2]", "the line is not an object"),
+        ("b.jsonl", 1, "n", '{"n": "two", "x": NaN}', '"two" is not a BIGINT'),
+        ("b.jsonl", 1, "x", '{"n": "two", "x": NaN}', "NaN is not a DOUBLE"),
     ]
 
 
@@ -338,17 +338,17 @@ def test_items_and_cells_that_do_not_fit_go_to_rejects(desk: Desk) -> None:
     rows, rejects = desk.rejects("json_read", desk.put("a.json", '[{"n": 1}, 2, {"n": "x"}]'), columns={"n": "BIGINT"})
     assert rows == [(1,)]
     assert rejects == [
-        ("a.json", 2, None, "2", "the line is no object"), ("a.json", 3, "n", '{"n": "x"}', '"x" is no BIGINT'),
+        ("a.json", 2, None, "2", "the line is not an object"), ("a.json", 3, "n", '{"n": "x"}', '"x" is not a BIGINT'),
     ]  # fmt: skip
     rows, rejects = desk.rejects("excel_read", desk.put("a.xlsx", book(["n"], [1], ["#DIV/0!"], [3])), sheet=1)
     assert rows == [(1,), (3,)]
-    assert rejects == [("a.xlsx", 3, "n", '{"n": "#DIV/0!"}', '"#DIV/0!" is no BIGINT')]
+    assert rejects == [("a.xlsx", 3, "n", '{"n": "#DIV/0!"}', '"#DIV/0!" is not a BIGINT')]
 
 
 def test_bytes_that_are_no_letters_in_a_text_are_named(desk: Desk) -> None:
     for rows in ("lines", "files"):
         message = desk.fault("text_read", desk.put("odd.log", b"one\ntw\xff\n"), rows=rows)
-        assert message == "odd.log, line 2: bytes that are no letters in the encoding of the file"
+        assert message == "odd.log, line 2: bytes that are not letters in the encoding of the file"
 
 
 def test_without_a_fault_rejects_is_an_empty_table(desk: Desk) -> None:

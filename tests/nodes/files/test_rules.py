@@ -94,7 +94,7 @@ def test_types_of_values(desk: Desk) -> None:
     assert list(found[0].values()) == [
         "BIGINT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "BOOLEAN", "VARCHAR", "VARCHAR",
     ]  # fmt: skip
-    assert fault == "f1.csv, line 20002, column a: 'x' is no BIGINT"
+    assert fault == "f1.csv, line 20002, column a: 'x' is not a BIGINT"
     large = csv(desk, (b"a\n1\n18446744073709551615\n", {}))[0]
     assert large == ({"a": "DECIMAL(38,0)"}, [(1,), (18446744073709551615,)])
 
@@ -116,8 +116,8 @@ def test_dates(desk: Desk) -> None:
     )
     assert found[0][1] == [(date(2026, 2, 1),)]
     assert found[1:] == [
-        "f1.csv, line 2, column a: '2026-02-01 18:45' is no DATE",
-        "f2.csv, line 2, column a: '1/2/26' is no DATE in the format %d/%m/%Y",
+        "f1.csv, line 2, column a: '2026-02-01 18:45' is not a DATE",
+        "f2.csv, line 2, column a: '1/2/26' is not a DATE in the format %d/%m/%Y",
     ]
 
 
@@ -129,7 +129,7 @@ def test_numbers(desk: Desk) -> None:
         (b"a\n9007199254740993\n0.5\n", {}),
     ) == [
         ({"a": "DOUBLE"}, [(1500.0,)]), ({"a": "DOUBLE"}, [(1234.5,)]),
-        "f2.csv, line 2, column a: '12.34' is no DOUBLE",
+        "f2.csv, line 2, column a: '12.34' is not a DOUBLE",
         "f3.csv, line 2, column a: '1.005' does not fit a DECIMAL(8,2)",
         ({"a": "VARCHAR"}, [("9007199254740993",), ("0.5",)]),
     ]  # fmt: skip
@@ -137,15 +137,15 @@ def test_numbers(desk: Desk) -> None:
 
 def test_true_and_false(desk: Desk) -> None:
     found = csv(desk, (b"a\ntrue\nFALSE\n", {}), (b"a\ny\n", {"columns": {"a": "BOOLEAN"}}))
-    assert found == [({"a": "BOOLEAN"}, [(True,), (False,)]), "f1.csv, line 2, column a: 'y' is no BOOLEAN"]
+    assert found == [({"a": "BOOLEAN"}, [(True,), (False,)]), "f1.csv, line 2, column a: 'y' is not a BOOLEAN"]
 
 
 def test_whole_numbers(desk: Desk) -> None:
     whole = {"columns": {"a": "TINYINT"}}
     cases = ((f"a\n{value}\n".encode(), whole) for value in ("2.7", "1e2", "128", "127"))
     assert csv(desk, *cases) == [
-        "f0.csv, line 2, column a: '2.7' is no TINYINT",
-        "f1.csv, line 2, column a: '1e2' is no TINYINT",
+        "f0.csv, line 2, column a: '2.7' is not a TINYINT",
+        "f1.csv, line 2, column a: '1e2' is not a TINYINT",
         "f2.csv, line 2, column a: '128' does not fit a TINYINT",
         ({"a": "TINYINT"}, [(127,)]),
     ]
@@ -154,9 +154,9 @@ def test_whole_numbers(desk: Desk) -> None:
 def test_nan_and_infinity(desk: Desk) -> None:
     text = b"a\n1.5\nNaN\n"
     fault, found = csv(desk, (text, {}), (text, {"null_values": ["NaN"]}))
-    assert fault == "f0.csv, line 3, column a: 'NaN' is no number; name it in null_values to read null"
+    assert fault == "f0.csv, line 3, column a: 'NaN' is not a number; name it in null_values to read null"
     assert found[1] == [(1.5,), (None,)]
-    assert lines(desk, (b'{"a": 1.5}\n{"a": NaN}\n', {}))[0] == "f0.jsonl, line 2, column a: NaN is no DOUBLE"
+    assert lines(desk, (b'{"a": 1.5}\n{"a": NaN}\n', {}))[0] == "f0.jsonl, line 2, column a: NaN is not a DOUBLE"
     duckdb.connect().sql("SELECT 'NaN'::DOUBLE AS a").write_parquet(str(desk.workshop.folder / "a.parquet"))
     ((_, rows),) = desk.read_each(("parquet_read", "a.parquet", {}))
     assert repr(rows) == "[(nan,)]"
@@ -215,7 +215,7 @@ def test_encodings(desk: Desk) -> None:
         (given.encode("utf-16"), {"encoding": "utf-16"}), (given.encode("cp1252"), {}),
     )  # fmt: skip
     assert [rows for _, rows in found] == [[(1, "ü")]] * 3
-    assert fault == "f3.csv, line 2, column b: bytes that are no letters in the encoding of the file"
+    assert fault == "f3.csv, line 2, column b: bytes that are not letters in the encoding of the file"
 
 
 def test_lines_of_a_fault(desk: Desk) -> None:
@@ -227,9 +227,9 @@ def test_lines_of_a_fault(desk: Desk) -> None:
         ("json_read", desk.put("a.json", '{"rows": [\n\n{"a": 1}, {"a": "z"}]}'), {**integer, "json_path": "$.rows"}),
     )  # fmt: skip
     assert found == [
-        "a.csv, line 6, column a: 'z' is no BIGINT",
-        'a.xlsx, line 5, column a: "z" is no BIGINT',
-        'a.json, line 2, column a: "z" is no BIGINT',
+        "a.csv, line 6, column a: 'z' is not a BIGINT",
+        'a.xlsx, line 5, column a: "z" is not a BIGINT',
+        'a.json, line 2, column a: "z" is not a BIGINT',
     ]
 
 
@@ -258,13 +258,13 @@ def test_types_given_for_json_and_sheets(desk: Desk) -> None:
     whole = {"columns": {"a": "BIGINT"}}
     cases = ((f'{{"a": {value}}}\n'.encode(), whole) for value in ("2990.5", "true", '"0x10"', "7.0"))
     assert lines(desk, *cases) == [
-        "f0.jsonl, line 1, column a: 2990.5 is no BIGINT", "f1.jsonl, line 1, column a: true is no BIGINT",
-        'f2.jsonl, line 1, column a: "0x10" is no BIGINT', ({"a": "BIGINT"}, [(7,)]),
+        "f0.jsonl, line 1, column a: 2990.5 is not a BIGINT", "f1.jsonl, line 1, column a: true is not a BIGINT",
+        'f2.jsonl, line 1, column a: "0x10" is not a BIGINT', ({"a": "BIGINT"}, [(7,)]),
     ]  # fmt: skip
     exact = {"columns": {"a": "DECIMAL(20,4)"}}
     assert lines(desk, (b'{"a": 12345678901234.5678}\n', exact))[0][1] == [(Decimal("12345678901234.5678"),)]
     sheet = desk.put("a.xlsx", book(["a"], [2990.5]))
-    assert desk.fault("excel_read", sheet, sheet=1, **whole) == "a.xlsx, line 2, column a: 2990.5 is no BIGINT"
+    assert desk.fault("excel_read", sheet, sheet=1, **whole) == "a.xlsx, line 2, column a: 2990.5 is not a BIGINT"
 
 
 def test_names_that_differ_in_case(desk: Desk) -> None:
@@ -279,10 +279,10 @@ def test_mixed_values_in_json(desk: Desk) -> None:
     assert lines(desk, (b'{"a": 1}\n{"a": "x"}\n', {}))[0] == ({"a": "JSON"}, [("1",), ('"x"',)])
 
 
-def test_lines_that_are_no_object(desk: Desk) -> None:
+def test_lines_that_are_not_an_object(desk: Desk) -> None:
     assert lines(desk, *((b'{"a": 1}\n\n' + line, {}) for line in (b'{"a"', b"[1]", b'{"a": 1, "a": 2}'))) == [
-        "f0.jsonl, line 3: the line is no JSON",
-        "f1.jsonl, line 3: the line is no object",
+        "f0.jsonl, line 3: the line is not JSON",
+        "f1.jsonl, line 3: the line is not an object",
         "f2.jsonl, line 3: a field stands there twice",
     ]
 
@@ -319,7 +319,7 @@ def test_sheets(desk: Desk) -> None:
 
 def test_formulas_of_a_sheet(desk: Desk) -> None:
     name = desk.put("a.xlsx", book(["n", "t"], [1, "x"], ["#DIV/0!", "#DIV/0!"]))
-    assert desk.fault("excel_read", name, sheet=1) == 'a.xlsx, line 3, column n: "#DIV/0!" is no BIGINT'
+    assert desk.fault("excel_read", name, sheet=1) == 'a.xlsx, line 3, column n: "#DIV/0!" is not a BIGINT'
     (found,) = desk.read_each(("excel_read", name, {"sheet": 1, "columns": {"n": "VARCHAR"}}))
     assert found[1] == [("1", "x"), ("#DIV/0!", "#DIV/0!")]
 
@@ -332,7 +332,7 @@ def test_writing_a_sheet(desk: Desk) -> None:
     written(desk, "excel_write", "a.xlsx", query)
     assert desk.read_each(("excel_read", "a.xlsx", {}))[0][1] == [(value,) for value in values]
     result, _ = written(desk, "excel_write", "a.xlsx", "SELECT 'NaN'::DOUBLE AS x")
-    assert (result.error or {})["message"] == "row 1, column x: nan is no number that a sheet can hold"
+    assert (result.error or {})["message"] == "row 1, column x: nan is not a number that a sheet can hold"
 
 
 def test_whole_files(desk: Desk) -> None:
@@ -351,5 +351,5 @@ def test_faults_and_grouping(desk: Desk) -> None:
     entries = (node("file", "csv_read", path=name, columns={"b": "BIGINT"}), node("few", "select", columns=["a"]))
     grouped, alone = (desk.workshop.run(*entries, edges="file>few", grouping=how) for how in ("auto", "none"))
     assert rows_of(grouped["few"]) == [{"a": 1}, {"a": 3}]
-    assert (alone["file"].error or {})["message"] == "a.csv, line 3, column b: 'x' is no BIGINT"
+    assert (alone["file"].error or {})["message"] == "a.csv, line 3, column b: 'x' is not a BIGINT"
     assert alone["few"].state == "not_run"

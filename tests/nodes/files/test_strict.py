@@ -96,7 +96,7 @@ def test_a_year_has_four_digits_where_its_format_says_so(desk: Desk) -> None:
     day = {"date_format": "%d.%m.%Y"}
     assert desk.read("csv_read", name, **day)[0] == {"a": "VARCHAR", "b": "VARCHAR"}
     fault = desk.fault("csv_read", name, **day, **kept("DATE"))
-    assert fault == "a.csv, line 3, column a: '3.2.26' is no DATE in the format %d.%m.%Y"
+    assert fault == "a.csv, line 3, column a: '3.2.26' is not a DATE in the format %d.%m.%Y"
 
 
 def test_whole_numbers_that_no_double_holds_stay_whole(desk: Desk) -> None:
@@ -130,10 +130,10 @@ def test_what_a_value_is_written_as_is_read_as_that_value(kind: str, values: lis
 def test_an_item_that_is_no_object_takes_no_part_in_finding_the_fields(desk: Desk, item: str) -> None:
     lines = f'{{"size":3,"o":{{"a":1}}}}\n{item}\n{{"size":4.5}}\n'
     name = desk.put("a.jsonl", lines)
-    assert desk.fault("jsonl_read", name) == "a.jsonl, line 2: the line is no object"
+    assert desk.fault("jsonl_read", name) == "a.jsonl, line 2: the line is not an object"
     rows, rejects = desk.rejects("jsonl_read", name)
     assert (rows, rejects) == (
-        [(3.0, {"a": 1}), (4.5, None)], [("a.jsonl", 2, None, item, "the line is no object")],
+        [(3.0, {"a": 1}), (4.5, None)], [("a.jsonl", 2, None, item, "the line is not an object")],
     )  # fmt: skip
     document = desk.put("a.json", f'[{{"size":3}},{item}]')
     rows, rejects = desk.rejects("json_read", document)
@@ -206,5 +206,7 @@ def test_decimals_of_json_keep_all_digits(desk: Desk) -> None:
     rows, rejects = desk.rejects("jsonl_read", odd, columns=columns)
     assert (rows[0], rows[1][0], rows[2:]) == (wanted, Decimal("2.5"), [(None,) * 5])
     assert [reject[1:3] for reject in rejects] == [(3, "b"), (4, "b"), (6, None)]
-    assert desk.fault("jsonl_read", odd, columns=columns).startswith("b.jsonl, line 3, column b: 1.00005 is no DECIMAL")
+    assert desk.fault("jsonl_read", odd, columns=columns).startswith(
+        "b.jsonl, line 3, column b: 1.00005 is not a DECIMAL"
+    )
     assert desk.read("json_read", desk.put("a.json", f"[{line}]"), columns=columns)[1] == [wanted]

@@ -53,7 +53,7 @@ def test_a_workbook_is_read_as_it_was_written(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("SELECT 'NaN'::DOUBLE AS x", "row 1, column x: nan is no number that a sheet can hold"),
+        ("SELECT 'NaN'::DOUBLE AS x", "row 1, column x: nan is not a number that a sheet can hold"),
         (
             "SELECT repeat('x', 40000) AS s",
             "row 1, column s: a cell has room for 32767 letters, and the text has 40000",

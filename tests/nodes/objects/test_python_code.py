@@ -40,13 +40,13 @@ def test_what_is_printed_is_no_result() -> None:
 
 
 def test_a_table_is_no_value() -> None:
-    with pytest.raises(DataError, match="a table is no value") as caught:
+    with pytest.raises(DataError, match="a table is not a value") as caught:
         ran("def run(value):\n    return value", Exposed())
     assert "python_transform" in str(caught.value.hint)
 
 
 def test_what_is_no_json_is_refused() -> None:
-    with pytest.raises(CodeError, match="run returned what is no JSON: Object of type date"):
+    with pytest.raises(CodeError, match="run returned what is not JSON: Object of type date"):
         ran("import datetime\ndef run(value):\n    return {'day': datetime.date(2026, 1, 1)}")
 
 

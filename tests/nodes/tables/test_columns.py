@@ -129,7 +129,7 @@ def test_cast_changes_types(kind: str, value: Any, wanted: Any) -> None:
 
 
 def test_cast_fails_or_gives_null() -> None:
-    with pytest.raises(duckdb.InvalidInputException, match="a: 'seven' is no INTEGER"):
+    with pytest.raises(duckdb.InvalidInputException, match="a: 'seven' is not an INTEGER"):
         run_table(Cast(columns={"a": "INTEGER"}), rows=[{"a": "seven"}])
     assert rows_of(Cast(columns={"a": "INTEGER"}, on_error="null"), [{"a": "seven"}, {"a": "7"}]) == [
         {"a": None},

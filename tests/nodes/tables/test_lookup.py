@@ -70,7 +70,7 @@ def test_columns_are_chosen_and_named() -> None:
         ({"on": ["id"], "columns": ["x", "y"]}, "there is no column 'y'", "columns/1"),
         ({"on": ["id"], "defaults": {"y": 1}}, "there is no column 'y'", "defaults/y"),
         ({"on": ["id"], "columns": ["s"], "defaults": {"x": 1}}, "'x' is not among the columns", "defaults/x"),
-        ({"on": ["id"], "defaults": {"x": "none"}}, "the column is INTEGER, and 'none' is no number", "defaults/x"),
+        ({"on": ["id"], "defaults": {"x": "none"}}, "the column is INTEGER, and 'none' is not a number", "defaults/x"),
     ],
 )
 def test_a_wrong_lookup_is_named_at_its_place(config: dict[str, Any], message: str, field: str) -> None:

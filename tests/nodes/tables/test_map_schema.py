@@ -48,7 +48,7 @@ def test_other_columns_follow_or_are_left_out() -> None:
 def test_what_does_not_fit_fails_or_becomes_the_default() -> None:
     schema = {"n": {"column": "s", "type": "INTEGER", "default": 0}}
     rows = [{"s": "7"}, {"s": "seven"}]
-    with pytest.raises(duckdb.InvalidInputException, match="'seven' is no INTEGER"):
+    with pytest.raises(duckdb.InvalidInputException, match="'seven' is not an INTEGER"):
         rows_of(MapSchema, {"columns": schema}, rows=rows)
     assert rows_of(MapSchema, {"columns": schema, "on_error": "null"}, rows=rows) == [{"n": 7}, {"n": 0}]
 

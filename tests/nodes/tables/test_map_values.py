@@ -60,7 +60,7 @@ def test_keys_are_read_as_the_columns_type() -> None:
 @pytest.mark.parametrize(
     ("config", "message", "field"),
     [
-        ({"mapping": {"one": 1}}, "the column is INTEGER, and 'one' is no number", "mapping/one"),
+        ({"mapping": {"one": 1}}, "the column is INTEGER, and 'one' is not a number", "mapping/one"),
         ({"mapping": {"1": 1, "01": 2}}, "'1' and '01' are the same INTEGER", "mapping/01"),
         ({"mapping": {"1.5": 1}}, "'1.5' does not fit a column of type INTEGER", "mapping/1.5"),
         ({"mapping": {"1": 1, "2": "b"}}, "the values are of different sorts", "mapping"),

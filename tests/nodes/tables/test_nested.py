@@ -89,7 +89,7 @@ def test_a_part_has_the_type_that_is_asked_for(kind: str, value: Any, wanted: An
 
 
 def test_what_does_not_fit_fails_or_is_null() -> None:
-    with pytest.raises(duckdb.InvalidInputException, match="a: 'x' is no BIGINT"):
+    with pytest.raises(duckdb.InvalidInputException, match="a: 'x' is not a BIGINT"):
         selected('{"a": "x"}', "a", type="BIGINT")
     assert selected('{"a": "x"}', "a", type="BIGINT", on_error="null") is None
     with pytest.raises(duckdb.ConversionException):

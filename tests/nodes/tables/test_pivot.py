@@ -120,7 +120,7 @@ def test_values_that_are_equal_but_for_case_cannot_be_columns() -> None:
     ("config", "message", "field"),
     [
         ({"column": "k", "value": "g"}, "a number is needed here; 'g' is VARCHAR", "value"),
-        ({"column": "v", "op": "count", "values": ["a"]}, "and 'a' is no number", "values/0"),
+        ({"column": "v", "op": "count", "values": ["a"]}, "and 'a' is not a number", "values/0"),
         ({"index": ["g", "x"], "column": "k", "value": "v"}, "there is no column 'x'", "index/1"),
         ({"index": ["g"], "column": "k", "value": "v", "values": ["G"]}, "two columns would be called 'G'", "prefix"),
     ],

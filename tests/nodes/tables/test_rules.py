@@ -349,7 +349,7 @@ def test_text_in_sql() -> None:
         shapes.add("t", {"at": "TIMESTAMP", "s": "VARCHAR"})
         for text, says in (
             ("at = '2026-01-31 10:00+02:00'", "has a zone"),
-            ("at < '2026-01-31 10:00 PM'", "is no TIMESTAMP"),
+            ("at < '2026-01-31 10:00 PM'", "is not a TIMESTAMP"),
             ("at = cast('2026-01-31 10:00+02' AS TIMESTAMP)", "has a zone"),
         ):
             relation = Relation("t", shapes.columns["t"])
@@ -357,7 +357,7 @@ def test_text_in_sql() -> None:
                 check_constants(relation.where(relation.condition(text)), shapes)
 
 
-def test_text_that_is_no_value() -> None:
+def test_text_that_is_not_a_value() -> None:
     table = Rows({"s": "VARCHAR", "j": "JSON"}, [("soon", '{"a": "soon"}')])
     schema = {"columns": {"s": {"column": "s", "type": "INTEGER"}}}
     for node, config in (

@@ -112,7 +112,7 @@ def test_a_filter_behind_it_hides_no_broken_row() -> None:
     [
         ({"columns": ["id", "x"], "must": "not_null"}, "there is no column 'x'", "rules/0/columns/1"),
         ({"columns": "age", "must": "email"}, "email is asked of text; 'age' is INTEGER", "rules/0/must"),
-        ({"columns": "age", "must": ">", "value": "old"}, "'old' is no number", "rules/0/value"),
+        ({"columns": "age", "must": ">", "value": "old"}, "'old' is not a number", "rules/0/value"),
     ],
 )
 def test_a_rule_that_does_not_fit_is_named(rule: dict[str, Any], message: str, field: str) -> None:

@@ -268,7 +268,7 @@ class TestWrong:
             ("DOUBLE", {"duration": 1e13}, "10000000000000.0 is too large"),
             ("TIMESTAMP", {"duration": 300}, "the times are TIMESTAMP, and 300 is not a duration"),
             ("TIMESTAMPTZ", {"duration": "1h", "origin": 0}, "the times are TIMESTAMPTZ, and 0 is none"),
-            ("DATE", {"duration": "36h"}, "the times are days, and '36h' is no whole number of them"),
+            ("DATE", {"duration": "36h"}, "the times are days, and '36h' is not a whole number of them"),
             ("DATE", {"duration": 1, "origin": "1973-01-01"}, "the times are DATE, and 1 is not a duration"),
             (
                 "DATE",

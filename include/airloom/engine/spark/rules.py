@@ -48,12 +48,12 @@ def _summed(node: exp.Expr) -> exp.Expr:
         return call("sum", as_type(node.this, f"DECIMAL(38,{scale})"))
     if is_kind(kind, "float"):
         return node
-    raise refused("sum of what is no number, or DISTINCT", "cast it first")
+    raise refused("sum of what is not a number, or DISTINCT", "cast it first")
 
 
 def _mean(node: exp.Expr) -> exp.Expr:
     if not is_kind(node.this.type, "whole", "decimal", "float"):
-        raise refused("avg of what is no number, or DISTINCT", "cast it first")
+        raise refused("avg of what is not a number, or DISTINCT", "cast it first")
     return call("avg", as_type(node.this, "DOUBLE"))
 
 

@@ -68,7 +68,7 @@ def cut(node: exp.Expr) -> exp.Expr:
         part.find_ancestor(exp.Length) is None for part in start.find_all(exp.Column)
     )
     if not fixed and (start is None or start.name == "0" or not counted):
-        raise refused("substring from a place that is no number, or 0", "the first character is 1")
+        raise refused("substring from a place that is not a number, or 0", "the first character is 1")
     return node
 
 

@@ -52,7 +52,7 @@ def zoned(node: exp.Expr) -> exp.Expr:
 def micros(node: exp.Expr) -> exp.Expr:
     value = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
     if not is_kind(value.type, "day", "moment"):
-        raise refused("epoch_us of what is no time")
+        raise refused("epoch_us of what is not a time")
     return call("unix_micros", _instant(value))
 
 

@@ -32,7 +32,7 @@ TRANSIENT = ("08", "40", "53", "55006", "55P03", "57", "58")
 CONFIGURATION = ("0A", "25", "28", "3D", "3F", "42")
 UNBOUND = ("08P01", "42P18")
 
-# Nothing that waiting mends; PostgreSQL gives no code for a connection that it refuses.
+# Nothing that waiting cures; PostgreSQL gives no code for a connection that it refuses.
 REFUSED = re.compile(
     r"authentication failed|no password supplied|role \".*\" does not exist|database \".*\" does not exist"
     r"|no pg_hba\.conf entry|not known|not permitted to log in|permission denied for database"
@@ -76,7 +76,7 @@ def _connect(connection: Any, name: str) -> Session:
             text = text.replace(connection.password, "***")
         message = f"the database of Connection {name!r} cannot be reached: {text}"
         if REFUSED.search(text):
-            raise ConfigurationError(message, field="connection", hint="mend the Connection in Airflow") from None
+            raise ConfigurationError(message, field="connection", hint="correct the Connection in Airflow") from None
         raise TransientError(message, field="connection", hint="is the server up; are host and port right?") from None
     return cast("Session", session)
 

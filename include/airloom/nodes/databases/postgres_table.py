@@ -68,7 +68,7 @@ class Table:
 def find_table(session: Session, text: str) -> Table:
     """Return the table that `schema.table` or `table` names; without columns where it is not there.
 
-    Raises ConfigurationError for a missing schema, for what is no table, and where another name differs by case alone.
+    Raises ConfigurationError for a missing schema, for what is not a table, and where a name differs by case alone.
     """
     match = NAME.fullmatch(text)
     if match is None:
@@ -97,7 +97,7 @@ def find_table(session: Session, text: str) -> Table:
     )
     columns = {row[0]: TargetColumn(*row[1:]) for row in rows}
     if relation_kind not in "rpfvm" or not columns:
-        raise ConfigurationError(f"{schema}.{name} is no table with columns", field="table")
+        raise ConfigurationError(f"{schema}.{name} is not a table with columns", field="table")
     return Table(schema, name, columns)
 
 

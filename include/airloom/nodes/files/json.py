@@ -22,7 +22,7 @@ class JsonRead(SortingSource, outputs=REJECTS):
     )
     orient: Literal["records", "index", "columns", "values"] = Field(
         "records",
-        description="How rows are told: a list of objects, an object of objects (its keys are the column `index`), "
+        description="How rows are written: a list of objects, an object of objects (its keys are the column `index`), "
         "an object of columns, a list of lists",
     )
     columns: dict[str, ColumnType] | None = Field(
@@ -59,7 +59,8 @@ class JsonWrite(Sink):
 
     path: FilePath = Field(description="The file to write; it is replaced; one that ends in .gz or .zst is packed")
     orient: Literal["records", "index", "values"] = Field(
-        "records", description="How rows are told: a list of objects, an object of objects by number, a list of lists"
+        "records",
+        description="How rows are written: a list of objects, an object of objects by number, a list of lists",
     )
     indent: bool = Field(False, description="Whether objects are spread over lines, for people to read")
 

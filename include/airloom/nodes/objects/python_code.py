@@ -47,6 +47,6 @@ class PythonCode(Transform, code=True):
     def run(self, value: Any = None, *, context: Context) -> Any:
         """Run the code on the value, None where no edge leads here; raise what `engine.box` raises."""
         if isinstance(value, Exposed):
-            raise DataError("a table is no value", hint="use python_transform for the rows of a table")
+            raise DataError("a table is not a value", hint="use python_transform for the rows of a table")
         code = Code(self.code, "run", context.params, self.timeout.total_seconds(), self.memory)
         return run_value(code, value, context.log)

@@ -26,14 +26,14 @@ WHOLE = re.compile(r" *[+-]?\d+ *", re.ASCII)
 BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGEINT": 128}
 DECIMAL = re.compile(r"^DECIMAL\((\d+),(\d+)\)$")
 NAMES = {
-    "number": "number",
+    "number": "a number",
     "VARCHAR": "text",
     "BOOLEAN": "true or false",
-    "DATE": "date such as 2026-01-31",
-    "TIME": "time such as 18:30:00",
-    "TIMESTAMPTZ": "time such as 2026-01-31T18:30:00Z",
-    "moment": "time such as 2026-01-31T18:30:00",
-    "UUID": "UUID",
+    "DATE": "a date such as 2026-01-31",
+    "TIME": "a time such as 18:30:00",
+    "TIMESTAMPTZ": "a time such as 2026-01-31T18:30:00Z",
+    "moment": "a time such as 2026-01-31T18:30:00",
+    "UUID": "a UUID",
 }
 
 
@@ -87,7 +87,9 @@ def python_value(value: Value, kind: str, field: str) -> Any:
         return READERS[meant](value, kind)
     except (ValueError, InvalidOperation):
         raise ConfigurationError(
-            f"the column is {kind}, and {value!r} is no {NAMES[meant]}", field=field, hint="cast the column before"
+            f"the column is {kind}, and {value!r} is not {NAMES[meant]}",
+            field=field,
+            hint="cast the column before",
         ) from None
 
 

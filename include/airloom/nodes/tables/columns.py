@@ -27,7 +27,7 @@ CaseStyle = Literal["snake_case", "camelCase", "PascalCase", "UPPER_CASE"]
 
 
 def in_style(name: str, style: CaseStyle) -> str:
-    """Return a name in a style: its words begin at capital letters and behind what is no letter or digit."""
+    """Return a name in a style: its words begin at capital letters and behind what is not a letter or digit."""
     words = [word.lower() for word in WORD.findall(name)]
     if not words:
         return name
@@ -187,7 +187,7 @@ class Cast(Table, order="keeps", without_spark="casts that are not in the list")
             {"rows": [{"n": 7, "day": "2026-01-31"}]},
         ),
         Example(
-            "What is no number becomes null",
+            "What is not a number becomes null",
             {"columns": {"n": "INTEGER"}, "on_error": "null"},
             {"rows": [{"n": "7"}, {"n": "seven"}]},
             {"rows": [{"n": 7}, {"n": None}]},

@@ -36,7 +36,7 @@ class Join(Table, without_spark="many_to_many fail with keys of DOUBLE"):
         "semi, anti: left rows with, or without, a match; cross: every pair",
     )
     suffixes: tuple[str, str] = Field(
-        ("_left", "_right"), description="What is put behind names that both tables have and that are no key of both"
+        ("_left", "_right"), description="What is put behind names that both tables have and that are not keys of both"
     )
     many_to_many: Literal["allow", "fail"] = Field(
         "allow",

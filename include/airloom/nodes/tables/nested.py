@@ -28,7 +28,7 @@ STEP = re.compile(r"""\.?(?:([^.\[\]"']+)|"([^"\\]+)"|\[(\d+)\]|\["([^"\\]+)"\]|
 
 
 def path_steps(path: str | int) -> list[str | int]:
-    """Return the keys and places that a path names: $.a.b[0], a."b c", 0; raise ValueError for what is no path."""
+    """Return the keys and places that a path names: $.a.b[0], a."b c", 0; raise ValueError for what is not a path."""
     if isinstance(path, int):
         return [path]
     rest = path[1:] if path.startswith("$") else path
@@ -36,7 +36,7 @@ def path_steps(path: str | int) -> list[str | int]:
     while rest:
         match = STEP.match(rest)
         if match is None:
-            raise ValueError(f'{path!r} is no path; write a.b[0], and a key with signs in it as a."b c"')
+            raise ValueError(f'{path!r} is not a path; write a.b[0], and a key with signs in it as a."b c"')
         plain, quoted, place, bracketed, apostrophes = match.groups()
         steps.append(int(place) if place is not None else plain or quoted or bracketed or apostrophes)
         rest = rest[match.end() :]

@@ -74,7 +74,7 @@ class Deduplicate(Table):
         "first", description="Which of several rows stays; none: only rows whose key no other row has"
     )
     order: list[Column] = Field(
-        [], description="What first and last are told by; where rows tie, and where left out, all columns decide"
+        [], description="What tells first and last apart; where rows tie, and where left out, all columns decide"
     )
     ignore_case: bool = Field(False, description="Whether keys that differ in capital letters alone are the same")
 

@@ -24,7 +24,7 @@ class TimeJoin(Table):
         description="Columns that have to be equal as well: a name that both tables have, or [left, right]",
     )
     suffixes: tuple[str, str] = Field(
-        ("_left", "_right"), description="What is put behind names that both tables have and that are no key of both"
+        ("_left", "_right"), description="What is put behind names that both tables have and that are not keys of both"
     )
 
     def sides(self, left: Relation, right: Relation, left_time: str, right_time: str) -> Sides:

@@ -227,7 +227,7 @@ class Clock:
         size = parse_duration(given.lstrip("-")) // timedelta(microseconds=1)
         if self.kind == "DATE" and size % DAY:
             raise ConfigurationError(
-                f"the times are days, and {given!r} is no whole number of them",
+                f"the times are days, and {given!r} is not a whole number of them",
                 field=field,
                 hint="write 1d or 7d, or cast the column to TIMESTAMP first",
             )

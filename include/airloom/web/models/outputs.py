@@ -46,7 +46,7 @@ class NodeOutput(Answer):
     columns: list[list[str]] | None = Field(description="Of a table: names and DuckDB types")
     rows: list[dict[str, Any]] | None
     total: int | None = Field(description="The rows of the whole table; null where nobody counted them")
-    value: Any = Field(None, description="What is no table")
+    value: Any = Field(None, description="What is not a table")
     next_cursor: str | None
 
 

@@ -40,7 +40,7 @@ class PipelineSummary(Answer):
     created_by: str
     updated_at: datetime
     updated_by: str
-    revision: int = Field(description="Grows with each change that Airflow is told of")
+    revision: int = Field(description="Grows with each change that Airflow learns of")
     schedule: dict[str, Any] | None = Field(None, description="That of its document; null in a list without details")
     last_run: RunSummary | None = Field(None, description="The newest; null in a list without details")
 

@@ -324,7 +324,7 @@ def _confined(reference: dict[str, Any]) -> str:
     """Return the place of an output's file, which has to be where outputs lie or where pipelines may read."""
     place = _place(reference)
     if place is None:
-        raise NotFound("this output is no file", hint="look at its rows, or its value")
+        raise NotFound("this output is not a file", hint="look at its rows, or its value")
     settings = configuration()
     try:
         if not DataFolder(settings.data_url).holds(place):
