@@ -60,7 +60,7 @@ def test_secrets_in_use_are_never_written_over(tmp_path: Path) -> None:
         ("JWT_SECRET", "aB3dE6gH9jK2mN5pQ8", "is shorter than 32 characters"),
         ("REDIS_PASSWORD", "abababababababababab", "is too easy to guess"),
         ("REDIS_PASSWORD", "with@sign/and:colon#1234", "holds other characters"),
-        ("FERNET_KEY", "aB3dE6gH9jK2mN5pQ8aB3dE6gH9jK2mN5pQ8", "is no Fernet key"),
+        ("FERNET_KEY", "aB3dE6gH9jK2mN5pQ8aB3dE6gH9jK2mN5pQ8", "is not a Fernet key"),
     ],
 )
 def test_a_bad_secret_is_named_and_not_shown(secrets: dict[str, str], name: str, value: str, fault: str) -> None:

@@ -70,7 +70,7 @@ def test_port_and_host_are_remembered(variables: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("port", [-1, 65534, 70000])
 def test_a_number_that_leaves_no_room_for_three_ports_is_refused(variables: dict[str, str], port: int) -> None:
-    with pytest.raises(ConfigurationError, match=f"{port} is no port"):
+    with pytest.raises(ConfigurationError, match=f"{port} is not a port"):
         Installation.open(variables=variables, port=port)
 
 

@@ -85,7 +85,7 @@ def _fault(name: str, secret: str) -> str | None:
     if not re.fullmatch(r"[A-Za-z0-9_.~=-]+", secret):
         return "holds other characters than letters, digits and _ . ~ = -"
     if name == "FERNET_KEY" and not _is_fernet_key(secret):
-        return "is no Fernet key: 32 random bytes in URL-safe Base64"
+        return "is not a Fernet key: 32 random bytes in URL-safe Base64"
     if len(secret) < shortest:
         return f"is shorter than {shortest} characters"
     if len(set(secret)) < FEWEST_CHARACTERS:

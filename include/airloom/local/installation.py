@@ -110,7 +110,7 @@ class Installation:
             ) from error
         except ValidationError as error:
             raise ConfigurationError(
-                f"{port} is no port", hint="Choose one between 1024 and 65533: airloom up --port 9080"
+                f"{port} is not a port", hint="Choose one between 1024 and 65533: airloom up --port 9080"
             ) from error
         return cls(root, home, state, given)
 

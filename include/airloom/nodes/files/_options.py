@@ -25,7 +25,7 @@ def _known(name: str) -> str:
     except LookupError:
         raise ValueError(f"there is no encoding {name!r}; write utf-8, utf-16, latin-1, cp1252, …") from None
     if not getattr(found, "_is_text_encoding", True):
-        raise ValueError(f"{name!r} is no encoding of text")
+        raise ValueError(f"{name!r} is not an encoding of text")
     return name
 
 

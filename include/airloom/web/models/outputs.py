@@ -61,4 +61,4 @@ class Artifact(Answer):
     media_type: str
     bytes: int | None
     rows: int | None
-    download: str | None = Field(description="Where it is for the next 15 minutes; null where it is no one file")
+    download: str | None = Field(description="Where it is for the next 15 minutes; null where it is not one file")

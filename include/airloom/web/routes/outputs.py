@@ -332,7 +332,7 @@ def _confined(reference: dict[str, Any]) -> str:
     except ConfigurationError as error:
         raise ApiError(403, error.message) from None
     if not is_url(place) and not os.path.isfile(place):
-        raise ApiError(410, f"the file {os.path.basename(place)} is gone, or is no one file")
+        raise ApiError(410, f"the file {os.path.basename(place)} is gone, or is not one file")
     return place
 
 
