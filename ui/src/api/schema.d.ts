@@ -1687,7 +1687,7 @@ export interface components {
             rows: number | null;
             /**
              * Download
-             * @description Where it is for the next 15 minutes; null where it is no one file
+             * @description Where it is for the next 15 minutes; null where it is not one file
              */
             download: string | null;
         };
@@ -2586,7 +2586,7 @@ export interface components {
             updated_by: string;
             /**
              * Revision
-             * @description Grows with each change that Airflow is told of
+             * @description Grows with each change that Airflow learns of
              */
             revision: number;
             /**
@@ -2735,7 +2735,7 @@ export interface components {
             total: number | null;
             /**
              * Value
-             * @description What is no table
+             * @description What is not a table
              */
             value?: unknown;
             /** Next Cursor */
@@ -3089,7 +3089,7 @@ export interface components {
             updated_by: string;
             /**
              * Revision
-             * @description Grows with each change that Airflow is told of
+             * @description Grows with each change that Airflow learns of
              */
             revision: number;
             /**
@@ -3191,7 +3191,7 @@ export interface components {
             updated_by: string;
             /**
              * Revision
-             * @description Grows with each change that Airflow is told of
+             * @description Grows with each change that Airflow learns of
              */
             revision: number;
             /**
