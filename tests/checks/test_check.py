@@ -7,6 +7,7 @@ import copy
 import itertools
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -822,6 +823,14 @@ def test_a_node_of_countless_faults_tells_the_first_hundred() -> None:
     more = [problem for problem in found if problem.code == "config.more"]
     assert len(found) < 110
     assert "more of its fields are wrong" in more[0].message
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"), [({"tags": [1] * 50_000}, 100), ({"nodes": [1] * 5_000}, 1_000)], ids=["tags", "nodes"]
+)
+def test_a_document_of_countless_faults_tells_the_first(fields: dict[str, Any], named: int) -> None:
+    codes = Counter(problem.code for problem in check({"id": "poor", **fields}, FACTS).problems)
+    assert (codes["document.invalid"], codes["document.more"]) == (named, 1)
 
 
 class TestPoison:

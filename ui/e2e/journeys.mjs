@@ -199,10 +199,9 @@ await journey(browser, "keyboard", "pages_author", {}, async (page) => {
   await tabTo(page, frame, "Show the pipeline");
   await page.keyboard.press("Enter");
   await frame.getByRole("tab", { name: "Runs" }).waitFor();
-  await tabTo(page, frame, "Run", "Shift+Tab");
-  while (!(await frame.evaluate(() => document.activeElement.textContent.trim() === "Run"))) {
+  do {
     await tabTo(page, frame, "Run", "Shift+Tab");
-  }
+  } while (!(await frame.evaluate(() => document.activeElement.textContent.trim() === "Run")));
   await page.keyboard.press("Enter");
   await frame.getByLabel("least").waitFor();
   await tabTo(page, frame, "Cancel");

@@ -54,8 +54,6 @@ WORDS = {"name", "description", "tags", "owner", "params", "inputs", "agents"}
 """The fields of a document that hold texts of no node."""
 Texts = list[tuple[str, str]]
 Marks = Mapping[str, Mapping[str, Any]]
-MOST_FAULTS = 100
-"""Faults of one node's fields that are told one by one."""
 MOST_TRIES = 3
 """How often a config is corrected until it can be read."""
 
@@ -290,11 +288,8 @@ class ConfigCheck:
         except ValidationError as error:
             faults = error.errors(include_url=False)
             told = [fault for fault in faults if not isinstance(fault.get("input"), _Unknown)]
-            problems = problems_of(told[:MOST_FAULTS], inside, node_class, sample, "config")
+            problems = problems_of(told, inside, node_class, sample, "config")
             self.problems += dict.fromkeys(problem.at("", entry.id) for problem in problems)
-            if len(told) > MOST_FAULTS:
-                message = f"{len(told) - MOST_FAULTS} more of its fields are wrong"
-                self._add("config.more", message, inside, entry.id, "correct those first")
             draft, sure = (None, False) if unknown or told != faults else _draft(node_class, sample, faults)
             return None, draft, sure
         return (None if unknown else node), None, True

@@ -60,6 +60,8 @@ OTHER_FIELDS = {
 _TIMES = frozenset({"datetime_parsing", "datetime_from_date_parsing", "datetime_type", "date_parsing"})
 _MEANT = re.compile(r"; (?=(?:write|did you mean) )")
 """What comes between a message of a validator and its advice."""
+MOST_FAULTS = 100
+"""Nobody reads more about one thing, and each costs time."""
 _CALL = re.compile(r"(\w+)\((\w*|\*)\)")
 _KINDS: dict[type, str] = {
     str: "a text", bool: "true or false", int: "a number", float: "a number", dict: "an object", list: "a list",
@@ -70,8 +72,10 @@ _KINDS: dict[type, str] = {
 def problems_of(
     faults: Iterable[Any], at: str, model: type[BaseModel], given: object, code: str = "document"
 ) -> list[Problem]:
-    """Turn the errors of Pydantic about `given`, which stands at `at`, into problems, each fault told once."""
+    """Turn the errors of Pydantic about `given`, which stands at `at`, into problems: each of the first MOST_FAULTS once."""
     faults = list(faults)
+    more = len(faults) - MOST_FAULTS
+    del faults[MOST_FAULTS:]
     needed: dict[str, list[str]] = {}
     problems: dict[Problem, None] = {}
     # A field that is misspelt is not missing, too.
@@ -92,7 +96,11 @@ def problems_of(
         if not kinds:
             problems[problem] = None
         kinds.append(NEEDED[fault["type"]])
-    return [_needing(problem, needed.get(problem.pointer, [])) for problem in problems]
+    found = [_needing(problem, needed.get(problem.pointer, [])) for problem in problems]
+    if more > 0:
+        message = f"{more:,} more of its fields are wrong"
+        found.append(Problem(f"{code}.more", message, pointer=at, hint="correct those first"))
+    return found
 
 
 def _needing(problem: Problem, kinds: list[str]) -> Problem:

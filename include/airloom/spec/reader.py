@@ -11,6 +11,7 @@ from airloom.spec.fault import near_field, problems_of, unknown_field
 from airloom.spec.meant import as_meant
 from airloom.spec.problem import Problem, pointer
 
+MOST_PROBLEMS = 1_000
 UNNAMED = "unnamed"
 """The id of a document that has none, or a faulty one, as long as it is checked."""
 
@@ -19,8 +20,17 @@ def read_document(data: object) -> tuple[Document | None, list[Problem]]:
     """Read a document and name all its faults at once.
 
     A faulty node, edge or top-level field is left out of the document that comes back, so that the checks which
-    follow can say what else is wrong; None comes back only where nothing can be read.
+    follow can say what else is wrong; None comes back only where nothing can be read. Of more than MOST_PROBLEMS the
+    first are named.
     """
+    document, problems = _read(data)
+    if len(problems) > MOST_PROBLEMS:
+        message = f"{len(problems) - MOST_PROBLEMS:,} more places of the document are wrong"
+        problems[MOST_PROBLEMS:] = [Problem("document.more", message, hint="correct those first")]
+    return document, problems
+
+
+def _read(data: object) -> tuple[Document | None, list[Problem]]:
     if not isinstance(data, dict):
         return None, [Problem("document.type", "a pipeline document is a JSON object", hint='start with {"id": …}')]
     problems: list[Problem] = []

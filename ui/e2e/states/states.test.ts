@@ -57,6 +57,20 @@ describe.each(LOOKS)("$theme, $width wide", ({ theme, width }) => {
   });
 });
 
+test("a node is chosen and left by the keyboard", async () => {
+  const page = await browser.newPage();
+  await answerWith(page, healthy, []);
+  await page.goto(`${site.address}/pipelines/daily_sales`);
+  const node = page.getByLabel("Paid, filter");
+  await node.focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Paid" }).waitFor();
+  await page.getByRole("button", { name: "Show the pipeline" }).press("Enter");
+  await page.getByRole("tab", { name: "About" }).waitFor();
+  expect(await node.evaluate((element) => element === document.activeElement)).toBe(true);
+  await page.close();
+});
+
 test("a lost connection is connected again", async () => {
   const page = await browser.newPage();
   let refusals = 1;

@@ -4,7 +4,7 @@ import "./canvas.css";
 import { Flex, Skeleton } from "@chakra-ui/react";
 import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { Controls, MarkerType, MiniMap, ReactFlow } from "@xyflow/react";
-import { useCallback, useMemo, useState, type Ref } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type Ref } from "react";
 
 import { useTheme } from "src/host/theme";
 import { Failure } from "src/kit/Failure";
@@ -55,6 +55,7 @@ export function Canvas({ label, graph: whole, marks, selected, onSelect, edgeCha
     staleTime: Infinity,
     retry: false,
   });
+  useFocusOf(selected);
   const nodes = useMemo(
     () => (layout.data === undefined ? [] : nodesOf(graph, layout.data, selected)),
     [graph, layout.data, selected],
@@ -86,9 +87,13 @@ export function Canvas({ label, graph: whole, marks, selected, onSelect, edgeCha
           onlyRenderVisibleElements
           onNodeClick={(_, { id }) => onSelect?.(id)}
           onPaneClick={() => onSelect?.(undefined)}
-          onSelectionChange={({ nodes: [first] }) =>
-            first !== undefined && first.id !== selected && onSelect?.(first.id)
-          }
+          onNodesChange={(changes) => {
+            // So does the keyboard choose a node, and leave it: Enter and Escape.
+            const selections = changes.filter((change) => change.type === "select");
+            if (selections.length > 0) {
+              onSelect?.(selections.find((change) => change.selected)?.id);
+            }
+          }}
           proOptions={{ hideAttribution: true }}
         >
           <Controls showInteractive={false} />
@@ -99,6 +104,18 @@ export function Canvas({ label, graph: whole, marks, selected, onSelect, edgeCha
       </FoldingOf.Provider>
     </Marks.Provider>
   );
+}
+
+/** Give the focus back to the node that was chosen, once what told of it is closed. */
+function useFocusOf(selected: string | undefined): void {
+  const last = useRef(selected);
+  useEffect(() => {
+    const before = last.current;
+    last.current = selected;
+    if (before !== undefined && selected === undefined && document.activeElement === document.body) {
+      document.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(before)}"]`)?.focus();
+    }
+  }, [selected]);
 }
 
 export function CanvasSkeleton({ ref }: { ref?: Ref<HTMLDivElement> }) {
