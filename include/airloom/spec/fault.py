@@ -72,7 +72,7 @@ _KINDS: dict[type, str] = {
 def problems_of(
     faults: Iterable[Any], at: str, model: type[BaseModel], given: object, code: str = "document"
 ) -> list[Problem]:
-    """Turn errors of Pydantic about `given`, which stands at `at`, into problems: each of the first MOST_FAULTS once."""
+    """Turn errors of Pydantic about `given`, which stands at `at`, into problems: the first MOST_FAULTS, each once."""
     faults = list(faults)
     more = len(faults) - MOST_FAULTS
     del faults[MOST_FAULTS:]
