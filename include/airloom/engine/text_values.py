@@ -312,10 +312,12 @@ def _number(text: str, kind: str, form: TextForm) -> str:
     decimal = _DECIMAL.fullmatch(kind)
     scale = decimal[2] if decimal else "0"
     fits = _fits(plain, rf" *[+-]?({whole}(\.\d{{0,{scale}}}0*)?|\.\d{{1,{scale}}}0*) *")
-    power = _fits(plain, r" *[+-]?\d{1,8}(\.\d{1,7})?[eE][+-]?\d{1,2} *")
-    power = f"{power} AND CAST({value} AS DOUBLE) = TRY_CAST({plain} AS DOUBLE)"
+    power = _fits(plain, r" *[+-]?(\d{1,8}(\.\d{0,7})?|\.\d{1,7})[eE][+-]?\d{1,2} *")
+    # DuckDB refuses 12345678e-2 for a DECIMAL(8,2), whose digits it counts before it moves the point.
+    wide = f"TRY_CAST({plain} AS DECIMAL(38,{scale}))"
+    power = f"{power} AND CAST({wide} AS DOUBLE) = TRY_CAST({plain} AS DOUBLE)"
     same = "" if form.portable else f"WHEN CAST({value} AS VARCHAR) = {plain} THEN {value} "
-    return f"CASE {same}WHEN {fits} OR ({power}) THEN {value} END"
+    return f"CASE {same}WHEN {fits} THEN {value} WHEN {power} THEN TRY_CAST({wide} AS {kind}) END"
 
 
 def _moment(text: str, kind: str, read: str, usual: str, pattern: str, form: TextForm) -> str:
