@@ -164,7 +164,7 @@ def test_a_fault_in_the_data_is_told_in_a_sentence_at_its_node(workshop: Worksho
     assert {name: result.state for name, result in found.items()} == {
         "sales": "success", "typed": "failed", "doubled": "not_run"}  # fmt: skip
     error: Any = found["typed"].error
-    assert error["message"] == "Could not convert seven to INT"
+    assert error["message"] == "amount: 'seven' is not an INTEGER"
     assert (error["node"], error["failure"], error["trace"]) == ("typed", "data", None)
 
 
