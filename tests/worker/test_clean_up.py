@@ -71,6 +71,16 @@ def test_the_age_may_be_another(store: Store, settings: Configuration, airflow_d
     assert not old.exists()
 
 
+def test_uploads_stay_wherever_they_lie(store: Store, settings: Configuration, airflow_database: str) -> None:
+    """A folder of theirs among those of pipelines looks like a pipeline with old runs."""
+    elsewhere = settings.model_copy(update={"uploads": f"{settings.data_url}/files"})
+    identifier = "a" * 32
+    file = leave(settings, identifier, days=90, pipeline="files")
+    store.uploads.add(identifier, name="x", media_type="text/plain", size=1, sha256="0", owner_id="1", owner="ann")
+    assert clean(store, elsewhere).runs == 0
+    assert file.exists()
+
+
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_a_run_that_has_not_ended_keeps_its_data(
     store: Store, settings: Configuration, airflow_database: str, state: str

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from airloom.engine.scan import FileFacts
-from airloom.spec.configuration import UPLOADS, Configuration
+from airloom.spec.configuration import Configuration
 from airloom.spec.error import ConfigurationError, DataError, SystemFault
 from airloom.spec.problem import suggestion
 from airloom.spec.upload import is_upload, upload_id
@@ -480,19 +480,19 @@ class Removed:
 
 
 def remove_older_than(
-    url: str, days: float, *, is_at_work: Callable[[str, str], bool], until: float | None = None
+    url: str, days: float, *, spared: str, is_at_work: Callable[[str, str], bool], until: float | None = None
 ) -> Removed:
     """Remove the data of runs whose newest file is older than `days`, and which are not at work.
 
-    `is_at_work` is asked for a pipeline and a run, just before. No run is begun with after `until`, by the clock of
-    `time.monotonic`.
+    `spared` is a place that may lie among them, which stays. `is_at_work` is asked for a pipeline and a run, just
+    before. No run is begun with after `until`, by the clock of `time.monotonic`.
     """
     import fsspec
 
     limit = time.time() - days * 86400
     system, root = fsspec.core.url_to_fs(url)
     runs = files = at_work = 0
-    for folder in _folders_of_runs(system, root):
+    for folder in _folders_of_runs(system, root, fsspec.core.url_to_fs(spared)[1]):
         if until is not None and time.monotonic() > until:
             return Removed(runs, files, at_work, complete=False)
         found = _files_below(system, folder)
@@ -507,11 +507,16 @@ def remove_older_than(
     return Removed(runs, files, at_work, complete=True)
 
 
-def _folders_of_runs(system: Any, root: str) -> Iterator[str]:
+def _folders_of_runs(system: Any, root: str, spared: str) -> Iterator[str]:
     if system.exists(root):
         for pipeline in system.ls(root, detail=False):
-            if system.isdir(pipeline) and os.path.basename(pipeline.rstrip("/")) != UPLOADS:
+            if system.isdir(pipeline) and not _holds(pipeline, spared):
                 yield from system.ls(pipeline, detail=False)
+
+
+def _holds(folder: str, place: str) -> bool:
+    outer, inner = (f"{os.path.realpath(path)}/" for path in (folder, place))
+    return inner.startswith(outer)
 
 
 def _modified(facts: dict[str, Any]) -> float:

@@ -60,7 +60,9 @@ def clean_up(
             return None
         age = settings.keep_data_days if days is None else days
         until = None if seconds is None else time.monotonic() + seconds
-        removed = remove_older_than(settings.data_url, age, is_at_work=_is_at_work, until=until)
+        removed = remove_older_than(
+            settings.data_url, age, spared=settings.uploads_url, is_at_work=_is_at_work, until=until
+        )
         log.info("%d files between steps of %d runs were old and are removed", removed.files, removed.runs)
         _remove_unknown_uploads(store, UploadFolder(settings.uploads_url))
         events = store.feed.remove_old()
