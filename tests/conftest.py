@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from airloom.local.postgres import Postgres
+from airloom.spec.configuration import configuration
 from airloom.store.lookup import plain
 from airloom.store.migrate import migrate
 from airloom.store.store import Store
@@ -31,6 +32,14 @@ FAST = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
 def pytest_unconfigure() -> None:
     """Remove what Airflow left."""
     shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_this_test_alone() -> Iterator[None]:
+    """Forget the settings that a test read, after `monkeypatch`, which comes later, has taken back the variables."""
+    configuration.cache_clear()
+    yield
+    configuration.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,8 @@ FACTS = Facts(
 
 
 @pytest.fixture(autouse=True)
-def _own_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRLOOM_NODES", str(SUITE / "nodes"))
-    configuration.cache_clear()
-    yield
     configuration.cache_clear()
 
 

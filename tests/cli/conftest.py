@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty project folder with one data file, where relative paths of commands start."""
     for name in [name for name in os.environ if name.startswith("AIRLOOM_")]:
         monkeypatch.delenv(name)
@@ -56,8 +56,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "include" / "data").mkdir(parents=True)
     (tmp_path / "include" / "data" / "orders.csv").write_text(ORDERS)
     configuration.cache_clear()
-    yield tmp_path
-    configuration.cache_clear()
+    return tmp_path
 
 
 @pytest.fixture

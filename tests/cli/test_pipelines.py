@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,15 +25,13 @@ PLAN = Plan({"only": ONLY}, (), (), ()).to_json()
 
 
 @pytest.fixture(autouse=True)
-def published(store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def published(store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish two versions of a pipeline to the store that the commands use."""
     monkeypatch.setenv("AIRLOOM_DATABASE_URL", store_url)
     configuration.cache_clear()
     for description in ("first", "second [bold]"):
         document = {"id": "sales", "name": "Sales [x]", "description": description, "schedule": {"cron": "@daily"}}
         store.publish({**document, "nodes": [{"id": "only", "type": "set"}]}, PLAN, author="ann", source="api")
-    yield
-    configuration.cache_clear()
 
 
 def _run(*arguments: str) -> Result:

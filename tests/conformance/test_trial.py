@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,12 +22,11 @@ from airloom.spec.reader import read_document
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configuration]:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configuration:
     """Return settings that know the suite's node types and let documents read its data and write below a folder."""
     monkeypatch.setenv("AIRLOOM_NODES", str(NODES))
     configuration.cache_clear()
-    yield Configuration(root=ROOT, paths=[DATA, str(tmp_path)], data=str(tmp_path / "data"))
-    configuration.cache_clear()
+    return Configuration(root=ROOT, paths=[DATA, str(tmp_path)], data=str(tmp_path / "data"))
 
 
 def tried(case: Case, settings: Configuration, out: Path) -> Ending:

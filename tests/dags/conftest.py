@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -81,8 +81,7 @@ def branches() -> Json:
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Let a test set AIRLOOM_* variables, which a process reads only once."""
     configuration.cache_clear()
-    yield monkeypatch
-    configuration.cache_clear()
+    return monkeypatch

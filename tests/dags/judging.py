@@ -85,7 +85,6 @@ def use_examples(patch: pytest.MonkeyPatch) -> None:
     for name, value in {"ROOT": str(ROOT), "NODES": str(NODES), "PATHS": PATHS}.items():
         patch.setenv(f"AIRLOOM_{name}", value)
     patch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgresql://nobody@127.0.0.1:1/none")
-    configuration.cache_clear()
 
 
 def drop(numbers: range, store: Store, folder: Path, *, validated: int) -> Judgement:

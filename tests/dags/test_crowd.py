@@ -16,8 +16,5 @@ def test_threads_get_whole_answers(store: Store, tmp_path: Path, monkeypatch: py
     furnish(tmp_path)
     monkeypatch.setenv("AIRLOOM_ROOT", str(tmp_path))
     configuration.cache_clear()
-    try:
-        assert act(store, 64) == []
-        assert len(store.pipelines()) == 13
-    finally:
-        configuration.cache_clear()
+    assert act(store, 64) == []
+    assert len(store.pipelines()) == 13

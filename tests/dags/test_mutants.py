@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.dags.judging import drop, give, use_examples
 
-from airloom.spec.configuration import configuration
 from airloom.store.store import Store
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
 
 
 @pytest.fixture(autouse=True)
-def _examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _examples(monkeypatch: pytest.MonkeyPatch) -> None:
     use_examples(monkeypatch)
-    yield
-    configuration.cache_clear()
 
 
 def test_no_dropped_file_whatever_does_harm(store: Store, tmp_path: Path) -> None:

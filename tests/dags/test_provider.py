@@ -50,4 +50,3 @@ def test_a_wrong_setting_takes_no_other_provider_from_airflow(monkeypatch: pytes
     monkeypatch.setenv("AIRLOOM_THREADS", "many")
     configuration.cache_clear()
     assert [kind["connection-type"] for kind in provider_info()["connection-types"]] == ["http"]
-    configuration.cache_clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ FILE = re.compile(r'^```python\n("""(.*?)\.""".*?)^```$', re.MULTILINE | re.DOTA
 
 
 @pytest.fixture
-def own_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with every file of node types that the pages show, in use as the folder of one's own types."""
     folder = tmp_path / "own_types"
     folder.mkdir()
@@ -23,5 +22,4 @@ def own_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         (folder / f"{re.sub(r'[^a-z]+', '_', title.lower())}.py").write_text(text)
     monkeypatch.setenv("AIRLOOM_NODES", str(folder))
     configuration.cache_clear()
-    yield folder
-    configuration.cache_clear()
+    return folder

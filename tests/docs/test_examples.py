@@ -48,7 +48,7 @@ def commands() -> Iterator[tuple[str, Shown]]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a project folder without an installation, in use."""
     for name in list(os.environ):
         if name.startswith(("AIRLOOM_", "AIRFLOW")):
@@ -57,8 +57,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(console, "width", 100)
     monkeypatch.chdir(tmp_path)
     configuration.cache_clear()
-    yield tmp_path
-    configuration.cache_clear()
+    return tmp_path
 
 
 @pytest.mark.parametrize("shown", [pytest.param(shown, id=f"{page}-{shown.command}") for page, shown in commands()])

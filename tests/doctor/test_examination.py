@@ -37,14 +37,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """Let a test set variables, in a project folder of its own."""
     for name in [name for name in os.environ if name.startswith("AIRLOOM_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AIRLOOM_ROOT", str(tmp_path))
     configuration.cache_clear()
-    yield monkeypatch
-    configuration.cache_clear()
+    return monkeypatch
 
 
 def found(findings: Iterable[Finding], *, state: str | None = None) -> dict[str, Finding]:

@@ -40,7 +40,6 @@ def settings(installation: Running) -> Iterator[Configuration]:
         patch.setenv("AIRLOOM_NODES", installation.environment["AIRLOOM_NODES"])
         configuration.cache_clear()
         yield Configuration(root=ROOT, paths=[DATA, str(installation.files)])
-    configuration.cache_clear()
 
 
 @pytest.fixture(scope="module")

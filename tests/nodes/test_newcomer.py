@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,13 @@ NEWCOMER = Path(__file__).parent / "newcomer"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a copy of the nodes as the folder of AIRLOOM_NODES."""
     own = tmp_path / "nodes"
     shutil.copytree(NEWCOMER, own, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setenv("AIRLOOM_NODES", str(own))
     configuration.cache_clear()
-    yield own
-    configuration.cache_clear()
+    return own
 
 
 def made(name: str, config: dict[str, Any]) -> Any:

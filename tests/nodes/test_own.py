@@ -10,7 +10,7 @@ import textwrap
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ Write = Callable[..., Path]
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Return what writes a file of the folder of AIRLOOM_NODES, with one and the same time each."""
     monkeypatch.setenv("AIRLOOM_NODES", str(tmp_path))
     configuration.cache_clear()
@@ -53,8 +53,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
         os.utime(path, (OLD_TIME, OLD_TIME))
         return path
 
-    yield written
-    configuration.cache_clear()
+    return written
 
 
 def greeting(**which: Any) -> Any:

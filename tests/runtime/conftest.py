@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,14 +103,13 @@ def rows_of(result: NodeResult, port: str = "rows") -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """Return a workshop that also knows the node types of the conformance suite."""
     monkeypatch.setenv("AIRLOOM_NODES", str(NODES))
     configuration.cache_clear()
     (tmp_path / "files").mkdir()
     folder = tmp_path / "files"
-    yield Workshop(folder, Configuration(root=folder, paths=[str(folder)], data=str(tmp_path / "data")))
-    configuration.cache_clear()
+    return Workshop(folder, Configuration(root=folder, paths=[str(folder)], data=str(tmp_path / "data")))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -66,12 +66,10 @@ def people(database_url: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _own_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "nodes").mkdir()
     (tmp_path / "nodes" / "asking.py").write_text(NODES)
     monkeypatch.setenv("AIRLOOM_NODES", str(tmp_path / "nodes"))
-    configuration.cache_clear()
-    yield
     configuration.cache_clear()
 
 

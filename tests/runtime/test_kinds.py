@@ -13,7 +13,6 @@ from tests.runtime.test_trial import document
 from airloom.checks.check import check
 from airloom.nodes.kinds import KINDS, PortKind
 from airloom.runtime.trial import Trial, try_document
-from airloom.spec.configuration import configuration
 from airloom.spec.error import DataError
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ def own_nodes(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the catalog know the node types of this folder; a check in another process would not know the new kinds."""
     monkeypatch.setattr("airloom.checks.check.safe_start", lambda: "fork")
     monkeypatch.setenv("AIRLOOM_NODES", str(Path(__file__).parent / "kinds_nodes"))
-    configuration.cache_clear()
 
 
 def _read_place(value: Any) -> Place:

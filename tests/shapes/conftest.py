@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,11 @@ NODES = Path(__file__).parents[1] / "conformance" / "nodes"
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configuration]:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configuration:
     """Return settings that know the node types of these tests."""
     monkeypatch.setenv("AIRLOOM_NODES", str(NODES))
     configuration.cache_clear()
-    yield Configuration(root=tmp_path, data=str(tmp_path / "data"))
-    configuration.cache_clear()
+    return Configuration(root=tmp_path, data=str(tmp_path / "data"))
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.dags.judging import Judgement, drop, give, use_examples
 
-from airloom.spec.configuration import configuration
 from airloom.store.store import Store
 
 # A store lists its pipelines by the hundred: fewer of a batch are ever right.
@@ -17,10 +16,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600), pytest.mark.usefixtur
 
 
 @pytest.fixture(autouse=True)
-def _examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _examples(monkeypatch: pytest.MonkeyPatch) -> None:
     use_examples(monkeypatch)
-    yield
-    configuration.cache_clear()
 
 
 @pytest.fixture(scope="module")

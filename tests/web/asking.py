@@ -82,7 +82,6 @@ def ready(web: Web, folder: Path) -> Iterator[None]:
         yield
         if "warehouse" in (connection_types() or ()):
             delete_connection("warehouse")
-    configuration.cache_clear()
 
 
 @functools.cache

@@ -93,7 +93,6 @@ def test_rows_come_one_after_the_other(
     assert [run.run_id for run in client.runs(pipeline="sales")] == ["run_1"]
     client.delete_run("sales", "run_1")
     assert list(client.runs(pipeline="sales")) == []
-    configuration.cache_clear()
 
 
 def test_connections_tokens_and_grants(web: Web) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ class TestDoctor:
 
 class TestCleanUp:
     @pytest.fixture
-    def old(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    def old(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         """Leave data of a run that are three days old."""
         monkeypatch.setenv("AIRLOOM_DATA", str(tmp_path))
         configuration.cache_clear()
@@ -65,8 +64,7 @@ class TestCleanUp:
         file.write_bytes(b"x")
         then = time.time() - 3 * 86_400
         os.utime(file, (then, then))
-        yield file
-        configuration.cache_clear()
+        return file
 
     def test_a_worker_removes_what_is_old_and_the_audit_says_who_wanted_it(self, web: Web, old: Path) -> None:
         with answering(web.store):

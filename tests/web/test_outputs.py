@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +32,7 @@ class Left:
 
 
 @pytest.fixture
-def left(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Left]:
+def left(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Left:
     """Keep a run with a table, a value, a file, a node inside of a step and one that failed."""
     data, files = tmp_path / "data", tmp_path / "files"
     files.mkdir()
@@ -64,8 +63,7 @@ def left(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         node("broken", "failed"),
     ]
     web.store.node_runs.record("sales", "run_1", nodes)
-    yield Left(data, files)
-    configuration.cache_clear()
+    return Left(data, files)
 
 
 def test_rows_come_in_pages(web: Web, left: Left) -> None:

@@ -46,4 +46,3 @@ def test_a_wrong_setting_keeps_no_api_server_from_starting(
     assert AirloomPlugin().fastapi_apps == []
     assert "Airloom's API is not served" in caplog.text
     assert "secret" not in caplog.text
-    configuration.cache_clear()

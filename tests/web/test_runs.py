@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,11 +66,10 @@ def test_a_run_comes_with_its_nodes(web: Web) -> None:
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Let a test set AIRLOOM_* variables, which a process reads only once."""
     configuration.cache_clear()
-    yield monkeypatch
-    configuration.cache_clear()
+    return monkeypatch
 
 
 def document(identifier: str, **more: Any) -> Json:

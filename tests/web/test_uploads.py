@@ -27,12 +27,11 @@ ORDERS = b"day,amount\n2026-11-30,3\n2026-12-01,4\n"
 
 
 @pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of data."""
     monkeypatch.setenv("AIRLOOM_DATA", str(tmp_path / "data"))
     configuration.cache_clear()
-    yield tmp_path / "data"
-    configuration.cache_clear()
+    return tmp_path / "data"
 
 
 def send(web: Web, who: str = "ann", name: str = "orders.csv", content: bytes = ORDERS, **more: Any) -> Json:
