@@ -55,6 +55,7 @@ def run(case: Case, plan: Plan, settings: Configuration, out: Path) -> Ending:
 def test_a_document_ends_as_expected_grouped_and_ungrouped(case: Case, settings: Configuration, tmp_path: Path) -> None:
     single = tried(case, settings, tmp_path / "single")
     assert single.summary == case.expected
+    assert single.values(case.values) == case.values
 
     plan = plans_of(case, settings)["auto"]
     together = run(case, plan, settings, tmp_path / "together")
