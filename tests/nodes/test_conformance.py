@@ -75,7 +75,7 @@ def test_every_field_is_described(node: type[Node]) -> None:
 @every_node
 def test_a_node_shows_itself_at_work(node: type[Node]) -> None:
     assert node.examples
-    if issubclass(node, Table | Transform | Control):
+    if issubclass(node, Table | Transform | Control) and node.declaration.outputs != ():
         assert any(example.outputs for example in node.examples)
 
 

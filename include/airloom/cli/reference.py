@@ -24,6 +24,7 @@ from airloom.engine.policy import FUNCTIONS
 from airloom.engine.spark.support import FIGURES, PLACES, SYNTAX, VALUES
 from airloom.nodes.describing import describe_node
 from airloom.nodes.manifest import manifest
+from airloom.nodes.operators import OPERATORS
 from airloom.nodes.sdk import Example, Node, Table
 from airloom.spec.configuration import Configuration
 from airloom.spec.document import Document
@@ -176,6 +177,12 @@ def _is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
+def operators() -> str:
+    """Return the table of the operators of rules, with what they make of the values and what SQL makes of them."""
+    rows = [[code(name), found.true_where, found.compared, found.in_sql] for name, found in OPERATORS.items()]
+    return table(["operator", "true where", "compared", "in SQL"], rows)
+
+
 # Settings and commands
 
 
@@ -268,6 +275,7 @@ def _on_spark(lacking: str) -> tuple[str, str]:
 PARTS: dict[str, Callable[[], str]] = {
     "document": document_fields,
     "nodes": nodes,
+    "operators": operators,
     "settings": settings,
     "commands": commands,
     "spark": spark,

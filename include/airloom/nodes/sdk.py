@@ -222,6 +222,8 @@ class Node(Part):
     method: ClassVar[str] = "run"
     step_kind: ClassVar[str] = "node"
     """The kind of the step that the node is by itself; `dags.factory.OPERATORS` has the operator of each kind."""
+    may_be_handled: ClassVar[bool] = True
+    """Whether an `error` edge or `on_error: continue` may take care of the node's failure."""
     libraries: ClassVar[Sequence[str]] = ()
     """Modules that `describe` imports: whatever forks processes for it imports them once."""
 
