@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airloom.spec.template import templates
+from airloom.store.store import Store
 
 SAMPLES = Path(__file__).parents[2] / "include" / "data"
 
@@ -51,3 +52,28 @@ def test_what_cannot_be_begun_writes_nothing(airloom: Any, project: Path, given:
     assert (answer.code, word in answer.complaint) == (1, True), answer.complaint
     assert [path.name for path in project.glob("*.*")] == ["there.yaml"]
     assert (project / "there.yaml").read_text() == "mine"
+
+
+def test_a_pipeline_with_the_tag_is_one(
+    airloom: Any, project: Path, store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {"id": "monthly", "tags": ["template"], "owner": "Finance", "nodes": []}
+    store.publish(document, {"nodes": {}}, author="ann", source="api")
+    monkeypatch.setenv("AIRLOOM_DATABASE_URL", store_url)
+    assert airloom("templates", "--json").json[-1] == {
+        "id": "pipeline:monthly", "name": "monthly", "category": "pipelines", "description": "", "owner": "Finance",
+    }  # fmt: skip
+    assert airloom("new", "mine", "--template", "pipeline:monthly", "-o", "mine.json").code == 0
+    assert json.loads((project / "mine.json").read_text()) == {"id": "mine", "owner": "Finance", "nodes": []}
+    wrong = airloom("new", "other", "--template", "pipeline:monthl")
+    assert (wrong.code, "pipeline:monthly" in wrong.complaint) == (1, True)
+
+
+def test_without_an_installation_there_are_those_of_the_package(
+    airloom: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRLOOM_DATABASE_URL", "postgresql+psycopg2://nobody@127.0.0.1:1/none")
+    answer = airloom("templates", "--json")
+    assert ([one["id"] for one in answer.json], "pipelines" in answer.complaint) == (list(templates()), True)
+    assert airloom("new", "mine", "--template", "clean_file").code == 0
+    assert airloom("new", "other", "--template", "pipeline:monthly").code == 3

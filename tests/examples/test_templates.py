@@ -59,7 +59,7 @@ def test_it_runs_as_it_is(one: Template, project: Path) -> None:
 
 
 def test_params_change_what_comes(project: Path) -> None:
-    document = template("quality_gate").begin("mine")
+    document = templates()["quality_gate"].begin("mine")
     for tolerated, verdict in (("20", "passed"), ("3", "refused")):
         try_document(document, Configuration(root=project), params={"tolerated": tolerated}, write=True)
         (line,) = (project / "output" / "quality_gate.jsonl").read_text().splitlines()
@@ -67,10 +67,10 @@ def test_params_change_what_comes(project: Path) -> None:
 
 
 def test_one_begins_apart_from_the_other() -> None:
-    first, second = (template("clean_file").begin(name) for name in ("first", "second"))
+    first, second = (templates()["clean_file"].begin(name) for name in ("first", "second"))
     first["nodes"][0]["config"]["path"] = "elsewhere.csv"
     assert second["nodes"][0]["config"]["path"] == "include/data/penguins/penguins.csv"
-    assert template("clean_file").begin("mine", "Mine")["name"] == "Mine"
+    assert templates()["clean_file"].begin("mine", "Mine")["name"] == "Mine"
     with pytest.raises(ConfigurationError, match="there is no template 'clean_fil'") as raised:
-        template("clean_fil")
+        template("clean_fil", templates())
     assert "clean_file" in str(raised.value.hint)

@@ -30,7 +30,7 @@ def document(rows: int) -> dict[str, Any]:
     return {
         "id": "from_afar",
         "name": "From afar",
-        "tags": ["afar"],
+        "tags": ["afar", "template"],
         "nodes": [PENGUINS, {"id": "few", "type": "limit", "config": {"rows": rows}}],
         "edges": [{"from": "penguins", "to": "few"}],
         "schedule": {"cron": "0 6 * * *"},
@@ -100,6 +100,7 @@ COMMANDS = [
     ("logs", "from_afar", "--node", "few", "--all"),
     ("validate", "from_afar.json"),
     ("nodes", "limit"),
+    ("templates",),
     ("connection", "list"),
     ("connection", "test", "warehouse"),
     ("backfill", "from_afar", "--from", "2026-01-02", "--to", "2026-01-04", "--dry-run"),
@@ -111,6 +112,15 @@ def test_a_command_prints_the_same_json(ways: Ways, command: tuple[str, ...]) ->
     here, afar = ways.here(*command, "--json"), ways.afar(*command, "--json")
     assert (here.returncode, afar.returncode) == (0, 0), (here.stderr, afar.stderr)
     assert json.loads(afar.stdout) == json.loads(here.stdout)
+
+
+def test_a_pipeline_begins_from_another(ways: Ways) -> None:
+    for way, file in ((ways.here, "here.json"), (ways.afar, "afar.json")):
+        done = way("new", "mine", "--template", "pipeline:from_afar", "--output", file)
+        assert done.returncode == 0, done.stderr
+    begun = json.loads((ways.folder / "afar.json").read_text())
+    assert (begun["id"], begun["tags"], "settings" in begun) == ("mine", ["afar"], False)
+    assert begun == json.loads((ways.folder / "here.json").read_text())
 
 
 def test_a_list_holds_the_same(ways: Ways) -> None:
@@ -179,6 +189,8 @@ def test_connections_are_kept(ways: Ways) -> None:
         ("backfill", "no_such", "--from", "2026-01-02", "--to", "2026-01-02"),
         ("backfill", "from_afar", "--from", "2026-01-02", "--to", "2026-01-02", "--param", "unknown=1"),
         ("nodes", "limitt"),
+        ("new", "mine", "--template", "clean_fil"),
+        ("new", "mine", "--template", "pipeline:from_afa"),
         ("validate", "wrong.json"),
         ("publish", "wrong.json"),
     ],

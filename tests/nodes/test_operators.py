@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airloom.nodes.operators import OPERATORS, Rule, compare, field_of
+from airloom.nodes.operators import OPERATORS, Operator, Rule, compare, field_of
 from airloom.nodes.sdk import ConfigurationError
 
 EMPTY: list[Any] = [None, "", [], {}]
@@ -55,6 +55,8 @@ CASES: list[tuple[str, Any, Any, bool]] = [
     ("gt", 9, 9, False),
     ("gt", "many", -1, True),
     ("gt", None, 0, False),
+    ("gt", 2**53 + 1, float(2**53), True),
+    ("gt", "9007199254740993", 2**53, True),
     ("lt", 8.5, "9", True),
     ("lt", 9, 9, False),
     ("lt", "many", 1, True),
@@ -105,6 +107,7 @@ CASES: list[tuple[str, Any, Any, bool]] = [
 
 def test_there_are_thirty_operators_and_each_is_seen_true_and_false() -> None:
     assert len(OPERATORS) == 30
+    assert tuple(OPERATORS) == get_args(Operator)
     assert {(name, answer) for name, _, _, answer in CASES} == {
         (name, answer) for name in OPERATORS for answer in (True, False)
     }

@@ -12,6 +12,7 @@ from tests.web.test_rules import rules_of
 
 from airloom.spec.configuration import Configuration
 from airloom.spec.problem import Problem
+from airloom.spec.template import TAG
 from airloom.store.problems import FOLDER
 from airloom.store.records import NodeRun, StoredRun
 from airloom.web.person import SCOPES
@@ -126,7 +127,7 @@ def test_who_passes(web: Web, subjects: dict[str, dict[str, str]]) -> None:
 
 def test_what_is_anothers_is_in_no_answer(web: Web, people: dict[str, str]) -> None:
     """Let bob ask every route that answers for what is ann's; it carries a marker everywhere."""
-    document = {"id": "secret_sales", "name": MARKER, "tags": [MARKER], "description": MARKER, "owner": MARKER}
+    document = {"id": "secret_sales", "name": MARKER, "tags": [MARKER, TAG], "description": MARKER, "owner": MARKER}
     for version in range(2):
         web.store.publish(
             {**document, "nodes": [], "settings": {"priority": version}}, {"nodes": {}}, author="ann",

@@ -49,7 +49,7 @@ ADVICE = "put it into an Airflow Connection, and name the Connection here"
 FACTS_OF_RUN = frozenset(RUN_NAMES)
 FACTS_OF_LAST = FACTS_OF_RUN | {"state", "error"}
 """What `finally` knows of the run that has ended."""
-LOOP_NAMES = frozenset({"item", "index"})
+LOOP_NAMES = frozenset({"item", "index", "total"})
 WORDS = {"name", "description", "tags", "owner", "params", "inputs", "agents"}
 """The fields of a document that hold texts of no node."""
 Texts = list[tuple[str, str]]
@@ -118,6 +118,7 @@ class ConfigCheck:
         self._check_installed(node_class, entry, at)
         self._check_body(node_class, entry, at)
         self._check_alone(node_class, entry, at)
+        self._check_handling(node_class, entry, at)
         inside = at + pointer("config")
         marks = {place: mark for place, mark, _ in marks_of(node_class.config_schema(), entry.config)}
         texts = list(_texts(entry.config))
@@ -199,6 +200,11 @@ class ConfigCheck:
         if node_class.declaration.role == "trigger":
             self._add("node.trigger", f"this release starts no run by {entry.type!r}", at + "/type", entry.id,
                       "start runs by schedule, by hand or by Airflow's REST API")  # fmt: skip
+
+    def _check_handling(self, node_class: type[Node], entry: NodeEntry, at: str) -> None:
+        if entry.on_error == "continue" and not node_class.may_be_handled:
+            self._add("node.handled", f"a failure of {entry.type!r} ends the run: it has no on_error",
+                      at + "/on_error", entry.id, "leave on_error out")  # fmt: skip
 
     def _check_pool(self, entry: NodeEntry, at: str) -> None:
         if entry.pool and self.facts.pools is not None and entry.pool not in self.facts.pools:

@@ -185,7 +185,7 @@ class GraphCheck:
         return None
 
 
-LOOP_PORTS = (Port("item", "any"), Port("index", "number"))
+LOOP_PORTS = (Port("item", "any"), Port("index", "number"), Port("total", "number"))
 
 
 def input_ports(document: Document) -> tuple[Port, ...]:
@@ -219,19 +219,25 @@ def check_end(
 
 def _output(node: CheckedNode, port: str | None, at: str, problems: list[Problem]) -> str | None:
     names = [found.name for found in node.ports.outputs]
-    runs = node.node_class.declaration.role != "config"
+    fails = node.node_class.declaration.role != "config" and node.node_class.may_be_handled
     if port is None:
         port = default_output(node.ports)
         if port is None:
             message = "has several ports: name one" if names else "has no output"
-            hint = f"ports: {', '.join(names)}" if names else "a sink's `done` or `error` can be read"
+            hint = (
+                f"ports: {', '.join(names)}"
+                if names
+                else "only its `error` can be read"
+                if fails
+                else "its branch ends here"
+            )
             problems.append(
                 Problem("edge.port", f"{node.entry.id!r} {message}", node=node.entry.id, pointer=at, hint=hint)
             )
         return port
-    if port in names or (port == ERROR and runs):
+    if port in names or (port == ERROR and fails):
         return port
-    known = [*names, ERROR] if runs else names
+    known = [*names, ERROR] if fails else names
     hint = suggestion(port, known) or f"ports: {', '.join(known)}"
     problems.append(
         Problem("edge.unknown_port", f"{node.entry.id!r} has no output {port!r}", "error", node.entry.id, at, hint)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from airloom.checks.check import check
-from airloom.cli.reach import TOKEN, URL, Compared, EndedRun, ListedPipeline, ListedUpload
+from airloom.cli.reach import TOKEN, URL, Compared, EndedRun, ListedPipeline, ListedTemplate, ListedUpload
 from airloom.dags.connections import ConnectionExists, KeptConnection, ListedConnection, read_new_connection
 from airloom.dags.logs import LogLine, TaskAttempt
 from airloom.dags.parsing import UNREAD_HINT
@@ -21,6 +21,7 @@ from airloom.dags.runs import refused_params
 from airloom.spec.difference import Change
 from airloom.spec.error import ConfigurationError, SystemFault
 from airloom.spec.problem import Problem
+from airloom.spec.template import Template
 from airloom.store.records import NotFound, StoredPipeline, StoredRun, StoredVersion, VersionEntry
 from airloom.web.client import ApiRefused, Client
 
@@ -213,6 +214,14 @@ class Afar:
     def delete_upload(self, upload: str, *, force: bool) -> None:
         """Delete an upload."""
         self.client.delete_upload(upload, force=force)
+
+    def templates(self) -> list[ListedTemplate]:
+        """Return the templates: those of the installation's package, then pipelines that one may read."""
+        return [_record(ListedTemplate, one) for one in self.client.templates()]
+
+    def template(self, identifier: str) -> Template:
+        """Return a template."""
+        return _record(Template, self.client.template(identifier))
 
     def check(self, document: Any) -> list[Problem]:
         """Return what is wrong with a document."""

@@ -13,8 +13,9 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airloom.cli.reach import Compared, EndedRun, ListedPipeline, ListedUpload
+from airloom.cli.reach import Compared, EndedRun, ListedPipeline, ListedTemplate, ListedUpload
 from airloom.spec.error import ConfigurationError
+from airloom.spec.template import template
 
 if TYPE_CHECKING:
     from airloom.dags.backfill import Backfill
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from airloom.dags.logs import LogLine, TaskAttempt
     from airloom.dags.publishing import Published
     from airloom.engine.storage import UploadFolder
+    from airloom.spec.template import Template
     from airloom.store.records import StoredPipeline, StoredRun, StoredUpload, StoredVersion, VersionEntry
     from airloom.store.store import Store
 
@@ -242,12 +244,25 @@ class Here:
         self.store.uploads.remove(upload)
         _upload_folder().remove(upload)
 
+    def templates(self) -> list[ListedTemplate]:
+        """Return the templates: those of the package, then pipelines."""
+        return [listed_template(one) for one in self.store.templates.all(None).values()]
+
+    def template(self, identifier: str) -> Template:
+        """Return a template."""
+        return template(identifier, self.store.templates.all(None))
+
 
 def _upload_folder() -> UploadFolder:
     from airloom.engine.storage import UploadFolder
     from airloom.spec.configuration import configuration
 
     return UploadFolder(configuration().uploads_url)
+
+
+def listed_template(one: Template) -> ListedTemplate:
+    """Return what is shown of a template."""
+    return ListedTemplate(one.id, one.name, one.category, one.description, one.owner)
 
 
 def _listed(upload: StoredUpload) -> ListedUpload:

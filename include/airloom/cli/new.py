@@ -1,17 +1,22 @@
-"""new, templates: a document to begin a pipeline from."""
+"""new, templates: documents to begin a pipeline from."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from airloom.cli.documents import AsJson
-from airloom.cli.output import console, print_json, print_table
+from airloom.cli.output import complaints, console, print_json, print_table
+from airloom.cli.reach import ListedTemplate, is_afar, reach
 from airloom.spec.error import ConfigurationError
+
+if TYPE_CHECKING:
+    from airloom.spec.template import Template
 
 app = typer.Typer()
 
@@ -27,13 +32,12 @@ def new(
 ) -> None:
     """Write a document to begin a pipeline from; then change it, and try it."""
     from airloom.spec.document import IDENTIFIER
-    from airloom.spec.template import template as find
     from airloom.spec.text import write_text
 
     if not re.match(IDENTIFIER, pipeline):
         hint = "small letters, digits and _, a letter first, up to 100 of them"
         raise ConfigurationError(f"{pipeline!r} cannot be the id of a pipeline", hint=hint)
-    document = find(template).begin(pipeline)
+    document = _find(template).begin(pipeline)
     path = output or Path(f"{pipeline}.yaml")
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -51,15 +55,36 @@ def new(
 
 @app.command("templates")
 def list_templates(as_json: AsJson = False) -> None:
-    """List the templates that a pipeline can begin from."""
+    """List what a pipeline can begin from: templates of Airloom, and published pipelines with the tag `template`."""
+    found = _listed()
+    if as_json:
+        print_json([dataclasses.asdict(one) for one in found])
+        return
+    rows = [[one.id, one.category, one.owner or "", one.description.partition("\n")[0] or one.name] for one in found]
+    print_table(["template", "category", "owner", "what it does"], rows)
+
+
+def _find(identifier: str) -> Template:
+    from airloom.spec.template import PREFIX, template, templates
+
+    if identifier.startswith(PREFIX) or is_afar():
+        with reach() as installation:
+            return installation.template(identifier)
+    return template(identifier, templates())
+
+
+def _listed() -> list[ListedTemplate]:
+    """Return the templates of the installation, or those of the package where none is configured or it is down."""
+    from airloom.cli.here import listed_template
+    from airloom.spec.configuration import configuration
     from airloom.spec.template import templates
 
-    found = list(templates().values())
-    if as_json:
-        shown: list[dict[str, Any]] = [
-            {"id": one.id, "name": one.name, "category": one.category, "description": one.description} for one in found
-        ]
-        print_json(shown)
-        return
-    rows = [[one.id, one.category, one.description.partition("\n")[0]] for one in found]
-    print_table(["template", "category", "what it does"], rows)
+    if is_afar() or configuration().database_url is not None:
+        from airloom.store.records import StoreUnavailable
+
+        try:
+            with reach() as installation:
+                return installation.templates()
+        except StoreUnavailable as error:
+            complaints.print(f"[yellow]Without those that are pipelines: {escape(error.message)}[/yellow]")
+    return [listed_template(one) for one in templates().values()]

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from airloom.dags.logs import LogLine, TaskAttempt
     from airloom.dags.publishing import Published
     from airloom.spec.difference import Change
+    from airloom.spec.template import Template
     from airloom.store.records import StoredPipeline, StoredRun, StoredVersion, VersionEntry
 
 URL, TOKEN = "AIRLOOM_URL", "AIRLOOM_TOKEN"
 ELSEWHERE = frozenset(
     {"validate", "publish", "list", "show", "diff", "pause", "unpause", "versions", "rollback", "archive", "export"}
-    | {"run", "runs", "logs", "backfill", "nodes", "connection", "upload"}
+    | {"run", "runs", "logs", "backfill", "nodes", "connection", "upload", "new", "templates"}
 )
 """The commands that reach an installation by its API, too."""
-ANYWHERE = frozenset({"try", "schema", "node", "add", "import", "new", "templates"})
-"""Those that need no installation."""
+ANYWHERE = frozenset({"try", "schema", "node", "add", "import"})
+"""Others that need no installation."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,17 @@ class ListedUpload:
     sha256: str
     owner: str
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class ListedTemplate:
+    """Hold what is shown of a template."""
+
+    id: str
+    name: str
+    category: str
+    description: str
+    owner: str | None
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,10 @@ class Reach(Protocol):
     def uploads(self) -> list[ListedUpload]: ...
 
     def delete_upload(self, upload: str, *, force: bool) -> None: ...
+
+    def templates(self) -> list[ListedTemplate]: ...
+
+    def template(self, identifier: str) -> Template: ...
 
 
 def is_afar() -> bool:

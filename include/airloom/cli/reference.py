@@ -24,6 +24,7 @@ from airloom.engine.policy import FUNCTIONS
 from airloom.engine.spark.support import FIGURES, PLACES, SYNTAX, VALUES
 from airloom.nodes.describing import describe_node
 from airloom.nodes.manifest import manifest
+from airloom.nodes.operators import OPERATORS
 from airloom.nodes.sdk import Example, Node, Table
 from airloom.spec.configuration import Configuration
 from airloom.spec.document import Document
@@ -155,6 +156,8 @@ def _link(node: type[Node], page: str = "") -> str:
 def example_of(example: Example) -> str:
     """Return an example: its config, and what goes in and comes out where it says so."""
     parts = [f"*{example.title}*", fenced(dict(example.config))]
+    if example.body is not None:
+        parts += ["`body`:", fenced(dict(example.body))]
     for word, values in (("in", example.inputs), ("out", example.outputs)):
         for port, value in values.items():
             parts += [f"`{port}` {word}:", _shown(value)]
@@ -172,6 +175,12 @@ def _shown(value: Any) -> str:
 
 def _is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
+
+
+def operators() -> str:
+    """Return the table of the operators of rules, with what they make of the values and what SQL makes of them."""
+    rows = [[code(name), found.true_where, found.compared, found.in_sql] for name, found in OPERATORS.items()]
+    return table(["operator", "true where", "compared", "in SQL"], rows)
 
 
 # Settings and commands
@@ -266,6 +275,7 @@ def _on_spark(lacking: str) -> tuple[str, str]:
 PARTS: dict[str, Callable[[], str]] = {
     "document": document_fields,
     "nodes": nodes,
+    "operators": operators,
     "settings": settings,
     "commands": commands,
     "spark": spark,

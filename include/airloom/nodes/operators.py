@@ -2,16 +2,19 @@
 
 The operators are those of Pipelit's switch, filter and assertion, with their meaning: texts are compared as Python
 writes the value (`None` for null, `True` for true); what is not a number counts as 0; what is not a date is neither
-before nor after anything; what has no length has no length that compares.
+before nor after anything; what has no length has no length that compares. `OPERATORS` is the one table of them, for
+every node that takes rules, and for the docs.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any, Literal, get_args
+from decimal import Decimal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -24,14 +27,6 @@ Operator = Literal[
     "gt", "lt", "gte", "lte", "after", "before", "after_or_equal", "before_or_equal", "is_true", "is_false",
     "length_eq", "length_neq", "length_gt", "length_lt", "length_gte", "length_lte",
 ]  # fmt: skip
-OPERATORS: tuple[str, ...] = get_args(Operator)
-
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "gt": operator.gt, "lt": operator.lt, "gte": operator.ge, "lte": operator.le,
-    "after": operator.gt, "before": operator.lt, "after_or_equal": operator.ge, "before_or_equal": operator.le,
-    "length_eq": operator.eq, "length_neq": operator.ne, "length_gt": operator.gt, "length_lt": operator.lt,
-    "length_gte": operator.ge, "length_lte": operator.le,
-}  # fmt: skip
 
 
 class Rule(Part):
@@ -46,6 +41,29 @@ class Rule(Part):
     def holds(self, value: Any) -> bool:
         """Tell whether the rule is true of a value; raise ConfigurationError where it cannot be asked."""
         return compare(self.operator, field_of(value, self.field), self.value)
+
+
+def each_holds(rules: Sequence[Rule], value: Any) -> Iterator[bool]:
+    """Yield of each rule whether it holds; raise ConfigurationError, with its place in `rules`, where one cannot."""
+    for at, rule in enumerate(rules):
+        try:
+            yield rule.holds(value)
+        except ConfigurationError as error:
+            raise ConfigurationError(error.message, field=f"rules/{at}/{error.field}", hint=error.hint) from None
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """Say of an operator what makes it true, what it makes of the values first, and what SQL would answer.
+
+    `test` takes the value of the field and the value of the rule. `unary` operators look at the field alone.
+    """
+
+    test: Callable[[Any, Any], bool]
+    true_where: str
+    compared: str
+    in_sql: str
+    unary: bool = False
 
 
 def field_of(value: Any, path: str) -> Any:
@@ -72,54 +90,61 @@ def is_table(value: Any) -> bool:
 
 def compare(name: str, value: Any, wanted: Any) -> bool:
     """Tell whether `value <operator> wanted` is true; raise ConfigurationError for a bad pattern or length."""
-    plain = name.removeprefix("not_") if name.startswith("not_") else name
-    if plain in ("equals", "contains", "starts_with", "ends_with", "matches_regex"):
-        return _compare_text(plain, value, wanted) != (name != plain)
-    if name.startswith("length_"):
-        return _compare_length(name, value, wanted)
-    if name in ("gt", "lt", "gte", "lte"):
-        return COMPARISONS[name](_number(value), _number(wanted))
-    if name in ("after", "before", "after_or_equal", "before_or_equal"):
-        ours, theirs = _moment(value), _moment(wanted)
-        return ours is not None and theirs is not None and COMPARISONS[name](ours, theirs)
-    if name in ("is_true", "is_false"):
-        return _truth(value) == (name == "is_true")
-    if name in ("exists", "does_not_exist"):
-        return (value is not None) == (name == "exists")
-    return _empty(value) == (name == "is_empty")
+    return OPERATORS[name].test(value, wanted)
 
 
-def _compare_text(name: str, value: Any, wanted: Any) -> bool:
-    if name == "contains" and isinstance(value, list):
-        return wanted in value
-    ours, theirs = str(value), str(wanted)
-    if name == "matches_regex":
+# What is compared
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    return str(value) == str(wanted)
+
+
+def _contains(value: Any, wanted: Any) -> bool:
+    return wanted in value if isinstance(value, list) else str(wanted) in str(value)
+
+
+def _starts(value: Any, wanted: Any) -> bool:
+    return str(value).startswith(str(wanted))
+
+
+def _ends(value: Any, wanted: Any) -> bool:
+    return str(value).endswith(str(wanted))
+
+
+def _matches(value: Any, wanted: Any) -> bool:
+    try:
+        return re.search(str(wanted), str(value)) is not None
+    except re.error as error:
+        raise ConfigurationError(f"the pattern {str(wanted)!r} is wrong: {error}", field="value") from None
+
+
+def _not(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda value, wanted: not test(value, wanted)
+
+
+def _numbers(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda value, wanted: test(number_of(value), number_of(wanted))
+
+
+def number_of(value: Any) -> int | float | Decimal:
+    """Return a value as a number, whole ones with all their digits; 0 for what is none."""
+    if isinstance(value, int | float | Decimal):
+        return value
+    for kind in (int, float):
         try:
-            return re.search(theirs, ours) is not None
-        except re.error as error:
-            raise ConfigurationError(f"the pattern {theirs!r} is wrong: {error}", field="value") from None
-    if name == "contains":
-        return theirs in ours
-    if name == "starts_with":
-        return ours.startswith(theirs)
-    return ours.endswith(theirs) if name == "ends_with" else ours == theirs
+            return kind(value)
+        except (TypeError, ValueError):
+            continue
+    return 0
 
 
-def _compare_length(name: str, value: Any, wanted: Any) -> bool:
-    try:
-        length = int(wanted)
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"{name} compares with a whole number, not {wanted!r}", field="value") from None
-    if not isinstance(value, list | str):
-        return name == "length_neq"
-    return COMPARISONS[name](len(value), length)
+def _moments(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def compared(value: Any, wanted: Any) -> bool:
+        ours, theirs = _moment(value), _moment(wanted)
+        return ours is not None and theirs is not None and test(ours, theirs)
 
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return 0.0
+    return compared
 
 
 def _moment(value: Any) -> datetime | None:
@@ -136,9 +161,98 @@ def _moment(value: Any) -> datetime | None:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _truth(value: Any) -> bool:
+def _lengths(test: Callable[[Any, Any], bool], name: str) -> Callable[[Any, Any], bool]:
+    def compared(value: Any, wanted: Any) -> bool:
+        try:
+            length = int(wanted)
+        except (TypeError, ValueError):
+            raise ConfigurationError(f"{name} compares with a whole number, not {wanted!r}", field="value") from None
+        return test(len(value), length) if isinstance(value, list | str) else name == "length_neq"
+
+    return compared
+
+
+def _true(value: Any, wanted: Any) -> bool:
     return value.lower() in ("true", "1", "yes") if isinstance(value, str) else bool(value)
 
 
-def _empty(value: Any) -> bool:
+def _empty(value: Any, wanted: Any) -> bool:
     return value is None or value in ("", [], {})
+
+
+# The table
+
+
+_AS_TEXT = "both as text: null is `None`, true is `True`, 5.0 is `5.0`"
+_AS_NUMBER = "both as numbers, texts of digits too; what is none counts as 0"
+_AS_TIME = "both as ISO 8601, a day as its midnight, without a zone as UTC; what is none is never true"
+_NO_NULL = "null makes it null, which no `WHERE` keeps"
+_FAILS = "a text that is no number fails; null makes it null"
+
+
+def _texts(name: str, test: Callable[[Any, Any], bool], words: str, opposite: str, in_sql: str) -> dict[str, Meaning]:
+    compared = "of a list: one of its items is equal; else " + _AS_TEXT if name == "contains" else _AS_TEXT
+    return {
+        name: Meaning(test, words, compared, in_sql),
+        f"not_{name}": Meaning(_not(test), opposite, compared, in_sql),
+    }
+
+
+def _number(test: Callable[[Any, Any], bool], sign: str) -> Meaning:
+    return Meaning(_numbers(test), f"field {sign} value", _AS_NUMBER, _FAILS)
+
+
+def _time(test: Callable[[Any, Any], bool], sign: str) -> Meaning:
+    return Meaning(_moments(test), f"field {sign} value", _AS_TIME, "a text that is no time fails; null makes it null")
+
+
+def _length(name: str, test: Callable[[Any, Any], bool], sign: str) -> Meaning:
+    other = "true" if name == "length_neq" else "false"
+    compared = f"of a list its items, of a text its letters; of anything else {other}"
+    return Meaning(_lengths(test, name), f"length {sign} value", compared, "`len` of null is null, of a number fails")
+
+
+OPERATORS: dict[str, Meaning] = {
+    "exists": Meaning(
+        _not(lambda value, _: value is None), "the field is there and not null", "–", "`IS NOT NULL`", unary=True
+    ),
+    "does_not_exist": Meaning(
+        lambda value, _: value is None, "the field is missing or null", "–", "`IS NULL`", unary=True
+    ),
+    "is_empty": Meaning(
+        _empty, "null, `\"\"`, `[]`, `{}` or missing", "0, false and blanks are not empty", "`''` and null differ",
+        unary=True,
+    ),
+    "is_not_empty": Meaning(
+        _not(_empty), "anything else", "0, false and blanks are not empty", "`''` and null differ", unary=True
+    ),
+    **_texts("equals", _equal, "field = value", "field ≠ value", "1 = 1.0; " + _NO_NULL),
+    **_texts("contains", _contains, "value stands in the field", "value does not", _NO_NULL),
+    **_texts("starts_with", _starts, "field begins with value", "field does not", _NO_NULL),
+    **_texts("ends_with", _ends, "field ends with value", "field does not", _NO_NULL),
+    **_texts("matches_regex", _matches, "the pattern is somewhere in the field", "it is not",
+             "`regexp_matches`, in RE2's patterns; " + _NO_NULL),
+    "gt": _number(operator.gt, ">"),
+    "lt": _number(operator.lt, "<"),
+    "gte": _number(operator.ge, "≥"),
+    "lte": _number(operator.le, "≤"),
+    "after": _time(operator.gt, ">"),
+    "before": _time(operator.lt, "<"),
+    "after_or_equal": _time(operator.ge, "≥"),
+    "before_or_equal": _time(operator.le, "≤"),
+    "is_true": Meaning(
+        _true, "true, 1, `\"true\"`, `\"yes\"`", "a text by these words, in any case; else what Python takes for true",
+        "null is neither; `'yes'` is true, `'2'` fails", unary=True,
+    ),
+    "is_false": Meaning(
+        _not(_true), "anything else", "null, 0, empty ones and all other texts are false",
+        "null is neither; `'no'` is false, `'never'` fails", unary=True,
+    ),
+    "length_eq": _length("length_eq", operator.eq, "="),
+    "length_neq": _length("length_neq", operator.ne, "≠"),
+    "length_gt": _length("length_gt", operator.gt, ">"),
+    "length_lt": _length("length_lt", operator.lt, "<"),
+    "length_gte": _length("length_gte", operator.ge, "≥"),
+    "length_lte": _length("length_lte", operator.le, "≤"),
+}  # fmt: skip
+"""Every operator by its name."""

@@ -244,7 +244,7 @@ class Document(Graph):
     name: str = Field("", max_length=200, description="What people see; the id where empty")
     description: str = Field("", description="Markdown; it becomes the DAG's documentation")
     tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(
-        default_factory=list, description="Words to find the pipeline by"
+        default_factory=list, description="Words to find the pipeline by; `template` makes it a template for others"
     )
     owner: str = Field("airloom", min_length=1, max_length=200, description="Who answers for the pipeline")
     schedule: Schedule | None = Field(None, description="When it runs by itself; only when it is started where absent")

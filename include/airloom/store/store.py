@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from airloom.checks.uses import Use
@@ -38,6 +38,7 @@ from airloom.store.revision import raise_revision
 from airloom.store.runs import Runs
 from airloom.store.switches import Switches
 from airloom.store.tables import LockRow, NodeFileRow, PipelineRow, ProblemsRow, RevisionRow, VersionRow
+from airloom.store.templates import Templates
 from airloom.store.tokens import Tokens
 from airloom.store.uploads import Uploads
 from airloom.store.uses import Uses, add_uses
@@ -67,6 +68,7 @@ class Store:
         self.releases = Releases(self._engine)
         self.runs = Runs(self._engine)
         self.switches = Switches(self._engine)
+        self.templates = Templates(self._engine)
         self.tokens = Tokens(self._engine)
         self.uploads = Uploads(self._engine)
         self.uses = Uses(self._engine)
@@ -290,7 +292,7 @@ class Store:
             )
             query = query.where(in_id | in_name)
         if tag is not None:
-            query = query.where(_has_tag([tag]))
+            query = query.where(PipelineRow.has_tag([tag]))
         if paused is not None:
             query = query.where(PipelineRow.paused == paused)
         if after is not None:
@@ -302,7 +304,7 @@ class Store:
         if not tags:
             return frozenset()
         with self._engine.connect() as connection:
-            return frozenset(connection.execute(select(PipelineRow.id).where(_has_tag(tags))).scalars())
+            return frozenset(connection.execute(select(PipelineRow.id).where(PipelineRow.has_tag(tags))).scalars())
 
     def count_pipelines(self, *, archived: bool = False) -> int:
         """Return how many published pipelines are live, or archived."""
@@ -424,11 +426,6 @@ class Store:
                 add_events(connection, [NewEvent("pipelines", kind, pipeline, payload=payload)])
         if changed.rowcount == 0:
             self.pipeline(pipeline)
-
-
-def _has_tag(tags: Collection[str]) -> ColumnElement[bool]:
-    tag = func.json_array_elements_text(PipelineRow.tags).table_valued("value")
-    return exists(select(tag.c.value).where(tag.c.value.in_(list(tags))))
 
 
 def _add_node_files(connection: Connection, node_files: Iterable[NodeFile]) -> None:

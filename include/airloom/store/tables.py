@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -9,14 +10,17 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
     Index,
     Text,
+    exists,
     false,
     func,
+    select,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -79,6 +83,12 @@ class PipelineRow(Base):
         Index("pipelines_revision", "revision"),
         Index("pipelines_path", "path"),
     )
+
+    @classmethod
+    def has_tag(cls, tags: Collection[str]) -> ColumnElement[bool]:
+        """Return the condition that a pipeline carries one of these tags."""
+        tag = func.json_array_elements_text(cls.tags).table_valued("value")
+        return exists(select(tag.c.value).where(tag.c.value.in_(list(tags))))
 
 
 class VersionRow(Base):

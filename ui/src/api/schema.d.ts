@@ -1088,7 +1088,9 @@ export interface paths {
         };
         /**
          * List Templates
-         * @description List the templates, by category and name.
+         * @description List the templates: those of the package by category and name, then pipelines with the tag `template` by id.
+         *
+         *     Of these there are the published ones that you may read.
          */
         get: operations["list_templates_api_v1_templates_get"];
         put?: never;
@@ -3247,7 +3249,7 @@ export interface components {
             } | null;
             /**
              * Template
-             * @description The template that its first draft is, in place of a document
+             * @description The id of the template that its first draft is, in place of a document
              */
             template?: string | null;
         };
@@ -3744,6 +3746,7 @@ export interface components {
         TemplateDetail: {
             /**
              * Id
+             * @description That of a pipeline with the tag `template` begins with `pipeline:`
              * @example clean_file
              */
             id: string;
@@ -3754,6 +3757,7 @@ export interface components {
             name: string;
             /**
              * Category
+             * @description `pipelines` where it is a pipeline
              * @example files
              */
             category: string;
@@ -3762,6 +3766,12 @@ export interface components {
              * @description What it does, and what to change to make it one's own
              */
             description: string;
+            /**
+             * Owner
+             * @description Whose it is; null where it comes with the package
+             * @example ada
+             */
+            owner: string | null;
             /**
              * Params
              * @description The params of its runs, each a JSON Schema
@@ -3784,6 +3794,7 @@ export interface components {
         TemplateSummary: {
             /**
              * Id
+             * @description That of a pipeline with the tag `template` begins with `pipeline:`
              * @example clean_file
              */
             id: string;
@@ -3794,6 +3805,7 @@ export interface components {
             name: string;
             /**
              * Category
+             * @description `pipelines` where it is a pipeline
              * @example files
              */
             category: string;
@@ -3802,6 +3814,12 @@ export interface components {
              * @description What it does, and what to change to make it one's own
              */
             description: string;
+            /**
+             * Owner
+             * @description Whose it is; null where it comes with the package
+             * @example ada
+             */
+            owner: string | null;
         };
         /**
          * TimelineEntry

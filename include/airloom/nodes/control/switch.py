@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from airloom.nodes.operators import Rule
-from airloom.nodes.sdk import ConfigurationError, Control, Example, Fired, each, port
+from airloom.nodes.operators import Rule, each_holds
+from airloom.nodes.sdk import Control, Example, Fired, each, port
 from airloom.spec.document import Identifier
 
 
@@ -61,11 +61,7 @@ class Switch(Control, outputs=[each("rules", name="id"), port("fallback", when="
 
     def run(self, value: Any) -> Fired | None:
         """Return the port of the first rule that holds; None, where no rule does and there is no fallback."""
-        for at, rule in enumerate(self.rules):
-            try:
-                holds = rule.holds(value)
-            except ConfigurationError as error:
-                raise ConfigurationError(error.message, field=f"rules/{at}/{error.field}", hint=error.hint) from None
+        for rule, holds in zip(self.rules, each_holds(self.rules, value), strict=True):
             if holds:
                 return Fired(rule.id, value)
         return Fired("fallback", value) if self.fallback else None

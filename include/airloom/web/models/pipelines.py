@@ -67,7 +67,7 @@ class PipelineToMake(BaseModel):
     name: str = Field("", max_length=500, description="Where it is empty that of the template, or the id")
     document: dict[str, Any] | None = Field(None, description="Its first draft")
     template: str | None = Field(
-        None, max_length=100, description="The template that its first draft is, in place of a document"
+        None, max_length=100, description="The id of the template that its first draft is, in place of a document"
     )
 
 

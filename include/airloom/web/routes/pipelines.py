@@ -114,8 +114,9 @@ def make_pipeline(wanted: PipelineToMake, person: PersonOf, store: StoreOf, resp
     if wanted.template is not None:
         if document is not None:
             raise ApiError(422, "a document or a template, not both", details=[{"field": "body/template"}])
-        document = template(wanted.template).begin(wanted.id, name)
-        name = document["name"]
+        begun = template(wanted.template, store.templates.all(person.readable))
+        document = begun.begin(wanted.id, name)
+        name = document.get("name", "")
     return _make(store, person, wanted.id, name, document, response)
 
 

@@ -2,8 +2,10 @@
 
 from fastapi import APIRouter
 
-from airloom.spec.template import templates
+from airloom.spec.error import ConfigurationError
+from airloom.spec.template import template as find
 from airloom.store.records import NotFound
+from airloom.web.authentication import PersonOf, StoreOf
 from airloom.web.models.templates import TemplateDetail, TemplateSummary
 from airloom.web.rule import READER
 
@@ -11,15 +13,19 @@ router = APIRouter(tags=["templates"])
 
 
 @router.get("/templates", dependencies=[READER])
-def list_templates() -> list[TemplateSummary]:
-    """List the templates, by category and name."""
-    return [TemplateSummary.model_validate(found) for found in templates().values()]
+def list_templates(person: PersonOf, store: StoreOf) -> list[TemplateSummary]:
+    """List the templates: those of the package by category and name, then pipelines with the tag `template` by id.
+
+    Of these there are the published ones that you may read.
+    """
+    return [TemplateSummary.model_validate(found) for found in store.templates.all(person.readable).values()]
 
 
 @router.get("/templates/{template}", dependencies=[READER])
-def get_template(template: str) -> TemplateDetail:
+def get_template(template: str, person: PersonOf, store: StoreOf) -> TemplateDetail:
     """Return a template with its document; `POST /pipelines` begins a pipeline from it."""
-    found = templates().get(template)
-    if found is None:
-        raise NotFound(f"there is no template {template!r}", hint=f"there are {', '.join(templates())}")
+    try:
+        found = find(template, store.templates.all(person.readable))
+    except ConfigurationError as error:
+        raise NotFound(error.message, hint=error.hint) from None
     return TemplateDetail.model_validate(found)
