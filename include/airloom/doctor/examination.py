@@ -124,7 +124,7 @@ def _reachable(name: str, url: str) -> Finding:
         system, path = open_filesystem(url)
         system.exists(f"{path}/airloom-doctor")
     except ConfigurationError as error:
-        return wrong(FOLDERS, name, f"{shown}: {error.message}", error.hint or "")
+        return wrong(FOLDERS, name, f"{shown}: {error.message}", str(error.hint))
     except Exception as error:  # noqa: BLE001 each package has errors of its own
         text = f"{shown} does not answer: {without_secrets(str(error), url)}"
         return wrong(FOLDERS, name, text, "docs/operate.md says which variables a bucket needs")

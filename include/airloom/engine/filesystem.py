@@ -28,7 +28,8 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         message = f"{scheme}:// addresses need a package that is not installed: {error}"
         raise ConfigurationError(message, hint=hint) from None
     except ValueError as error:
-        raise ConfigurationError(f"nothing reads {scheme}:// addresses: {error}") from None
+        hint = "name a folder, or a URL such as s3://bucket/folder"
+        raise ConfigurationError(f"nothing reads {scheme}:// addresses: {error}", hint=hint) from None
     return system, str(path)
 
 
