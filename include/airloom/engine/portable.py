@@ -40,11 +40,12 @@ def check_declarable(kind: str) -> None:
         raise ValueError(f"no {kind} comes out of code: declare VARCHAR[]")
 
 
-def _declared_type(kind: str) -> pyarrow.DataType:
+def declared_type(kind: str) -> pyarrow.DataType:
+    """Return the type in Arrow of a column type that can be declared."""
     import pyarrow
 
     if kind.endswith("[]"):
-        return pyarrow.list_(_declared_type(kind[:-2]))
+        return pyarrow.list_(declared_type(kind[:-2]))
     decimal = _DECIMAL.fullmatch(kind)
     if decimal:
         return pyarrow.decimal128(int(decimal[1]), int(decimal[2]))
@@ -127,7 +128,7 @@ def _wanted(schema: pyarrow.Schema, declared: Mapping[str, str] | None) -> pyarr
     if missing or more:
         fault = f"the result has no column {missing[0]!r}" if missing else f"the column {more[0]!r} is not declared"
         raise ColumnFault(fault, hint=f"declared: {', '.join(declared)}; there are: {', '.join(names)}")
-    return pyarrow.schema([(name, _declared_type(kind)) for name, kind in declared.items()])
+    return pyarrow.schema([(name, declared_type(kind)) for name, kind in declared.items()])
 
 
 def _converted(

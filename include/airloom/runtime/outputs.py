@@ -57,6 +57,9 @@ class Outputs:
             result.statistics = {"rows": {"done": answer.rows}}
             return result
         named = isinstance(answer, tuple) and hasattr(answer, "_fields")
+        # A port that this config lacks has a field in the answer all the same.
+        if named and len(answer) > len(ports):
+            answer = [getattr(answer, port.name) for port in ports]
         answers = list(answer) if named else [answer]
         result = NodeResult(SUCCESS, fired=[port.name for port in ports])
         for port, value in zip(ports, answers, strict=True):
