@@ -43,6 +43,7 @@ def run_plan(path: Path) -> None:
     from airloom.plan.plan import Plan
     from airloom.runtime.local import LocalSurroundings
     from airloom.runtime.pipeline import run_pipeline
+    from airloom.runtime.step import Workplace
     from airloom.runtime.trial import no_connections
     from airloom.spec.configuration import configuration
 
@@ -50,7 +51,7 @@ def run_plan(path: Path) -> None:
     with Stopwatch() as watch:
         surroundings = LocalSurroundings(RunFacts(given["document"]["id"], "bench"), {}, no_connections)
         plan = Plan.from_json(given["plan"])
-        for node, result in run_pipeline(plan, given["document"], surroundings, configuration()):
+        for node, result in run_pipeline(plan, Workplace(given["document"], configuration()), surroundings):
             if result.state != "success":
                 raise SystemExit(f"{node}: {result.error}")
     print(json.dumps({"seconds": watch.spent.wall, "processor": watch.spent.cpu}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,9 +44,21 @@ class Case:
         return dict(json.loads(self.path.read_text()))
 
     @cached_property
-    def expected(self) -> dict[str, Any]:
-        """Return what the companion file says."""
+    def companion(self) -> dict[str, Any]:
+        """Return what the companion file says of each node."""
         return dict(json.loads(self.path.with_suffix(".expected.json").read_text()))
+
+    @property
+    def expected(self) -> dict[str, Any]:
+        """Return how each node has to end."""
+        ends = self.companion.items()
+        return {node: {key: value for key, value in end.items() if key != "values"} for node, end in ends}
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return the values by `node.port` where the companion file names them."""
+        ends = self.companion.items()
+        return {f"{node}.{port}": value for node, end in ends for port, value in end.get("values", {}).items()}
 
     def grouped(self, grouping: Grouping) -> dict[str, Any]:
         """Return the document with a grouping, and an id that tells of it."""
@@ -78,6 +90,11 @@ class Ending:
 
     nodes: dict[str, dict[str, Any]]
     files: dict[str, list[str]] = field(default_factory=dict)
+
+    def values(self, wanted: Iterable[str]) -> dict[str, Any]:
+        """Return the values of these `node.port`s, None where one did not fire."""
+        ends = ((end, *end.split(".")) for end in wanted)
+        return {end: self.nodes[node]["outputs"].get(port, {}).get("value") for end, node, port in ends}
 
     @property
     def summary(self) -> dict[str, Any]:

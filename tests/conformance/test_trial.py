@@ -14,6 +14,7 @@ from airloom.nodes.context import RunFacts
 from airloom.plan.plan import Plan
 from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.pipeline import run_pipeline
+from airloom.runtime.step import Workplace
 from airloom.runtime.trial import no_connections, node_report, try_document
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.params import as_expression_values, read_params
@@ -46,7 +47,7 @@ def run(case: Case, plan: Plan, settings: Configuration, out: Path) -> Ending:
         as_expression_values(document.params, values),
         no_connections,
     )
-    results = dict(run_pipeline(plan, document.to_json(), surroundings, settings))
+    results = dict(run_pipeline(plan, Workplace(document.to_json(), settings), surroundings))
     return ending({node: node_report(result, SAMPLE) for node, result in results.items()}, out)
 
 
@@ -54,6 +55,7 @@ def run(case: Case, plan: Plan, settings: Configuration, out: Path) -> Ending:
 def test_a_document_ends_as_expected_grouped_and_ungrouped(case: Case, settings: Configuration, tmp_path: Path) -> None:
     single = tried(case, settings, tmp_path / "single")
     assert single.summary == case.expected
+    assert single.values(case.values) == case.values
 
     plan = plans_of(case, settings)["auto"]
     together = run(case, plan, settings, tmp_path / "together")

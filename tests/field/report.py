@@ -32,6 +32,7 @@ from airloom.runtime.descriptions import describer
 from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.pipeline import run_pipeline
 from airloom.runtime.results import NodeResult
+from airloom.runtime.step import Workplace
 from airloom.runtime.trial import no_connections
 from airloom.spec.configuration import Configuration
 from airloom.spec.params import as_expression_values, read_params
@@ -262,7 +263,7 @@ def run(
     facts = RunFacts(report.document.id, run_id, logical_date=NOW, started_at=NOW)
     surroundings = LocalSurroundings(facts, as_expression_values(schemas, values), connections)
     plan = build_plan(report.resolved)
-    results = dict(run_pipeline(plan, report.document.to_json(), surroundings, settings))
+    results = dict(run_pipeline(plan, Workplace(report.document.to_json(), settings), surroundings))
     return [*report.problems, *problems], results
 
 

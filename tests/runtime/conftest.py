@@ -23,7 +23,7 @@ from airloom.plan.plan import Plan
 from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.pipeline import run_pipeline
 from airloom.runtime.results import NodeResult
-from airloom.runtime.step import run_step
+from airloom.runtime.step import Workplace, run_step
 from airloom.runtime.trial import no_connections
 from airloom.spec.configuration import Configuration, configuration
 
@@ -49,7 +49,7 @@ class Run:
 
     def all(self) -> dict[str, NodeResult]:
         """Run all steps and return the results of all nodes."""
-        return dict(run_pipeline(self.plan, self.document, self.surroundings, self.settings))
+        return dict(run_pipeline(self.plan, Workplace(self.document, self.settings), self.surroundings))
 
     def attempt(self, number: int, *, last: bool) -> None:
         """Let the next step be another attempt."""

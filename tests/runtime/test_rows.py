@@ -17,6 +17,7 @@ from airloom.plan.build import build_plan
 from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.pipeline import run_pipeline
 from airloom.runtime.results import NodeResult
+from airloom.runtime.step import Workplace
 from airloom.runtime.trial import no_connections
 from airloom.spec.configuration import Configuration
 
@@ -45,7 +46,7 @@ def run(tmp_path: Path, **settings: Any) -> tuple[Any, dict[str, NodeResult]]:
     assert report.resolved is not None, report.problems
     plan = build_plan(report.resolved)
     surroundings = LocalSurroundings(RunFacts("rows", "run"), {}, no_connections)
-    return plan, dict(run_pipeline(plan, document, surroundings, local))
+    return plan, dict(run_pipeline(plan, Workplace(document, local), surroundings))
 
 
 def rows_of(results: dict[str, NodeResult]) -> dict[str, Any]:

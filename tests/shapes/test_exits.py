@@ -19,6 +19,7 @@ from airloom.plan.plan import Plan
 from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.pipeline import run_pipeline
 from airloom.runtime.results import NodeResult
+from airloom.runtime.step import Workplace
 from airloom.runtime.trial import no_connections, node_report
 from airloom.spec.configuration import Configuration
 
@@ -66,7 +67,7 @@ def together(plan: Plan) -> Plan:
 
 def run(plan: Plan, settings: Configuration) -> dict[str, NodeResult]:
     surroundings = LocalSurroundings(RunFacts("exits", "run"), {}, no_connections)
-    return dict(run_pipeline(plan, DOCUMENT, surroundings, settings))
+    return dict(run_pipeline(plan, Workplace(DOCUMENT, settings), surroundings))
 
 
 def shown(results: dict[str, NodeResult], *names: str) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def test_a_fault_at_one_exit_is_named(single: tuple[Plan, Configuration]) -> Non
     document["nodes"][2]["config"] = {"by": ["nosuch"], "measures": {"orders": {"op": "count"}}}
     nodes = {name: dataclasses.replace(found, sql={}) for name, found in grouped.nodes.items()}
     surroundings = LocalSurroundings(RunFacts("exits", "run"), {}, no_connections)
-    results = dict(run_pipeline(dataclasses.replace(grouped, nodes=nodes), document, surroundings, settings))
+    results = dict(run_pipeline(dataclasses.replace(grouped, nodes=nodes), Workplace(document, settings), surroundings))
     assert (results["by_day"].state, results["first"].state) == ("failed", "success")
     assert results["by_day"].error is not None
     assert results["by_day"].error["node"] == "by_day"

@@ -14,6 +14,7 @@ from airloom.plan.build import build_plan
 from airloom.plan.plan import Plan
 from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.pipeline import run_pipeline
+from airloom.runtime.step import Workplace
 from airloom.runtime.trial import no_connections, node_report
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.node_file import NodeFile
@@ -72,7 +73,7 @@ def rows(plan: Plan, file: NodeFile, tmp_path: Path) -> tuple[Any, int]:
     surroundings = Kept(RunFacts("marks", "run"), {}, no_connections)
     surroundings.file = file
     settings = Configuration(root=tmp_path, data=str(tmp_path / "data"))
-    results = dict(run_pipeline(plan, DOCUMENT, surroundings, settings))
+    results = dict(run_pipeline(plan, Workplace(DOCUMENT, settings), surroundings))
     assert results["first"].state == "success", [result.error for result in results.values()]
     return node_report(results["first"], 10)["outputs"]["rows"]["sample"], surroundings.asked
 
@@ -112,7 +113,7 @@ def test_a_text_that_nobody_has_is_named(folder: Path, tmp_path: Path) -> None:
     surroundings = Kept(RunFacts("marks", "run"), {}, no_connections)
     surroundings.file = NodeFile("other.py", "")
     settings = Configuration(root=tmp_path, data=str(tmp_path / "data"))
-    results = dict(run_pipeline(Plan.from_json(plan), DOCUMENT, surroundings, settings))
+    results = dict(run_pipeline(Plan.from_json(plan), Workplace(DOCUMENT, settings), surroundings))
     error = results["count"].error
     assert error is not None
     assert (error["node"], error["failure"]) == ("count", "configuration")
@@ -125,7 +126,7 @@ def test_a_fault_of_a_users_type_names_file_and_line(folder: Path, tmp_path: Pat
     surroundings = Kept(RunFacts("marks", "run"), {}, no_connections)
     surroundings.file = NodeFile("other.py", "")
     settings = Configuration(root=tmp_path, data=str(tmp_path / "data"))
-    error = dict(run_pipeline(planned(), DOCUMENT, surroundings, settings))["count"].error
+    error = dict(run_pipeline(planned(), Workplace(DOCUMENT, settings), surroundings))["count"].error
     assert error is not None
     line = "return [{\"number\": number} for number in range({}['nxt'])]"
     assert error["message"] == f"KeyError: 'nxt' (marks.py, line 10: {line})"

@@ -51,7 +51,7 @@ ADVICE = "put it into an Airflow Connection, and name the Connection here"
 FACTS_OF_RUN = frozenset(RUN_NAMES)
 FACTS_OF_LAST = FACTS_OF_RUN | {"state", "error"}
 """What `finally` knows of the run that has ended."""
-LOOP_NAMES = frozenset({"item", "index"})
+LOOP_NAMES = frozenset({"item", "index", "total"})
 WORDS = {"name", "description", "tags", "owner", "params", "inputs", "agents"}
 """The fields of a document that hold texts of no node."""
 Texts = list[tuple[str, str]]

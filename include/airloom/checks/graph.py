@@ -185,7 +185,7 @@ class GraphCheck:
         return None
 
 
-LOOP_PORTS = (Port("item", "any"), Port("index", "number"))
+LOOP_PORTS = (Port("item", "any"), Port("index", "number"), Port("total", "number"))
 
 
 def input_ports(document: Document) -> tuple[Port, ...]:

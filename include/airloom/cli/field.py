@@ -97,7 +97,10 @@ def _port(port: Json) -> str:
         kind = f"one or more of {kind}" if port["required"] else f"any number of {kind}"
     elif not port.get("required", True):
         kind += ", optional"
-    return f"`{port['name']}` ({kind})" + (f" where `{port['when']}` is set" if "when" in port else "")
+    only = ""
+    if "when" in port:
+        only = f" where `{port['when']}` is " + (f"`{port['equals']}`" if "equals" in port else "set")
+    return f"`{port['name']}` ({kind}){only}"
 
 
 def paragraphs(text: str | None) -> str:

@@ -156,6 +156,8 @@ def _link(node: type[Node], page: str = "") -> str:
 def example_of(example: Example) -> str:
     """Return an example: its config, and what goes in and comes out where it says so."""
     parts = [f"*{example.title}*", fenced(dict(example.config))]
+    if example.body is not None:
+        parts += ["`body`:", fenced(dict(example.body))]
     for word, values in (("in", example.inputs), ("out", example.outputs)):
         for port, value in values.items():
             parts += [f"`{port}` {word}:", _shown(value)]

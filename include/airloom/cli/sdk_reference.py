@@ -29,7 +29,7 @@ GROUPS = {
     "Values that ports carry": (
         "Batches", "File", "Messages", "Model", "Offer", "Recall", "LanguageModel", "AnswerParser",
     ),
-    "While a node runs": ("Context", "LoopBody", "Fired", "Written"),
+    "While a node runs": ("Context", "LoopBody", "ItemFailed", "Fired", "Written"),
     "Files": ("Files", "Scan", "Copy"),
     "Ports and examples": ("port", "each", "interface_ports", "Interface", "Example", "Preset"),
     "Errors": ("ConfigurationError", "DataError", "TransientError"),

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from airloom.engine.storage import Files
+from airloom.spec.error import AirloomError, Failure
 from airloom.spec.schedule import interval, local_time
 
 RUN_NAMES = (
@@ -105,11 +106,43 @@ class LoopBody(Protocol):
     The `run` method of a `Loop` gets it through a parameter annotated with this type.
     """
 
-    def run(self, item: Any, index: int) -> Any:
-        """Run the body for an item, known to it as `loop.item` and `loop.index`, and return what its result carries.
+    def run(self, item: Any, index: int, total: int | None = None) -> Any:
+        """Run the body for an item and return what its result carries.
 
-        Raises the error of the node that failed with nothing to handle it; it names the item.
+        The body knows the item as `loop.item`, its place as `loop.index`, and how many there are as `loop.total`. Each
+        item has an index of its own. Where an earlier attempt of the task was through with an item, its result is
+        returned from then.
+
+        Raises ItemFailed for the first node that failed with nothing to handle it.
         """
+
+    def was_done(self, index: int) -> bool:
+        """Tell whether an earlier attempt of the task was through with the item at this place."""
+
+    @property
+    def seconds(self) -> float:
+        """Return how long ago the first attempt of the task began with the body."""
+
+
+class ItemFailed(AirloomError):
+    """Raise when a node of a body failed for an item; it has the type, node and hint of that failure.
+
+    `index` is the item's, `reason` the message of the failure itself.
+    """
+
+    code = "item"
+
+    def __init__(self, index: int, error: Mapping[str, Any]) -> None:
+        super().__init__(
+            f"item {index}, node {error['node']!r}: {error['message']}",
+            node=error["node"],
+            field=error["field"],
+            hint=error["hint"],
+        )
+        self.failure: Failure = error["failure"]
+        self.code = error["code"]
+        self.index = index
+        self.reason: str = error["message"]
 
 
 @dataclass(frozen=True)

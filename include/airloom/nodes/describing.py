@@ -42,7 +42,8 @@ def _port(declared: Declared, *, target: bool) -> dict[str, Any]:
     if isinstance(declared, Each):
         return {"each": declared.field, "name": declared.name, "kind": declared.kind}
     if isinstance(declared, Maybe):
-        return {"name": declared.port.name, "kind": declared.port.kind, "when": declared.when}
+        only = {"when": declared.when} | ({} if declared.equals is None else {"equals": declared.equals})
+        return {"name": declared.port.name, "kind": declared.port.kind, **only}
     if isinstance(declared, InterfacePorts):
         return {"interface": declared.field}
     found: dict[str, Any] = {"name": declared.name, "kind": declared.kind}

@@ -40,10 +40,15 @@ class Each:
 
 @dataclass(frozen=True)
 class Maybe:
-    """Declare a port that is there only where a config field is set."""
+    """Declare a port that is there only where a config field is set, or `equals` a value."""
 
     port: Port
     when: str
+    equals: str | None = None
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether the port is there, by the value of the field."""
+        return bool(value) if self.equals is None else value == self.equals
 
 
 @dataclass(frozen=True)
@@ -93,13 +98,16 @@ def each(field: str, name: str | None = None, kind: str = "any") -> Each:
     return Each(field, name, _known(kind))
 
 
-def port(name: str, kind: str = "any", when: str | None = None) -> Port | Maybe:
-    """Declare a port, for the class keywords `inputs` and `outputs`; with `when`, only where that field is set.
+def port(name: str, kind: str = "any", when: str | None = None, equals: str | None = None) -> Port | Maybe:
+    """Declare a port, for the class keywords `inputs` and `outputs`.
+
+    With `when`, it is there only where that field of the config is set; with `equals`, only where the field has that
+    value.
 
     Raises TypeError where there is no such kind.
     """
     declared = Port(name, _known(kind))
-    return Maybe(declared, when) if when else declared
+    return Maybe(declared, when, equals) if when else declared
 
 
 def interface_ports(field: str) -> InterfacePorts:
@@ -122,7 +130,8 @@ def signature_of(function: Any) -> inspect.Signature:
     return inspect.signature(function, eval_str=True)
 
 
-def inputs_of_signature(function: Any, ignored: tuple[type, ...]) -> list[Port]:
+@functools.lru_cache(maxsize=1000)
+def inputs_of_signature(function: Any, ignored: tuple[type, ...]) -> tuple[Port, ...]:
     """Return the inputs that a method's parameters declare; parameters of the `ignored` types are not ports."""
     found = []
     for parameter in list(signature_of(function).parameters.values())[1:]:
@@ -132,21 +141,22 @@ def inputs_of_signature(function: Any, ignored: tuple[type, ...]) -> list[Port]:
         many = parameter.kind is inspect.Parameter.VAR_POSITIONAL
         required = parameter.default is inspect.Parameter.empty and not (many and KINDS[kind].wiring)
         found.append(Port(parameter.name, kind, many, required))
-    return found
+    return tuple(found)
 
 
-def outputs_of_signature(function: Any) -> list[Port] | None:
+@functools.lru_cache(maxsize=1000)
+def outputs_of_signature(function: Any) -> tuple[Port, ...] | None:
     """Return the outputs that a method's return annotation declares, or None where config decides."""
     annotation = signature_of(function).return_annotation
     if isinstance(annotation, type) and issubclass(annotation, tuple) and hasattr(annotation, "_fields"):
         hints = typing.get_type_hints(annotation)
-        return [Port(name, kind_of(hints[name])) for name in annotation._fields]
+        return tuple(Port(name, kind_of(hints[name])) for name in annotation._fields)
     if typing.get_origin(annotation) is dict and typing.get_args(annotation)[1:] == (Query,):
         return None
     if getattr(annotation, "outputs_from_config", False):
         return None
     kind = kind_of(annotation)
-    return [Port("rows" if kind == "table" else "value", kind)]
+    return (Port("rows" if kind == "table" else "value", kind),)
 
 
 def expand(
@@ -158,7 +168,7 @@ def expand(
         if isinstance(item, Port):
             found.append(item)
         elif isinstance(item, Maybe):
-            if _field(config, item.when):
+            if item.holds(_field(config, item.when)):
                 found.append(item.port)
         elif isinstance(item, InterfacePorts):
             interface = interfaces(str(_field(config, item.field)))

@@ -34,7 +34,7 @@ from airloom.engine.relation import (
 )
 from airloom.engine.scan import Copy, Scan
 from airloom.engine.storage import Files
-from airloom.nodes.context import Context, LoopBody
+from airloom.nodes.context import Context, ItemFailed, LoopBody
 from airloom.nodes.fields import (
     Column,
     ColumnType,
@@ -68,11 +68,11 @@ from airloom.spec.error import ConfigurationError, DataError, TransientError
 __all__ = [
     "Action", "AnswerParser", "Batches", "Column", "ColumnType", "Columns", "Condition", "Config",
     "ConfigurationError", "ConnectionId", "Context", "Control", "Copy", "DataError", "Example", "File", "FilePath",
-    "FileSink", "FileSource", "Files", "Fired", "Formula", "Interface", "LanguageModel", "Loop", "LoopBody",
-    "Messages", "Model", "Node", "Offer", "Part", "PipelineId", "Preset", "Query", "Raw", "Recall", "Relation",
-    "Scan", "Secret", "Sink", "Source", "SqlQuery", "Table", "Transform", "TransientError", "Trigger", "Written",
-    "cast", "column", "each", "exp", "function", "interface_ports", "literal", "name_as", "nested", "not_null",
-    "ordered", "over", "port", "try_cast",
+    "FileSink", "FileSource", "Files", "Fired", "Formula", "Interface", "ItemFailed", "LanguageModel", "Loop",
+    "LoopBody", "Messages", "Model", "Node", "Offer", "Part", "PipelineId", "Preset", "Query", "Raw", "Recall",
+    "Relation", "Scan", "Secret", "Sink", "Source", "SqlQuery", "Table", "Transform", "TransientError", "Trigger",
+    "Written", "cast", "column", "each", "exp", "function", "interface_ports", "literal", "name_as", "nested",
+    "not_null", "ordered", "over", "port", "try_cast",
 ]  # fmt: skip
 
 Order = Literal["gives", "keeps", "uses"]
@@ -123,14 +123,15 @@ def title_of(name: str) -> str:
 class Example:
     """Show a node at work: a config, its inputs by port, and the outputs by port that result.
 
-    A table is a list of rows (dictionaries). A class lists its examples in `examples`; tests run them, palette and docs
-    show them.
+    A table is a list of rows (dictionaries). A loop has a `body`, as documents do. A class lists its examples in
+    `examples`; tests run them, palette and docs show them.
     """
 
     title: str
     config: Mapping[str, Any]
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,7 @@ class Node(Part):
         declared = cls.declaration.inputs
         if declared is not None:
             return expand(declared, cls._with_defaults(config), interfaces, "inputs")
-        return inputs_of_signature(getattr(cls, cls.method), GIVEN)
+        return list(inputs_of_signature(getattr(cls, cls.method), GIVEN))
 
     @classmethod
     def output_ports(cls, config: Any, interfaces: Interfaces = no_interfaces) -> list[Port]:
@@ -285,7 +286,7 @@ class Node(Part):
         declared = cls.declaration.outputs
         if declared is not None:
             return expand(declared, cls._with_defaults(config), interfaces, "outputs")
-        return outputs_of_signature(getattr(cls, cls.method)) or []
+        return list(outputs_of_signature(getattr(cls, cls.method)) or ())
 
     @classmethod
     def effect_of(cls, config: Any) -> Effect:

@@ -2,59 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airloom.plan.plan import Plan
+from airloom.nodes.context import ItemFailed
+from airloom.plan.plan import Plan, PlanNode
 from airloom.runtime.local import LocalSurroundings
+from airloom.runtime.progress import Done, Progress, digest
 from airloom.runtime.results import FAILED, NodeResult, Surroundings, error_text
 from airloom.runtime.upstream import Upstream
 from airloom.runtime.values import value_of
-from airloom.spec.configuration import Configuration
-from airloom.spec.error import AirloomError, Failure
 
-
-class ItemFailed(AirloomError):
-    """Raise when a node of a body failed for an item; it has the type, node and hint of that failure."""
-
-    code = "item"
-
-    def __init__(self, item: str, error: Mapping[str, Any]) -> None:
-        super().__init__(f"{item}: {error['message']}", node=error["node"], field=error["field"], hint=error["hint"])
-        self.failure: Failure = error["failure"]
-        self.code = error["code"]
+if TYPE_CHECKING:
+    from airloom.runtime.step import Workplace
 
 
 class BodyRun:
-    """Run a body for the items of one node; `statistics` say how often each node inside ended how, and its rows."""
+    """Run a body for the items of one node; `statistics` say how often each node inside ended how, and its rows.
+
+    What an earlier attempt of the task did is not done again: an item that it ended with has the result from then.
+    """
 
     def __init__(
         self,
-        node: str,
-        plan: Plan,
-        document: Mapping[str, Any],
+        node: PlanNode,
+        workplace: Workplace,
         around: Surroundings,
         upstream: Upstream,
-        settings: Configuration,
     ) -> None:
-        self._node = node
-        self._plan = plan
-        self._document = document
+        if node.body is None:
+            raise ValueError(f"node {node.id!r} has no body")
+        self._plan: Plan = node.body
+        self._workplace = workplace
         self._around = around
         self._upstream = upstream
-        self._settings = settings
-        self.statistics: dict[str, dict[str, int]] = {}
+        run = replace(around.run, node=node.id)
+        self._progress = Progress(workplace.data, run, at_once=node.effect == "write")
+        self._failed: tuple[int, Done] | None = None
+        self.statistics: dict[str, dict[str, int]] = {
+            name: dict(counts) for name, counts in self._progress.counts.items()
+        }
 
-    def run(self, item: Any, index: int) -> Any:
+    def run(self, item: Any, index: int, total: int | None = None) -> Any:
         """Run the body for an item and return what its result port carries, None where that did not fire.
 
         Raises ItemFailed for the first node that failed with nothing to handle it.
         """
+        if self._failed is not None:
+            # Only now it is known that the loop goes on after it; else the next attempt tries it again.
+            self._progress.add(*self._failed, self.statistics)
+            self._failed = None
+        done = self._progress.done(item, index)
+        if done is None:
+            done = self._run(item, index, total)
+        if done.error is not None:
+            raise ItemFailed(index, done.error)
+        return None if done.result is None else value_of(done.result)
+
+    def was_done(self, index: int) -> bool:
+        """Tell whether an earlier attempt was through with the item at this place."""
+        return index in self._progress.earlier
+
+    @property
+    def seconds(self) -> float:
+        """Return how long ago the first attempt began with the body."""
+        return time.time() - self._progress.began
+
+    def end(self) -> None:
+        """Keep what was done, for an attempt that goes on from here."""
+        self._progress.keep()
+
+    def _run(self, item: Any, index: int, total: int | None) -> Done:
         from airloom.runtime.pipeline import run_pipeline
 
         around = self._around
-        given = {**around.given, "loop": {"item": item, "index": index}}
         surroundings = LocalSurroundings(
             run=replace(around.run, index=f"{around.run.index}/{index}".lstrip("/")),
             params=around.params,
@@ -62,13 +84,13 @@ class BodyRun:
             trigger=around.trigger,
             log=around.log,
             sample_rows=around.sample_rows,
-            given=given,
+            given={**around.given, "loop": {"item": item, "index": index, "total": total}},
             outer=self._upstream,
             node_files=around.node_file,
             redactor=around.redactor,
         )
         failure: dict[str, Any] | None = None
-        for name, result in run_pipeline(self._plan, self._document, surroundings, self._settings):
+        for name, result in run_pipeline(self._plan, self._workplace, surroundings):
             self._count(name, result)
             if result.state == FAILED and not result.handled and failure is None:
                 failure = result.error
@@ -76,14 +98,15 @@ class BodyRun:
                 # The first that nothing handles is raised, and logged where that ends.
                 around.log.error("item %d, %s", index, error_text(result.error))
         if failure is not None:
-            raise ItemFailed(f"item {index}, node {failure['node']!r}", failure)
-        return self._result(surroundings)
+            done = Done(digest(item), error={**failure, "trace": None})
+            self._failed = index, done
+            return done
+        done = Done(digest(item), self._result(surroundings))
+        self._progress.add(index, done, self.statistics)
+        return done
 
-    def _result(self, surroundings: LocalSurroundings) -> Any:
-        if self._plan.result is None:
-            return None
-        reference = surroundings.reference(*self._plan.result.split("."))
-        return value_of(reference) if reference is not None else None
+    def _result(self, surroundings: LocalSurroundings) -> dict[str, Any] | None:
+        return None if self._plan.result is None else surroundings.reference(*self._plan.result.split("."))
 
     def _count(self, name: str, result: NodeResult) -> None:
         counts = self.statistics.setdefault(name, {})

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from airloom.engine.batches import Batches
+from airloom.engine.data_folder import DataFolder
 from airloom.engine.reference import is_table
-from airloom.engine.storage import DataFolder
 from airloom.engine.tables import write_batches
 from airloom.nodes.context import RunFacts
 from airloom.nodes.kinds import TableValue
@@ -57,6 +57,9 @@ class Outputs:
             result.statistics = {"rows": {"done": answer.rows}}
             return result
         named = isinstance(answer, tuple) and hasattr(answer, "_fields")
+        # A port that this config lacks has a field in the answer all the same.
+        if named and len(answer) > len(ports):
+            answer = [getattr(answer, port.name) for port in ports]
         answers = list(answer) if named else [answer]
         result = NodeResult(SUCCESS, fired=[port.name for port in ports])
         for port, value in zip(ports, answers, strict=True):

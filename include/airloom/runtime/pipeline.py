@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from airloom.plan.plan import Plan, PlanStep
 from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.results import NodeResult
-from airloom.runtime.step import run_step
-from airloom.spec.configuration import Configuration
+from airloom.runtime.step import Workplace
 
 
 def run_pipeline(
     plan: Plan,
-    document: Mapping[str, Any],
+    workplace: Workplace,
     surroundings: LocalSurroundings,
-    settings: Configuration,
     skip: Callable[[str], bool] = lambda node: False,
     pinned: Mapping[str, NodeResult] | None = None,
 ) -> Iterator[tuple[str, NodeResult]]:
@@ -30,7 +27,7 @@ def run_pipeline(
         elif all(skip(node) for node in step.exits) or _stopped(plan, step, surroundings):
             found = {node: NodeResult("not_run") for node in step.nodes}
         else:
-            found = run_step(plan, step.id, document, surroundings, settings).nodes
+            found = workplace.run(plan, step.id, surroundings).nodes
         surroundings.results.update(found)
         yield from found.items()
 

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from airloom.engine.child import run_in_child
+from airloom.engine.data_folder import DataFolder
 from airloom.engine.reference import TableReference
 from airloom.engine.spark.session import BESIDE_HEAP
-from airloom.engine.storage import DataFolder, Files
+from airloom.engine.storage import Files
 from airloom.nodes.calling import call
 from airloom.nodes.catalog import NodeFileUnknown, catalog, remember
 from airloom.nodes.context import Context, PlainContext
@@ -48,22 +49,13 @@ def run_step(
     settings: Configuration | None = None,
 ) -> StepResult:
     """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised."""
-    return _Step(plan, plan.step(step_id), document, surroundings, settings or configuration()).run()
+    return Workplace(document, settings or configuration()).run(plan, step_id, surroundings)
 
 
-class _Step:
-    def __init__(
-        self,
-        plan: Plan,
-        step: PlanStep,
-        document: Mapping[str, Any],
-        surroundings: Surroundings,
-        settings: Configuration,
-    ) -> None:
-        self.plan = plan
-        self.step = step
-        self.document = document
-        self.around = surroundings
+class Workplace:
+    """Hold what all steps of a document work with: its configs and settings, the files that it may reach."""
+
+    def __init__(self, document: Mapping[str, Any], settings: Configuration) -> None:
         self.settings = settings
         self.configs = {visit.entry["id"]: visit.entry.get("config", {}) for visit in visits(document)}
         # What was checked at publishing stands in the document; an expression may not lead to another one.
@@ -71,9 +63,24 @@ class _Step:
         self.files = Files.of(settings, readable=named)
         self.engine: EngineName = document.get("settings", {}).get("engine", "duckdb")
         self.counts: Counts = document.get("settings", {}).get("counts", "small")
+        self.data = DataFolder(settings.data_url)
+        self.classes: dict[str, type[Node]] = {}
+
+    def run(self, plan: Plan, step_id: str, surroundings: Surroundings) -> StepResult:
+        """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised."""
+        return _Step(self, plan, plan.step(step_id), surroundings).run()
+
+
+class _Step:
+    def __init__(self, workplace: Workplace, plan: Plan, step: PlanStep, surroundings: Surroundings) -> None:
+        self.workplace = workplace
+        self.plan = plan
+        self.step = step
+        self.around = surroundings
+        self.settings = workplace.settings
         self.upstream = Upstream(plan, step.id, surroundings)
-        data = DataFolder(settings.data_url)
-        self.outputs = Outputs(data, surroundings.run, surroundings.sample_rows, self._value_without_secrets)
+        run, rows = surroundings.run, surroundings.sample_rows
+        self.outputs = Outputs(workplace.data, run, rows, self._value_without_secrets)
         self.inputs = Inputs(plan, self.upstream, self.outputs, self._make)
         self.results = self.upstream.results
 
@@ -157,8 +164,10 @@ class _Step:
         made, ports, context = self._made(node, rendered)
         body = None
         if node.body is not None:
-            body = BodyRun(node.id, node.body, self.document, self.around, self.upstream, self.settings)
+            body = BodyRun(node, self.workplace, self.around, self.upstream)
         with ExitStack() as stack:
+            if body is not None:
+                stack.callback(body.end)
             values = self.inputs.values(node, made, ports, stack)
             answer = call(made, ports, values, context, body)
             result = self.outputs.keep_answer(node, ports_of(type(made), made).outputs, answer)
@@ -174,10 +183,12 @@ class _Step:
         made = make_node(self._class(node), rendered)
         around = self.around
         facts = replace(around.run, node=node.id)
-        context = PlainContext(facts, around.params, self.files, around.connection, around.log)
+        context = PlainContext(facts, around.params, self.workplace.files, around.connection, around.log)
         return made, ports_of(type(made), made).inputs, context
 
     def _class(self, node: PlanNode) -> type[Node]:
+        if node.id in self.workplace.classes:
+            return self.workplace.classes[node.id]
         try:
             node_class = catalog().get(node.type, node.version, node.file)
         except NodeFileUnknown:
@@ -193,11 +204,12 @@ class _Step:
                 node=node.id,
                 hint=f"there: {missing.hint}",
             )
+        self.workplace.classes[node.id] = node_class
         return node_class
 
     def _render(self, node: PlanNode) -> dict[str, Any]:
         try:
-            return render_config(self._class(node), self.configs[node.id], self.upstream.names)
+            return render_config(self._class(node), self.workplace.configs[node.id], self.upstream.names)
         except AirloomError as error:
             error.node = error.node or node.id
             raise
@@ -245,15 +257,15 @@ class _Step:
         }
         memory = int(self.settings.memory_limit * 1.5) + BESIDE_TABLES
         work_of_all = TableWork(
-            tuple(work), sources, targets, self.files, self.settings.memory_limit, self.settings.threads, self.engine,
-            self.settings.spark_master, self.outputs.place(nodes[-1].id, "on", "spark"), self.around.sample_rows,
-            self.counts,
+            tuple(work), sources, targets, self.workplace.files, self.settings.memory_limit, self.settings.threads,
+            self.workplace.engine, self.settings.spark_master, self.outputs.place(nodes[-1].id, "on", "spark"),
+            self.around.sample_rows, self.workplace.counts,
         )  # fmt: skip
         return run_in_child(
             run_table_work,
             work_of_all,
             timeout=self.settings.query_timeout,
-            memory=memory if self.engine == "duckdb" else memory + BESIDE_HEAP,
+            memory=memory if self.workplace.engine == "duckdb" else memory + BESIDE_HEAP,
         )
 
 

@@ -25,6 +25,7 @@ from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.pinned import Pins, pin_problems, pinned_result
 from airloom.runtime.pipeline import run_pipeline
 from airloom.runtime.results import FAILED, NodeResult
+from airloom.runtime.step import Workplace
 from airloom.runtime.upstream import inputs_of
 from airloom.runtime.values import previewed
 from airloom.spec.configuration import Configuration, configuration
@@ -125,7 +126,9 @@ def try_document(
             return node not in wanted or node in trial.held_back
 
         _warm()
-        for node, result in run_pipeline(plan, report.document.to_json(), surroundings, local, skip, results):
+        for node, result in run_pipeline(
+            plan, Workplace(report.document.to_json(), local), surroundings, skip, results
+        ):
             trial.nodes[node] = node_report(result, sample, statistics)
             if result.state == FAILED and not result.handled:
                 trial.unhandled.append(node)

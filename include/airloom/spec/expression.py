@@ -6,6 +6,7 @@ Nothing else of a run can be reached: no Airflow context, no Connection, no envi
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -151,10 +152,7 @@ def render(value: Any, names: Mapping[str, Any], at: str = "", *, raw: Raw = fro
             return [rendered(inner, place + pointer(index)) for index, inner in enumerate(item)]
         if not isinstance(item, str) or not has_expression(item) or _is_raw(place, raw):
             return item
-        if sandbox is None:
-            from airloom.spec.sandbox import Sandbox
-
-            sandbox = Sandbox()
+        sandbox = sandbox or _sandbox()
         return _rendered_text(sandbox, item, names, place)
 
     return rendered(value, at)
@@ -165,10 +163,13 @@ def capture(text: str, names: Mapping[str, Any], at: str = "") -> tuple[str, lis
 
     The values never become text: `engine.sql_field` puts them into the syntax tree. Raises ExpressionError.
     """
-    from airloom.spec.sandbox import Sandbox
+    sandbox = _sandbox()
 
-    sandbox = Sandbox()
-    return _captured(sandbox, text, at, lambda expression: _evaluated(sandbox, expression, names, at))
+    def compiled() -> tuple[str, list[Any]]:
+        return _captured(sandbox, text, at, sandbox.expression)
+
+    text, expressions = sandbox.compiled(("sql", text), compiled)
+    return text, [_guarded(functools.partial(expression, names), at) for expression in expressions]
 
 
 def capture_declared(
@@ -205,19 +206,31 @@ def _reader() -> Sandbox:
     return Sandbox()
 
 
+def _sandbox() -> Sandbox:
+    """Return this thread's sandbox, for the expressions of one more node: what it has compiled is used again."""
+    from airloom.spec.sandbox import Sandbox
+
+    sandbox: Sandbox | None = getattr(_thread, "sandbox", None)
+    if sandbox is None:
+        sandbox = _thread.sandbox = Sandbox()
+    sandbox.work = 0
+    return sandbox
+
+
+_thread = threading.local()
+
+
 def _is_raw(place: str, raw: Raw) -> bool:
     return raw(place) if callable(raw) else place in raw
 
 
 def _rendered_text(sandbox: Sandbox, text: str, names: Mapping[str, Any], at: str) -> Any:
-    tree = _parsed(sandbox, text, at)
-    if (whole := _whole(tree)) is not None:
-        return _evaluated(sandbox, whole, names, at)
-    return _guarded(lambda: sandbox.from_string(tree).render(names), at)
+    def compiled() -> Callable[[Mapping[str, Any]], Any]:
+        tree = _parsed(sandbox, text, at)
+        whole = _whole(tree)
+        return sandbox.from_string(tree).render if whole is None else sandbox.expression(whole)
 
-
-def _evaluated(sandbox: Sandbox, expression: nodes.Expr, names: Mapping[str, Any], at: str) -> Any:
-    return _guarded(lambda: sandbox.evaluate(expression, names), at)
+    return _guarded(lambda: sandbox.compiled(("text", text), compiled)(names), at)
 
 
 def _guarded(work: Callable[[], Any], at: str) -> Any:

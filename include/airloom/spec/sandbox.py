@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import StrictUndefined, Undefined, nodes, pass_context
 from jinja2.environment import TemplateExpression
@@ -29,9 +29,12 @@ MAX_SIZE = 10_000_000
 """The largest value that an expression may make: a character is 1, an item of a list or an object 10 more."""
 MAX_WORK = 20_000_000
 """What all expressions of one node may make together, counted alike; a step of work is 20."""
+MOST_COMPILED = 1000
+"""Texts whose compiled form is kept."""
 MAX_BITS = 10_000
 """The length of the largest whole number."""
 STEP = 20
+Compiled = TypeVar("Compiled")
 ITEM = 10
 
 
@@ -196,6 +199,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             finalize=pass_context(lambda context, value: self._text(value)),
         )
         self.work = 0
+        self._compiled: dict[tuple[str, str], Any] = {}
         self.globals = {"range": safe_range}
         own: dict[str, Callable[..., Any]] = {
             "join": self._join,
@@ -217,11 +221,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return the filters that an author may use."""
         return sorted(name for name in self.filters if not name.startswith("_"))
 
-    def evaluate(self, expression: nodes.Expr, names: Mapping[str, Any]) -> Any:
-        """Return the value of one expression, with its type."""
+    def expression(self, expression: nodes.Expr) -> Callable[[Mapping[str, Any]], Any]:
+        """Return what works out one expression: its value has a type."""
         result = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
-        template = self.from_string(nodes.Template([result], lineno=1))
-        return plain(TemplateExpression(template, False)(names))
+        evaluate = TemplateExpression(self.from_string(nodes.Template([result], lineno=1)), False)
+        return lambda names: plain(evaluate(names))
+
+    def compiled(self, key: tuple[str, str], compile_it: Callable[[], Compiled]) -> Compiled:
+        """Return what `compile_it` made of a text of this key, now or before."""
+        if key not in self._compiled:
+            if len(self._compiled) >= MOST_COMPILED:
+                self._compiled.clear()
+            self._compiled[key] = compile_it()
+        found: Compiled = self._compiled[key]
+        return found
 
     def spend(self, amount: int) -> None:
         """Count `amount` towards the work; raise TooLarge beyond it."""
