@@ -161,9 +161,16 @@ class TestFolders:
 
     def test_machines_that_share_no_folder(self, settings: pytest.MonkeyPatch) -> None:
         assert found(examine_folders(shared=True))["AIRLOOM_DATA"].state == "advice"
-        settings.setenv("AIRLOOM_DATA", "s3://bucket/data")
+        settings.setenv("AIRLOOM_DATA", "memory://bucket/data")
         configuration.cache_clear()
         assert found(examine_folders(shared=True))["AIRLOOM_DATA"].state == "right"
+
+    def test_a_bucket_that_nothing_reads(self, settings: pytest.MonkeyPatch) -> None:
+        settings.setenv("AIRLOOM_DATA", "memory://bucket/data")
+        settings.setenv("AIRLOOM_UPLOADS", "gopherx://bucket/uploads")
+        configuration.cache_clear()
+        finding = found(examine_folders(shared=True))["AIRLOOM_UPLOADS"]
+        assert (finding.state, "nothing reads gopherx://" in finding.message) == ("wrong", True)
 
 
 class TestStore:

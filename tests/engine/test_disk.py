@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from airloom.engine.storage import ABANDONED_AFTER, PART, DataFolder, DiskFault, disk_fault, part_folder
+from airloom.engine.data_folder import DataFolder
+from airloom.engine.storage import ABANDONED_AFTER, PART, DiskFault, disk_fault, part_folder
 
 FULL = (
     'Async write failed for range [offset=21307563, size=3966566]: {"exception_type":"IO","exception_message":'

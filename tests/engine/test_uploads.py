@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from airloom.engine.storage import Files, UploadFolder, UploadMissing
+from airloom.engine.storage import Files, UploadMissing
+from airloom.engine.upload_folder import UploadFolder
 from airloom.engine.uploads import Incoming, UploadTooLarge, file_name
 from airloom.spec.configuration import Configuration
 from airloom.spec.error import ConfigurationError

@@ -25,8 +25,8 @@ from tests.web.conftest import Web
 from airloom.checks.facts import Facts
 from airloom.dags.connections import connection_types, delete_connection, save_connection
 from airloom.dags.publishing import Planned, plan_document
+from airloom.engine.data_folder import DataFolder
 from airloom.engine.reference import TableReference
-from airloom.engine.storage import DataFolder
 from airloom.engine.tables import write_shown
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.problem import Problem

@@ -13,7 +13,7 @@ from tests.web.airflow_dags import read_pipeline, set_tasks
 from tests.web.conftest import Web
 from tests.web.test_runs import document, start
 
-from airloom.engine.storage import DataFolder
+from airloom.engine.data_folder import DataFolder
 from airloom.engine.tables import write_shown
 from airloom.spec.configuration import configuration
 from airloom.store.records import NodeRun, StoredRun

@@ -11,7 +11,7 @@ from tests.web.airflow_dags import conf_of, read_pipeline, set_tasks, task_state
 from tests.web.conftest import PEOPLE, Web
 
 from airloom.dags import runs
-from airloom.engine.storage import DataFolder
+from airloom.engine.data_folder import DataFolder
 from airloom.spec.configuration import configuration
 from airloom.store.records import NodeRun, StoredRun
 

@@ -162,6 +162,24 @@ def test_a_collaborator_leaves_it_where_it_is(web: Web) -> None:
     assert [problem["code"] for problem in bring(web, "bob", moved).json()["details"]] == ["right.upload"]
 
 
+def test_a_collaborator_previews_what_may_be_published(web: Web) -> None:
+    upload = send(web)["id"]
+    assert bring(web, "ann", reading(upload)).status_code == 200
+    web.store.grants.give("pipeline", "sales", "user", "bob", "editor", by="ann")
+    nodes = reading(upload)["nodes"]
+    few = {"id": "few", "type": "limit", "config": {"rows": 1}}
+    beside = {"nodes": [*nodes, few], "edges": [{"from": "orders", "to": "few"}]}
+    moved = {"nodes": [*nodes, {**nodes[0], "id": "few"}]}
+    with answering(web.store):
+        answers = [
+            web.ask("POST", "/pipelines/sales/preview", "bob", json={"node": "few", "document": document})
+            for document in (beside, moved)
+        ]
+    assert [answer.status_code for answer in answers] == [200, 403]
+    assert answers[0].json()["nodes"]["few"]["outputs"]["rows"]["sample"][0]["amount"] == 3
+    assert [problem["code"] for problem in answers[1].json()["details"]] == ["right.upload"]
+
+
 def test_an_expression_leads_to_no_other_upload(web: Web) -> None:
     upload = send(web)["id"]
     params = {"file": {"type": "string", "default": f"upload:{upload}"}}

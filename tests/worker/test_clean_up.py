@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from tests.web.airflow_dags import read_pipeline, set_tasks
 
 from airloom.dags.runs import trigger_run
-from airloom.engine.storage import DataFolder
+from airloom.engine.data_folder import DataFolder
 from airloom.spec.configuration import Configuration
 from airloom.store.store import Store
 from airloom.worker import clean_up as module

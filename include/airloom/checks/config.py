@@ -35,7 +35,9 @@ from airloom.spec.problem import Problem, pointer, suggestion
 from airloom.spec.scope import Scope, visits
 from airloom.spec.upload import is_upload
 
-SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key|access_?key)$", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"(^|[_-])(password|passwd|secret|token|(api|private|access)[_-]?key|authorization|cookie)$", re.IGNORECASE
+)
 SECRET_TEXT = re.compile(
     r"://[^/\s:@]+:[^/\s@]+@"
     r"|(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airloom.dags.connections import KeptConnection, ListedConnection
     from airloom.dags.logs import LogLine, TaskAttempt
     from airloom.dags.publishing import Published
-    from airloom.engine.storage import UploadFolder
+    from airloom.engine.upload_folder import UploadFolder
     from airloom.spec.template import Template
     from airloom.store.records import StoredPipeline, StoredRun, StoredUpload, StoredVersion, VersionEntry
     from airloom.store.store import Store
@@ -236,13 +236,9 @@ class Here:
 
     def delete_upload(self, upload: str, *, force: bool) -> None:
         """Delete an upload."""
-        from airloom.store.uploads import UploadInUse
+        from airloom.store.uploads import delete_upload
 
-        users = self.store.uses.who("upload", upload)
-        if users and not force:
-            raise UploadInUse(upload, [pipeline for pipeline, _ in users])
-        self.store.uploads.remove(upload)
-        _upload_folder().remove(upload)
+        delete_upload(self.store, _upload_folder(), upload, force=force)
 
     def templates(self) -> list[ListedTemplate]:
         """Return the templates: those of the package, then pipelines."""
@@ -254,7 +250,7 @@ class Here:
 
 
 def _upload_folder() -> UploadFolder:
-    from airloom.engine.storage import UploadFolder
+    from airloom.engine.upload_folder import UploadFolder
     from airloom.spec.configuration import configuration
 
     return UploadFolder(configuration().uploads_url)

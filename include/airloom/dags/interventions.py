@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airloom.dags.runs import RunState, run_of, run_state
-from airloom.engine.storage import DataFolder
+from airloom.engine.data_folder import DataFolder
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
 from airloom.store.records import ConflictError, NewEvent, NotFound

@@ -91,8 +91,7 @@ def publish_planned(
     if planned.plan is None:
         return Published(None, planned.problems)
     identifier = planned.document["id"]
-    current = _current_document(store, identifier)
-    refused = missing_rights(actor, planned.document, planned.uses, current)
+    refused = rights_missing(store, planned, actor)
     if refused:
         return Published(None, [*refused, *planned.problems])
     foreign = parsing.foreign_dag(identifier)
@@ -102,6 +101,7 @@ def publish_planned(
         )
     if dry_run:
         return Published(None, planned.problems)
+    current = _current_document(store, identifier)
     before, after = current and _is_enabled(current), _is_enabled(planned.document)
     version = publish_plan(
         store,
@@ -119,6 +119,12 @@ def publish_planned(
     if before is not None and before != after:
         _let_runs_begin(store, version, after)
     return Published(version, planned.problems)
+
+
+def rights_missing(store: Store, planned: Planned, actor: Actor) -> list[Problem]:
+    """Return a problem for each thing that the actor may not use in a node that a new version adds or changes."""
+    current = _current_document(store, planned.document["id"])
+    return missing_rights(actor, planned.document, planned.uses, current)
 
 
 def publish_plan(

@@ -12,7 +12,9 @@ from airloom.dags import deployment
 from airloom.doctor.airflow import examine_airflow, examine_database, examine_parts
 from airloom.doctor.finding import Finding, advice, right, without_secrets, wrong
 from airloom.doctor.store import examine_store
+from airloom.engine.filesystem import open_filesystem
 from airloom.spec.configuration import Configuration, configuration
+from airloom.spec.error import ConfigurationError
 
 MACHINE, FOLDERS = "machine", "folders"
 GIGABYTE = 1_000_000_000
@@ -69,7 +71,7 @@ def examine_folders(*, shared: bool) -> Iterator[Finding]:
     """Examine the folders that pipelines come from and write to; `shared` says that tasks run on several machines."""
     settings = configuration()
     if "://" in settings.data_url:
-        yield right(FOLDERS, "AIRLOOM_DATA", without_secrets(settings.data_url, settings.data_url))
+        yield _reachable("AIRLOOM_DATA", settings.data_url)
     elif shared:
         text = f"tables between steps lie in {settings.data_url}, which every machine has to share"
         yield advice(FOLDERS, "AIRLOOM_DATA", text, "set it to a URL such as s3://bucket/folder, or mount the folder")
@@ -79,6 +81,8 @@ def examine_folders(*, shared: bool) -> Iterator[Finding]:
         if "://" not in path:
             yield _readable("AIRLOOM_PATHS", Path(path))
             yield from _covered(settings, Path(path))
+    if "://" in settings.uploads_url and settings.uploads is not None:
+        yield _reachable("AIRLOOM_UPLOADS", settings.uploads_url)
     for name, folder in (("AIRLOOM_PIPELINES", settings.pipelines_folder), ("AIRLOOM_NODES", settings.nodes_folder)):
         yield _readable(name, folder)
 
@@ -111,6 +115,20 @@ def _disks(settings: Configuration) -> Iterator[Finding]:
             yield (wrong if free < LEAST_DISK else advice)(MACHINE, name, text, hint)
         else:
             yield right(MACHINE, name, text)
+
+
+def _reachable(name: str, url: str) -> Finding:
+    """Ask a remote folder for something that is not there, as a task's first question does."""
+    shown = without_secrets(url, url)
+    try:
+        system, path = open_filesystem(url)
+        system.exists(f"{path}/airloom-doctor")
+    except ConfigurationError as error:
+        return wrong(FOLDERS, name, f"{shown}: {error.message}", str(error.hint))
+    except Exception as error:  # noqa: BLE001 each package has errors of its own
+        text = f"{shown} does not answer: {without_secrets(str(error), url)}"
+        return wrong(FOLDERS, name, text, "docs/operate.md says which variables a bucket needs")
+    return right(FOLDERS, name, shown)
 
 
 def _readable(name: str, folder: Path) -> Finding:

@@ -13,23 +13,16 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
+from airloom.engine.address import is_url
 from airloom.engine.batches import Batches
+from airloom.engine.data_folder import existing
 from airloom.engine.faults import REJECT_COLUMNS, Fault
 from airloom.engine.prepare import ready_files
 from airloom.engine.reading import copy_to, select_all, select_cast, select_files
 from airloom.engine.reference import TableReference, kind_of_value
 from airloom.engine.relation import Columns
 from airloom.engine.shapes import plain_message
-from airloom.engine.storage import (
-    disk_fault,
-    existing,
-    is_url,
-    local_file,
-    part_folder,
-    parts,
-    put_file,
-    unchanged,
-)
+from airloom.engine.storage import disk_fault, local_file, part_folder, parts, put_file, unchanged
 from airloom.engine.types import casts, clashing_names, portable
 from airloom.spec.error import DataError
 

@@ -9,7 +9,8 @@ import shutil
 from types import TracebackType
 from typing import Self
 
-from airloom.engine.storage import UploadFolder, disk_fault, part_folder, put_file
+from airloom.engine.storage import disk_fault, part_folder, put_file
+from airloom.engine.upload_folder import UploadFolder
 from airloom.spec.error import DataError
 
 LONGEST_NAME = 100

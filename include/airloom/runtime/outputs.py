@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from airloom.engine.batches import Batches
+from airloom.engine.data_folder import DataFolder
 from airloom.engine.reference import is_table
-from airloom.engine.storage import DataFolder
 from airloom.engine.tables import write_batches
 from airloom.nodes.context import RunFacts
 from airloom.nodes.kinds import TableValue

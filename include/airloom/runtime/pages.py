@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airloom.engine.child import run_in_child, safe_start
+from airloom.engine.data_folder import DataFolder
 from airloom.engine.reference import TableReference, is_table
-from airloom.engine.storage import DataFolder
 from airloom.nodes.kinds import plain
 from airloom.runtime.values import previewed
 from airloom.spec.error import DataError

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airloom.engine.storage import DataFolder, local_file
+from airloom.engine.data_folder import DataFolder
+from airloom.engine.storage import local_file
 from airloom.nodes.context import RunFacts
 from airloom.nodes.kinds import plain
 

@@ -15,12 +15,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airloom.engine.address import is_url
 from airloom.engine.reading import copy_to, select_all, select_cast, select_files, with_tables
 from airloom.engine.reference import TableReference
 from airloom.engine.scan import Scan
 from airloom.engine.spark import session
 from airloom.engine.spark.query import check_columns, to_spark
-from airloom.engine.storage import is_url, part_folder, parts, put_file
+from airloom.engine.storage import part_folder, parts, put_file
 from airloom.engine.types import spelled
 from airloom.runtime.table_plan import CompiledTables, TableNode, TableWork
 from airloom.runtime.table_work import Execution, Session

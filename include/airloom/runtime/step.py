@@ -11,9 +11,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from airloom.engine.child import run_in_child
+from airloom.engine.data_folder import DataFolder
 from airloom.engine.reference import TableReference
 from airloom.engine.spark.session import BESIDE_HEAP
-from airloom.engine.storage import DataFolder, Files
+from airloom.engine.storage import Files
 from airloom.nodes.calling import call
 from airloom.nodes.catalog import NodeFileUnknown, catalog, remember
 from airloom.nodes.context import Context, PlainContext

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airloom.engine.data_folder import read_json
 from airloom.engine.reference import Place, TableReference, is_table, kind_of_value, object_reference
-from airloom.engine.storage import read_json
 from airloom.nodes.kinds import KINDS, PortKind, TableValue, Unwritable, written
 from airloom.spec.error import DataError
 

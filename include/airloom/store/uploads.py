@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import fields
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, delete, insert, select, tuple_
 
 from airloom.store.records import ConflictError, NotFound, StoredUpload
 from airloom.store.tables import UploadRow
+
+if TYPE_CHECKING:
+    from airloom.engine.upload_folder import UploadFolder
+    from airloom.store.store import Store
 
 COLUMNS = [getattr(UploadRow, field.name) for field in fields(StoredUpload)]
 
@@ -21,6 +26,22 @@ class UploadInUse(ConflictError):
         named = ", ".join(sorted(set(pipelines))) or "some that are not yours"
         hint = "publish them without it, or delete it with force"
         super().__init__(f"pipelines use the upload {identifier!r}: {named}", hint=hint)
+
+
+def delete_upload(
+    store: Store, folder: UploadFolder, identifier: str, *, force: bool, readable: Collection[str] | None = None
+) -> None:
+    """Delete an upload with its file.
+
+    Raises NotFound where there is none, and without `force` UploadInUse where a pipeline uses it, which names those
+    that are `readable`, None for all.
+    """
+    users = [pipeline for pipeline, _ in store.uses.who("upload", identifier)]
+    if users and not force:
+        raise UploadInUse(identifier, [name for name in users if readable is None or name in readable])
+    # Its file last: the worker's clean-up takes what is left of one that is not known any more.
+    store.uploads.remove(identifier)
+    folder.remove(identifier)
 
 
 class Uploads:

@@ -11,7 +11,9 @@ from typing import Any
 
 from airloom.dags.runs import run_state
 from airloom.engine import box, child
-from airloom.engine.storage import ABANDONED_AFTER, UploadFolder, remove_abandoned, remove_older_than
+from airloom.engine.data_folder import remove_older_than
+from airloom.engine.storage import ABANDONED_AFTER, remove_abandoned
+from airloom.engine.upload_folder import UploadFolder
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.error import TransientError
 from airloom.store.store import Store

@@ -506,6 +506,8 @@ export interface paths {
         /**
          * Preview Node
          * @description Run a node of the draft and what leads to it, on some rows of each source; nodes that write are not run.
+         *
+         *     You need the rights that publishing it asks for: those to what new and changed nodes use.
          */
         post: operations["preview_node_api_v1_pipelines__pipeline__preview_post"];
         delete?: never;

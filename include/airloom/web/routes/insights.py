@@ -7,8 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from airloom.checks.check import check
-from airloom.dags.actor import missing_rights
-from airloom.dags.publishing import plan_document
+from airloom.dags.publishing import plan_document, rights_missing
 from airloom.plan.plan import nodes_of
 from airloom.spec.problem import errors
 from airloom.store.store import Store
@@ -52,7 +51,10 @@ def get_sql(pipeline: str, person: PersonOf, store: StoreOf, of: Side = "current
 
 @router.post("/pipelines/{pipeline}/preview", dependencies=[EDITS])
 def preview_node(pipeline: str, wanted: NodeToPreview, person: PersonOf, store: StoreOf) -> Preview:
-    """Run a node of the draft and what leads to it, on some rows of each source; nodes that write are not run."""
+    """Run a node of the draft and what leads to it, on some rows of each source; nodes that write are not run.
+
+    You need the rights that publishing it asks for: those to what new and changed nodes use.
+    """
     document = wanted.document
     if document is None:
         document = stored_draft(store, pipeline).document
@@ -61,8 +63,7 @@ def preview_node(pipeline: str, wanted: NodeToPreview, person: PersonOf, store: 
     planned = plan_document(document, facts_for(store, person))
     if planned.plan is None:
         return Preview(nodes={}, problems=[problem.to_json() for problem in planned.problems], held_back=[])
-    # It runs now, whoever has published the same before.
-    if missing := errors(missing_rights(person.actor, planned.document, planned.uses, None)):
+    if missing := errors(rights_missing(store, planned, person.actor)):
         raise ApiError(403, missing[0].message, details=[problem.to_json() for problem in missing])
     params = {name: _as_text(value) for name, value in wanted.params.items()}
     found = run_preview(

@@ -15,9 +15,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from airloom.dags.logs import LogLine, TaskAttempt, log_lines, task_attempts
+from airloom.engine.address import is_url
 from airloom.engine.child import QueryTimeout
+from airloom.engine.data_folder import DataFolder
+from airloom.engine.filesystem import open_filesystem
 from airloom.engine.reference import is_table
-from airloom.engine.storage import DataFolder, Files, UploadFolder, is_url
+from airloom.engine.storage import Files
+from airloom.engine.upload_folder import UploadFolder
 from airloom.runtime.pages import read_page
 from airloom.spec.configuration import configuration
 from airloom.spec.error import AirloomError, ConfigurationError, DataError
@@ -317,7 +321,8 @@ def _media_type(reference: dict[str, Any], place: str) -> str:
 
 
 def _is_one_file(place: str) -> bool:
-    return is_url(place) or not os.path.isdir(place)
+    system, path = open_filesystem(place)
+    return not system.isdir(path)
 
 
 def _confined(reference: dict[str, Any]) -> str:
@@ -331,7 +336,8 @@ def _confined(reference: dict[str, Any]) -> str:
             place = Files.of(settings).resolve(place)
     except ConfigurationError as error:
         raise ApiError(403, error.message) from None
-    if not is_url(place) and not os.path.isfile(place):
+    system, path = open_filesystem(place)
+    if not system.isfile(path):
         raise ApiError(410, f"the file {os.path.basename(place)} is gone, or is not one file")
     return place
 
@@ -346,7 +352,6 @@ def _uploaded(store: Store, identifier: str) -> tuple[str, str]:
 
 
 def _pieces(place: str, size: int = 1 << 20) -> Iterator[bytes]:
-    import fsspec
-
-    with fsspec.open(place, "rb") as file:
+    system, path = open_filesystem(place)
+    with system.open(path, "rb") as file:
         yield from iter(lambda: file.read(size), b"")

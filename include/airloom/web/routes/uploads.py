@@ -10,14 +10,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from airloom.engine.storage import UploadFolder
+from airloom.engine.upload_folder import UploadFolder
 from airloom.engine.uploads import Incoming
 from airloom.nodes.readers import reader_of
 from airloom.spec.configuration import configuration
 from airloom.spec.upload import PREFIX
+from airloom.store import uploads
 from airloom.store.records import NotFound, StoredUpload
 from airloom.store.store import Store
-from airloom.store.uploads import UploadInUse
 from airloom.web import audit, download
 from airloom.web.authentication import PersonOf, StoreOf
 from airloom.web.error import ApiError
@@ -148,11 +148,8 @@ def delete_upload(
     ] = False,
 ) -> None:
     """Delete an upload. 409 where the current version of a pipeline names it, and `force` is not set."""
-    if not force and store.uses.who("upload", upload):
-        raise UploadInUse(upload, [str(use.pipeline) for use in _used_by(store, person, upload)])
-    # Its file last: the worker's clean-up takes what is left of one that is not known any more.
-    store.uploads.remove(upload)
-    UploadFolder(configuration().uploads_url).remove(upload)
+    folder = UploadFolder(configuration().uploads_url)
+    uploads.delete_upload(store, folder, upload, force=force, readable=person.readable)
     audit.record(person, "delete_upload", upload=upload)
 
 
