@@ -16,7 +16,7 @@ Ways = tuple[Way, ...]
 """The ways to come to a node or an edge: one of them is enough, and without any it is never reached."""
 WELL = "well"
 ANYHOW: Ways = ({},)
-MOST = 64
+MOST = 16
 """Ways that are kept apart; of more, only what they have in common is known."""
 
 
