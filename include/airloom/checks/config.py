@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from airloom.spec.params import as_expression_values, column_types, read_params
 from airloom.spec.problem import Problem, pointer, suggestion
 from airloom.spec.scope import Scope, visits
 from airloom.spec.upload import is_upload
+from airloom.spec.values import value_type
 
 SECRET_NAME = re.compile(
     r"(^|[_-])(password|passwd|secret|token|(api|private|access)[_-]?key|authorization|cookie)$", re.IGNORECASE
@@ -90,10 +92,13 @@ class ConfigCheck:
     def __init__(self, document: Document, facts: Facts) -> None:
         self.document = document
         self.facts = facts
+        constants = facts.values.constants
         self.types = column_types(document.params)
+        self.types |= {("values", name): value_type(value) for name, value in constants.items()}
         defaults, _ = read_params(document.params, {})
-        self.samples = {"params": as_expression_values(document.params, defaults)}
+        self.samples = {"params": as_expression_values(document.params, defaults), "values": constants}
         self._names = {
+            **dict.fromkeys(constants, "values"),
             **dict.fromkeys(document.params, "params"),
             **{visit.entry.id: "nodes" for visit in visits(document)},
         }
@@ -258,12 +263,25 @@ class ConfigCheck:
         if reference[0] == "params" and reference[1] not in self.document.params:
             hint = suggestion(reference[1], self.document.params) or "declare it in the document's params"
             self._add("expression.unknown_param", f"there is no parameter {reference[1]!r}", at, node, hint)
+        elif reference[0] == "values":
+            self._check_value(reference[1], at, node)
         elif reference[0] == "run":
             self._check_name(reference, FACTS_OF_LAST if self.scope.at == "/finally" else FACTS_OF_RUN, at, node)
         elif reference[0] == "loop" and self.scope.in_loop:
             self._check_name(reference, LOOP_NAMES, at, node)
         elif reference[0] == "loop":
             self._add("expression.no_loop", "loop is known only in the body of a loop", at, node)
+
+    def _check_value(self, name: str, at: str, node: str) -> None:
+        values = self.facts.values
+        if values.faults:
+            message = f"the values of this installation are wrong: {'; '.join(values.faults)}"
+            self._add("expression.values", message, at, node)
+        elif name not in values.constants:
+            hint = suggestion(name, values.constants) or "add it to include/values.yaml of each installation"
+            self._add("expression.unknown_value", f"this installation has no value {name!r}", at, node, hint)
+        elif SECRET_TEXT.search(json.dumps(values.constants[name])):
+            self._add("expression.secret", f"the value {name!r} looks like a secret", at, node, ADVICE)
 
     def _check_name(self, reference: tuple[str, ...], known: frozenset[str], at: str, node: str) -> None:
         name = reference[1]

@@ -24,6 +24,7 @@ from airloom.spec.error import ConfigurationError
 from airloom.spec.node_file import NodeFile
 from airloom.spec.problem import Problem
 from airloom.spec.scope import visits
+from airloom.spec.values import read_values
 from airloom.store.records import NotFound, Source, StoredVersion
 
 if TYPE_CHECKING:
@@ -261,6 +262,7 @@ def gather_facts(store: Store, describe: Describe | None = None) -> Facts:
         files=Files.of(configuration()),
         switched_off=store.switches.off(),
         describe=describe or describer(connections.connection),
+        values=read_values(configuration().values_file),
         interface=interface,
     )
 

@@ -80,6 +80,7 @@ class _Builder:
             triggers=self._triggers(),
             interface=resolved.interface.to_json(),
             interfaces={name: interface.to_json() for name, interface in resolved.interfaces.items()},
+            values={} if self.inside else resolved.values,
         )
 
     def _after(self, node: str) -> tuple[str, ...]:
@@ -290,6 +291,7 @@ class _Builder:
             facts = [
                 declaration.type, declaration.version, node.file.hash if node.file else "", node.entry.config,
                 reads, others, inside, body.result if body else None,
+                *([[node.values, [self.resolved.values[value] for value in node.values]]] if node.values else []),
             ]  # fmt: skip
             hashes[name] = _digest(facts)
         return hashes

@@ -36,6 +36,7 @@ class Upstream:
         self.names: Mapping[str, Any] = {
             "nodes": View([*plan.nodes, *(around.outer.nodes if around.outer else ())], self._node_ports),
             "params": around.params,
+            "values": around.outer.names["values"] if around.outer else plan.values,
             "trigger": around.trigger or {},
             "run": View((*RUN_NAMES, *ENDING_NAMES), self._fact)
             if step.kind == FINALLY
