@@ -195,7 +195,7 @@ class ConfigCheck:
 
     def _check_alone(self, node_class: type[Node], entry: NodeEntry, at: str) -> None:
         """Refuse what only a node with a task of its own can have, and what this release does not run."""
-        for name in ("retries", "retry_delay", "timeout", "pool"):
+        for name in ("retries", "retry_delay", "retry_backoff", "max_retry_delay", "timeout", "pool"):
             if self.scope.in_loop and getattr(entry, name) is not None:
                 self._add("node.inside", f"a node inside of a body has no {name} of its own", f"{at}/{name}",
                           entry.id, f"set it on {self.scope.owner!r}, whose task runs the body")  # fmt: skip

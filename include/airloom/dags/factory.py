@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Label, Param
 
-from airloom.plan.plan import FINALLY, GROUP, TRIGGER_RULE, Plan, PlanFormatError, PlanNode
+from airloom.plan.plan import FINALLY, GROUP, TRIGGER_RULE, Plan, PlanFormatError, PlanNode, PlanStep
 
 OPERATORS = dict.fromkeys(("table", "objects", "node", GROUP, "loop", FINALLY), "airloom.dags.operator:NodeOperator")
 """The operator of each kind of step, as module:class; each is imported where a plan has such a step."""
@@ -79,6 +79,7 @@ def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
             trigger_rule=step.trigger_rule,
             retries=step.retries,
             retry_delay=timedelta(seconds=step.retry_delay),
+            **({} if step.retry_backoff == "fixed" else {"retry_policy": _doubling(step)}),
             execution_timeout=None if step.timeout is None else timedelta(seconds=step.timeout),
             priority_weight=priority,
             weight_rule="absolute",
@@ -92,6 +93,12 @@ def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
                 task_id=gate.id, dag=dag, task_display_name=gate.port, owner=owner, trigger_rule=TRIGGER_RULE
             )
     _join(tasks, plan)
+
+
+def _doubling(step: PlanStep) -> Any:
+    from airloom.dags.retrying import Doubling
+
+    return Doubling(step.retry_delay, step.max_retry_delay)
 
 
 def _operator(kind: str) -> Any:

@@ -169,6 +169,7 @@ class _Builder:
         reads = [source for node in members for port in nodes[node].inputs for source in port.sources]
         timeout = entry.timeout or settings.timeout
         delay = entry.retry_delay or settings.retry_delay
+        longest = entry.max_retry_delay or settings.max_retry_delay
         return PlanStep(
             id=step,
             kind=self._kind(members, nodes),
@@ -182,6 +183,8 @@ class _Builder:
             timeout=timeout.total_seconds() if timeout else None,
             pool=entry.pool or settings.pool,
             exits=() if self._is_one_task else (members[-1],),
+            retry_backoff=entry.retry_backoff or settings.retry_backoff,
+            max_retry_delay=longest.total_seconds(),
         )
 
     def _retries(self, members: list[str]) -> int:
@@ -210,6 +213,8 @@ class _Builder:
             timeout=settings.timeout.total_seconds() if settings.timeout else None,
             pool=settings.pool,
             exits=(),
+            retry_backoff=settings.retry_backoff,
+            max_retry_delay=settings.max_retry_delay.total_seconds(),
         )
 
     def _is_elsewhere(self, source: str, inside: set[str]) -> bool:

@@ -99,6 +99,8 @@ class PlanStep:
     pool: str | None
     exits: tuple[str, ...]
     trigger_rule: str = TRIGGER_RULE
+    retry_backoff: str = "fixed"
+    max_retry_delay: float = 3600.0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from airloom.engine.child import run_in_child
@@ -43,7 +43,7 @@ from airloom.runtime.table_work import TableDone, run_table_work
 from airloom.runtime.upstream import Upstream
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Counts, EngineName
-from airloom.spec.duration import parse_duration
+from airloom.spec.duration import parse_duration, retry_pause
 from airloom.spec.error import AirloomError, SystemFault
 from airloom.spec.scope import visits
 from airloom.spec.upload import uploads_named
@@ -66,6 +66,31 @@ def run_step(
     return Workplace(document, settings or configuration()).run(plan, step_id, surroundings)
 
 
+@dataclass(frozen=True)
+class _Retries:
+    """Say how often a node is tried again, and when."""
+
+    number: int
+    delay: float
+    doubles: bool
+    longest: float
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], entry: Mapping[str, Any]) -> _Retries:
+        """Return those of an entry of a document."""
+        given = {**document.get("settings", {}), **{key: value for key, value in entry.items() if value is not None}}
+        return cls(
+            given.get("retries", 0),
+            parse_duration(given.get("retry_delay", "30s")).total_seconds(),
+            given.get("retry_backoff") == "exponential",
+            parse_duration(given.get("max_retry_delay", "1h")).total_seconds(),
+        )
+
+    def pause(self, retry: int) -> float:
+        """Return the seconds before a retry, the first being 1."""
+        return retry_pause(self.delay, retry, doubles=self.doubles, longest=self.longest)
+
+
 class Workplace:
     """Hold what all steps of a document work with: its configs and settings, the files that it may reach."""
 
@@ -79,8 +104,8 @@ class Workplace:
         self.counts: Counts = document.get("settings", {}).get("counts", "small")
         self.data = DataFolder(settings.data_url)
         self.classes: dict[str, type[Node]] = {}
-        self.retries = {visit.entry["id"]: _retries(document, visit.entry) for visit in visits(document)}
-        """How often a node is tried again, and after how many seconds, where its step does that itself."""
+        self.retries = {visit.entry["id"]: _Retries.of(document, visit.entry) for visit in visits(document)}
+        """How a node is tried again where its step does that itself."""
         self.ended: dict[str, NodeResult] = {}
         """How nodes outside of bodies ended, for whoever is interrupted."""
         self.at_work = ""
@@ -204,16 +229,17 @@ class _Step:
             progress.keep()
 
     def _run_with_retries(self, node: PlanNode) -> None:
-        retries, delay = self.workplace.retries[node.id]
-        for left in range(retries, -1, -1):
+        retries = self.workplace.retries[node.id]
+        for left in range(retries.number, -1, -1):
             self.retries_left = left
             self.around.run = replace(self.around.run, last_attempt=left == 0)
             self._run_node(node)
             error = self.results[node.id].error
             if not left or error is None or error["failure"] not in PASSING:
                 return
-            self.around.log.warning("node %s is tried again in %g s: %s", node.id, delay, error_text(error))
-            time.sleep(delay)
+            pause = retries.pause(retries.number - left + 1)
+            self.around.log.warning("node %s is tried again in %g s: %s", node.id, pause, error_text(error))
+            time.sleep(pause)
 
     def _run_node(self, node: PlanNode) -> None:
         if self.around.outer is None:
@@ -348,14 +374,6 @@ class _Step:
             timeout=self.settings.query_timeout,
             memory=memory if self.workplace.engine == "duckdb" else memory + BESIDE_HEAP,
         )
-
-
-def _retries(document: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[int, float]:
-    """Return how often a node is tried again, and after how many seconds."""
-    settings = document.get("settings", {})
-    retries = entry.get("retries")
-    delay = entry.get("retry_delay") or settings.get("retry_delay", "30s")
-    return settings.get("retries", 0) if retries is None else retries, parse_duration(delay).total_seconds()
 
 
 def _all_live(node: PlanNode, inputs: Mapping[str, list[str]]) -> bool:
