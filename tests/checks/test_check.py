@@ -368,7 +368,7 @@ def test_an_input_that_needs_an_edge_says_so_once() -> None:
 
 
 def test_a_single_input_takes_one_edge_or_those_that_never_fire_together() -> None:
-    rules = [{"id": "one"}, {"id": "two"}]
+    rules = [{"id": "one", "value": 1}, {"id": "two", "value": 2}]
     fine = report(
         ORDERS, node("route", "switch", rules=rules), node("few", "limit", rows=1), node("pair", "pair"),
         edges="orders>route route.one>few route.two>few orders>pair.left orders.error>pair.left",

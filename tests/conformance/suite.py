@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 DATA = "tests/conformance/data"
 NODES = HERE / "nodes"
-GROUPINGS: tuple[Grouping, ...] = ("auto", "none")
+GROUPINGS: tuple[Grouping, ...] = ("auto", "none", "all")
 SAMPLE = 1000
 """Rows of a table that are compared: more than any document makes."""
 

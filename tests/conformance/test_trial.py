@@ -57,7 +57,12 @@ def test_a_document_ends_as_expected_grouped_and_ungrouped(case: Case, settings:
     assert single.summary == case.expected
     assert single.values(case.values) == case.values
 
-    plan = plans_of(case, settings)["auto"]
+    plans = plans_of(case, settings)
+    one_task = run(case, plans["all"], settings, tmp_path / "all")
+    assert one_task.files == single.files
+    assert one_task.nodes == single.nodes
+
+    plan = plans["auto"]
     together = run(case, plan, settings, tmp_path / "together")
     assert together.files == single.files
     exits = {node for step in plan.steps for node in step.exits}
@@ -74,7 +79,7 @@ def test_the_suite_reaches_every_sort_of_step_and_state(settings: Configuration)
     plans = [plans_of(case, settings)["auto"] for case in found]
     steps = [step for plan in plans for step in plan.steps]
     assert len(found) >= 60
-    assert {step.kind for step in steps} == {"table", "objects", "node", "loop"}
+    assert {step.kind for step in steps} == {"table", "objects", "node", "loop", "finally"}
     assert any(len(step.nodes) > 3 for step in steps)
     assert any(step.chooses for step in steps)
     assert any(plan.gates for plan in plans)

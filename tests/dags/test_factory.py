@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -194,3 +195,22 @@ def test_times_of_every_are_counted_as_the_docs_say(
     )
     assert found is not None
     assert f"{found.run_after:%H:%M:%S}" == expected
+
+
+def test_pauses_before_retries_double_up_to_the_longest(sales: Json, plan_of: Plan) -> None:
+    backoff = {"retries": 4, "retry_delay": "2s", "retry_backoff": "exponential", "max_retry_delay": "10s"}
+    document = {**sales, "settings": backoff}
+    task = next(iter(pipeline(document, plan_of(document)).tasks))
+    assert task.retry_policy is not None
+
+    def pauses(cleared: int) -> list[float]:
+        """Return the pause after each try; `cleared` tries were before the task was cleared."""
+        context: Any = {"ti": SimpleNamespace(task=task)}
+        decisions = [
+            task.retry_policy.evaluate(ValueError(), cleared + number, cleared + 4, context) for number in range(1, 5)
+        ]
+        return [decision.retry_delay.total_seconds() for decision in decisions]
+
+    assert pauses(0) == pauses(3) == [2, 4, 8, 10]
+    plain = {**sales, "settings": {"retries": 4}}
+    assert all(task.retry_policy is None for task in pipeline(plain, plan_of(plain)).tasks)

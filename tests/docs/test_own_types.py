@@ -32,15 +32,17 @@ def tried(document: Any, tmp_path: Path, *, write: bool = False) -> Trial:
 
 
 def test_the_pages_show_documents_and_what_they_give() -> None:
-    assert sorted(DOCUMENTS) == ["greetings", "order_total", "prices"]
+    assert sorted(DOCUMENTS) == ["greetings", "order_total", "prices", "shares"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_gives_what_the_page_says(name: str, tmp_path: Path) -> None:
     document, node, given = DOCUMENTS[name]
     trial = tried(document, tmp_path)
-    assert trial.ok, (trial.problems, trial.nodes)
-    assert trial.nodes[node]["outputs"]["value"]["value"] == given
+    failing = ["share"] if name == "shares" else []
+    assert (trial.problems, trial.unhandled) == ([], failing), trial.nodes
+    (output,) = trial.nodes[node]["outputs"].values()
+    assert output["value"] == given
 
 
 def test_the_catalog_reads_every_file_that_is_shown() -> None:
@@ -92,16 +94,6 @@ def test_what_a_body_reads_comes_before_the_node_that_has_it() -> None:
 def test_names_that_mean_something_else_are_no_ids(name: str) -> None:
     document = {"id": "named", "nodes": [{"id": name, "type": "set", "config": {"value": 1}}]}
     assert [problem.code for problem in check(document).problems] == ["node.reserved_id"]
-
-
-def test_what_is_read_and_not_run_says_so() -> None:
-    nodes = [{"id": "one", "type": "set", "config": {"value": 1}}]
-    last = {"nodes": [{"id": "last", "type": "set", "config": {"value": "{{ run.state }}"}}], "edges": []}
-    document = {"id": "later", "nodes": nodes, "finally": last, "settings": {"grouping": "all"}}
-    assert {(problem.code, problem.severity) for problem in check(document).problems} == {
-        ("finally.unknown", "error"),
-        ("grouping.all", "warning"),
-    }
 
 
 def test_bodies_stand_ten_deep_in_each_other() -> None:

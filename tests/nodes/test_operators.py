@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from datetime import date, datetime
 from typing import Any, get_args
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airloom.nodes.operators import OPERATORS, Operator, Rule, compare, field_of
+from airloom.nodes.operators import OPERATORS, Operator, Rule, compare, field_of, implies, opposite, plain_rule
 from airloom.nodes.sdk import ConfigurationError
 
 EMPTY: list[Any] = [None, "", [], {}]
@@ -172,3 +173,59 @@ def test_a_field_called_state_can_be_reached() -> None:
 def test_a_rule_has_the_defaults_of_a_new_one() -> None:
     assert Rule().holds("")
     assert Rule(field="a", value=1).holds({"a": 1})
+
+
+WANTED: list[Any] = [0, 1, 2, "1", "2", "a", "2026-01-01", "2026-01-02T00:00:00Z", "", "nan", None]
+VALUES: list[Any] = [
+    None, 0, 1, 1.5, 2, 3, True, False, "", "1", "2", "a", "ab", "nan", "yes", [], [1], ["a", "b"], {}, {"a": 1},
+    "2026-01-01", "2026-01-01T12:00:00", "2026-01-03", float("nan"),
+]  # fmt: skip
+
+
+def answers(rule: tuple[str, str, Any]) -> list[bool] | None:
+    try:
+        return [compare(rule[1], value, rule[2]) for value in VALUES]
+    except ConfigurationError:
+        return None
+
+
+def test_what_is_said_of_two_rules_is_true_of_every_value() -> None:
+    known = {rule: found for rule in itertools.product([""], OPERATORS, WANTED) if (found := answers(rule)) is not None}
+    seen: set[tuple[str, str]] = set()
+    for one, other in itertools.product(known, known):
+        pairs = zip(known[one], known[other], strict=True)
+        if implies(one, other):
+            seen.add((one[1], other[1]))
+            assert not any(mine and not yours for mine, yours in pairs), (one, other)
+        elif opposite(one, other):
+            assert all(mine is not yours for mine, yours in pairs), (one, other)
+    assert len(seen) > 40
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "implied"),
+    [
+        (("n", "gt", 100), ("n", "gt", 0), True),
+        (("n", "gt", "100"), ("n", "gte", 100), True),
+        (("n", "gte", 100), ("n", "gt", 100), False),
+        (("n", "lt", 5), ("n", "lte", 5), True),
+        (("n", "gt", 0), ("n", "gt", 100), False),
+        (("n", "gt", 100), ("m", "gt", 0), False),
+        (("d", "after", "2026-02-01"), ("d", "after_or_equal", "2026-01-01"), True),
+        (("d", "after", "2026-02-01"), ("d", "after", "soon"), False),
+        (("t", "length_lte", 3), ("t", "length_lt", 5), True),
+        (("t", "length_gt", "x"), ("t", "length_gt", 1), False),
+        (("t", "exists", 1), ("t", "exists", 2), True),
+        (("t", "equals", "a"), ("t", "equals", "a"), True),
+        (("t", "equals", "a"), ("t", "equals", "b"), False),
+        (("t", "does_not_exist", ""), ("t", "is_empty", ""), True),
+    ],
+)
+def test_one_rule_implies_another(one: Any, other: Any, implied: bool) -> None:
+    assert implies(one, other) is implied
+
+
+def test_a_rule_with_an_expression_says_nothing_before_the_run() -> None:
+    assert plain_rule({"field": "a", "operator": "gt", "value": 1}) == ("a", "gt", 1)
+    assert plain_rule({}) == ("", "equals", "")
+    assert plain_rule({"value": ["{{ params.x }}"]}) is None

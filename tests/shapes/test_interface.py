@@ -74,7 +74,11 @@ def test_the_interface_stands_in_the_plan() -> None:
         (lambda d: d["edges"][0].update({"from": "inputs.many"}), "edge.kind", "/edges/0"),
         (lambda d: d["outputs"].update(greeting="gret"), "document.output", "/outputs/greeting"),
         (lambda d: d["outputs"].update(greeting="greet.rows"), "document.output", "/outputs/greeting"),
-        (lambda d: d.update({"finally": {"nodes": [node("x", "set", value=1)]}}), "finally.unknown", "/finally"),
+        (
+            lambda d: d.update({"finally": {"nodes": [{**node("x", "set", value=1), "timeout": "5s"}]}}),
+            "node.inside",
+            "/finally/nodes/0/timeout",
+        ),
     ],
 )
 def test_a_fault_stands_at_its_place(change: Callable[[Json], Any], code: str, at: str) -> None:

@@ -79,8 +79,8 @@ def test_hashes_follow_what_a_node_does_and_reads() -> None:
     assert {name for name in before.nodes if before.nodes[name].hash != after.nodes[name].hash} == {"each", "last"}
 
 
-def test_a_plan_has_triggers_interfaces_and_finally() -> None:
+def test_a_plan_has_triggers_and_interfaces() -> None:
     data = planned(GREETINGS).to_json()
-    assert (data["triggers"], data["interfaces"], data["finally"]) == ({}, {}, None)
+    assert (data["triggers"], data["interfaces"]) == ({}, {})
     step = data["steps"][0]
     assert (step["exits"], step["trigger_rule"]) == (["people"], "none_failed_min_one_success")

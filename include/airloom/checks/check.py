@@ -335,16 +335,6 @@ def _check_settings(document: Document, facts: Facts, problems: list[Problem]) -
                     Problem("params.default", f"a run by schedule needs a default of the param {name!r}",
                             pointer=pointer("params", name), hint="give it one, or leave the schedule out")
                 )  # fmt: skip
-    if document.settings.grouping == "all":
-        problems.append(
-            Problem("grouping.all", "this release groups the nodes as it does with auto", "warning",
-                    pointer="/settings/grouping", hint="a later release runs all of them in one task")
-        )  # fmt: skip
-    if document.finally_ is not None and document.finally_.nodes:
-        problems.append(
-            Problem("finally.unknown", "this release does not run what stands in finally", pointer="/finally",
-                    hint="leave it out; an error edge can follow a node that fails")
-        )  # fmt: skip
     pool = document.settings.pool
     if pool and facts.pools is not None and pool not in facts.pools:
         problems.append(

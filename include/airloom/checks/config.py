@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from airloom.checks.facts import Facts
 from airloom.engine.storage import UploadMissing
 from airloom.nodes.catalog import UnknownNodeType, catalog
-from airloom.nodes.context import RUN_NAMES
+from airloom.nodes.context import ENDING_NAMES, RUN_NAMES
 from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at
 from airloom.nodes.ports import RESERVED
 from airloom.nodes.sdk import Node, Ports, ports_of
@@ -35,7 +35,9 @@ from airloom.spec.problem import Problem, pointer, suggestion
 from airloom.spec.scope import Scope, visits
 from airloom.spec.upload import is_upload
 
-SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key|access_?key)$", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"(^|[_-])(password|passwd|secret|token|(api|private|access)[_-]?key|authorization|cookie)$", re.IGNORECASE
+)
 SECRET_TEXT = re.compile(
     r"://[^/\s:@]+:[^/\s@]+@"
     r"|(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"
@@ -47,7 +49,7 @@ SECRET_TEXT = re.compile(
 BRACES = re.compile(r"\$?\{\s*params\.(\w+)\s*\}")
 ADVICE = "put it into an Airflow Connection, and name the Connection here"
 FACTS_OF_RUN = frozenset(RUN_NAMES)
-FACTS_OF_LAST = FACTS_OF_RUN | {"state", "error"}
+FACTS_OF_LAST = FACTS_OF_RUN | {*ENDING_NAMES}
 """What `finally` knows of the run that has ended."""
 LOOP_NAMES = frozenset({"item", "index", "total"})
 WORDS = {"name", "description", "tags", "owner", "params", "inputs", "agents"}
@@ -193,13 +195,23 @@ class ConfigCheck:
 
     def _check_alone(self, node_class: type[Node], entry: NodeEntry, at: str) -> None:
         """Refuse what only a node with a task of its own can have, and what this release does not run."""
-        for name in ("retries", "retry_delay", "timeout", "pool"):
+        for name in ("retries", "retry_delay", "retry_backoff", "max_retry_delay", "timeout", "pool"):
             if self.scope.in_loop and getattr(entry, name) is not None:
                 self._add("node.inside", f"a node inside of a body has no {name} of its own", f"{at}/{name}",
                           entry.id, f"set it on {self.scope.owner!r}, whose task runs the body")  # fmt: skip
+        for name in ("timeout", "pool"):
+            if self._shares_a_task and getattr(entry, name) is not None:
+                message = f"a node that shares its task with others has no {name} of its own"
+                hint = f"set settings.{name}, which is that of the whole task"
+                self._add("node.inside", message, f"{at}/{name}", entry.id, hint)
         if node_class.declaration.role == "trigger":
             self._add("node.trigger", f"this release starts no run by {entry.type!r}", at + "/type", entry.id,
                       "start runs by schedule, by hand or by Airflow's REST API")  # fmt: skip
+
+    @property
+    def _shares_a_task(self) -> bool:
+        together = self.scope.at == "/finally" or (self.scope.at == "" and self.document.settings.grouping == "all")
+        return together and not self.scope.in_loop
 
     def _check_handling(self, node_class: type[Node], entry: NodeEntry, at: str) -> None:
         if entry.on_error == "continue" and not node_class.may_be_handled:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError
 
 from airloom.checks.config import CheckedNode
+from airloom.checks.dead import warn_of_dead
 from airloom.checks.exclusion import Exclusion
 from airloom.checks.resolved import Wire, default_input, default_output, topological
 from airloom.nodes.kinds import KINDS
@@ -76,7 +77,9 @@ class GraphCheck:
         _check_missing(inside, feeding, broken, self.problems)
         if order:
             # In a circle, the edge too many is the one back.
-            _check_several(inside, feeding, Exclusion(inside, found), scope, self.problems)
+            exclusion = Exclusion(inside, found)
+            _check_several(inside, feeding, exclusion, scope, self.problems)
+            warn_of_dead(inside, wires, exclusion, self.problems)
             return ScopeGraph(scope, found, order)
         return ScopeGraph(scope, found, [], uncircled=(left, topological(names, left)))
 

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Label, Param
 
-from airloom.plan.plan import TRIGGER_RULE, Plan, PlanFormatError, PlanNode
+from airloom.plan.plan import FINALLY, GROUP, TRIGGER_RULE, Plan, PlanFormatError, PlanNode, PlanStep
 
-OPERATORS = dict.fromkeys(("table", "objects", "node", "group", "loop"), "airloom.dags.operator:NodeOperator")
+OPERATORS = dict.fromkeys(("table", "objects", "node", GROUP, "loop", FINALLY), "airloom.dags.operator:NodeOperator")
 """The operator of each kind of step, as module:class; each is imported where a plan has such a step."""
 _FOOTER = re.compile(r"_Version (\d+), published by Airloom_\Z")
 
@@ -57,7 +57,8 @@ def version_in(documentation: str | None) -> int | None:
 
 
 def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
-    entries = {node["id"]: node for node in document["nodes"]}  # a body has no task
+    last = (document.get("finally") or {}).get("nodes", [])
+    entries = {node["id"]: node for node in (*document["nodes"], *last)}  # a body has no task
     owner = document.get("owner", "airloom")
     priority = document.get("settings", {}).get("priority", 1)
     tasks: dict[str, Any] = {}
@@ -78,6 +79,7 @@ def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
             trigger_rule=step.trigger_rule,
             retries=step.retries,
             retry_delay=timedelta(seconds=step.retry_delay),
+            **({} if step.retry_backoff == "fixed" else {"retry_policy": _doubling(step)}),
             execution_timeout=None if step.timeout is None else timedelta(seconds=step.timeout),
             priority_weight=priority,
             weight_rule="absolute",
@@ -91,6 +93,12 @@ def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
                 task_id=gate.id, dag=dag, task_display_name=gate.port, owner=owner, trigger_rule=TRIGGER_RULE
             )
     _join(tasks, plan)
+
+
+def _doubling(step: PlanStep) -> Any:
+    from airloom.dags.retrying import Doubling
+
+    return Doubling(step.retry_delay, step.max_retry_delay)
 
 
 def _operator(kind: str) -> Any:
@@ -109,6 +117,9 @@ def _join(tasks: dict[str, Any], plan: Plan) -> None:
     for task, before in upstream.items():
         for other in before:
             tasks[task].set_upstream(tasks[other], edge_modifier=labels.get((other, task)))
+    if FINALLY in tasks:
+        # It runs however the run ends, and says nothing of how it ended.
+        tasks[FINALLY].as_teardown()
 
 
 def _runs(schedule: dict[str, Any] | None, document: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from airloom.dags.outcome import INNER
 from airloom.dags.surroundings import index_path
 from airloom.dags.xcom import unpacked
+from airloom.plan.plan import INNER
 
 NOT_STARTED = ("scheduled", "queued", "deferred", "awaiting_input", "up_for_retry", "up_for_reschedule")
 

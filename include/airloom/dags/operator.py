@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, BranchMixIn
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
+from airloom.plan.plan import FINALLY
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -64,7 +66,8 @@ class NodeOperator(BaseOperator, BranchMixIn):
         from airloom.dags.outcome import FINAL_FAILURES, line_of, outcome_of
         from airloom.dags.surroundings import TaskSurroundings
         from airloom.runtime.results import error_text
-        from airloom.runtime.step import run_step
+        from airloom.runtime.step import Workplace
+        from airloom.spec.configuration import configuration
 
         _end_with_supervisor()
         correlation_id = ((context["dag_run"].conf or {}).get("airloom") or {}).get("correlation_id")
@@ -73,11 +76,14 @@ class NodeOperator(BaseOperator, BranchMixIn):
         plan = self.plan
         step = plan.step(self.task_id)
         surroundings = TaskSurroundings(context, self.document, plan)
+        workplace = Workplace(self.document, configuration())
         try:
-            results = run_step(plan, step.id, self.document, surroundings).nodes
+            results = workplace.run(plan, step.id, surroundings).nodes
         except AirflowTaskTimeout:
             self.on_kill()
-            results = {node: self._timed_out(plan.nodes[node], surroundings.run.last_attempt) for node in step.exits}
+            stopped = step.exits or (workplace.at_work,)
+            results = workplace.ended if not step.exits else {}
+            results |= {node: self._timed_out(plan.nodes[node], surroundings.run.last_attempt) for node in stopped}
         outcome = outcome_of(step, results)
         for node, result in results.items():
             self.log.info(line_of(plan.nodes[node], result))
@@ -88,12 +94,14 @@ class NodeOperator(BaseOperator, BranchMixIn):
         for key, value in outcome.values.items():
             context["ti"].xcom_push(key=key, value=value)
         if outcome.failure is not None:
-            kind = AirflowFailException if outcome.failure.get("failure") in FINAL_FAILURES else NodeFailed
-            raise kind(error_text(outcome.failure))
+            # A step without exits has tried its nodes again itself.
+            final = outcome.failure.get("failure") in FINAL_FAILURES or not step.exits
+            raise (AirflowFailException if final else NodeFailed)(error_text(outcome.failure))
         if outcome.skipped:
             raise AirflowSkipException("nothing leads to this step in this run")
         if self.chooses:
-            self.skip_all_except(context["ti"], outcome.followed)
+            last = [task.id for task in plan.steps if task.kind == FINALLY]
+            self.skip_all_except(context["ti"], [*outcome.followed, *last])
 
     def on_kill(self) -> None:
         """End the processes that run this step's queries: they would outlive a task that is only asked to stop."""

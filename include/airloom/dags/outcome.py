@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airloom.dags.xcom import packed
-from airloom.plan.plan import FAILED, SKIPPED, SUCCESS, PlanNode, PlanStep
+from airloom.plan.plan import FAILED, INNER, SKIPPED, SUCCESS, PlanNode, PlanStep
 from airloom.spec.error import TransientError
 
 if TYPE_CHECKING:
     from airloom.runtime.results import NodeResult
 
-INNER = "inner"
-"""The part of a key, behind the step's id, of what is kept of the nodes whose ports do not leave it: one XCom entry."""
 # Faults of these types fail again with the same input.
 FINAL_FAILURES = ("configuration", "data")
 
@@ -42,16 +40,19 @@ def outcome_of(step: PlanStep, results: Mapping[str, NodeResult]) -> Outcome:
     failure: dict[str, Any] | None = None
     for node, result in results.items():
         # A failed node's error is kept as it is, under the key that the reference of its error port would have.
-        values |= {f"{node}.{port}": packed(reference) for port, reference in result.outputs.items() if port != "error"}
+        entries: dict[str, Any] = {
+            port: packed(reference) for port, reference in result.outputs.items() if port != "error"
+        }
         if result.error is not None:
             values[f"{node}.error"] = result.error
-        told: dict[str, Any] = {"fired": result.fired} if result.state == SUCCESS or result.handled else {}
+        if result.state == SUCCESS or result.handled:
+            entries["fired"] = result.fired
         if result.statistics:
-            told["statistics"] = result.statistics
+            entries["statistics"] = result.statistics
         if node in step.exits:
-            values |= {f"{node}.{key}": value for key, value in told.items()}
-        elif told:
-            inner[node] = told
+            values |= {f"{node}.{key}": value for key, value in entries.items()}
+        elif entries:
+            inner[node] = entries
         if result.state == FAILED and not result.handled:
             failure = failure or result.error
     if inner:

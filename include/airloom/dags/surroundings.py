@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airloom.dags.xcom import unpacked
 from airloom.nodes.context import RunFacts
+from airloom.plan.plan import FAILED, GROUP, INNER, SUCCESS
 from airloom.runtime.redactor import Redactor
+from airloom.runtime.results import Ending
 from airloom.runtime.upstream import inputs_of
 from airloom.spec.connection import how_to_make
-from airloom.spec.error import ConfigurationError
+from airloom.spec.error import ConfigurationError, SystemFault
 from airloom.spec.node_file import NodeFile
 from airloom.spec.params import as_expression_values
 
@@ -32,7 +34,9 @@ class TaskSurroundings:
         self._context = context
         self._task: Any = context["ti"]
         self._plan = plan
+        self._kinds = {step.id: step.kind for step in plan.steps}
         self._fired: dict[str, list[str] | None] = {}
+        self._entries: dict[str, dict[str, dict[str, Any]]] = {}
         # Not the operator's: Airflow copies what that says to the log of the executor before any secret is masked.
         self.log = logging.getLogger("airloom.run")
         self.redactor = Redactor()
@@ -81,10 +85,31 @@ class TaskSurroundings:
 
         return node_file(task_database_url(), digest)
 
+    def ending(self) -> Ending:
+        """Return how the tasks before this one ended, and the first error that one of them left."""
+        states = self._task.get_task_states(self._task.dag_id, run_ids=[self._task.run_id]).get(self._task.run_id, {})
+        failed = [task for task, state in states.items() if state == "failed"]
+        if not failed:
+            return Ending(FAILED if "upstream_failed" in states.values() else SUCCESS)
+        for node in self._plan.nodes.values():
+            if node.step in failed and self.fired(node.id) is None and (error := self._pull(node.id, "error")):
+                return Ending(FAILED, {**error, "trace": None})
+        # A task that was killed, or that a person marked as failed, left no error.
+        nodes = [node.id for node in self._plan.nodes.values() if node.step in failed]
+        lost = SystemFault(f"task {failed[0]!r} failed without an error", node=nodes[0] if len(nodes) == 1 else None)
+        return Ending(FAILED, {**lost.to_json(), "trace": None})
+
     def _pull(self, node: str, key: str) -> Any:
         task = self._plan.nodes[node].step
+        if key != "error" and self._kinds[task] == GROUP:
+            return self._inner(task).get(node, {}).get(key)
         # Asked for one map index, Airflow logs an error for each value that is not there: a port that did not fire.
         return self._task.xcom_pull(task_ids=task, key=f"{node}.{key}")
+
+    def _inner(self, task: str) -> dict[str, dict[str, Any]]:
+        if task not in self._entries:
+            self._entries[task] = self._task.xcom_pull(task_ids=task, key=f"{task}.{INNER}") or {}
+        return self._entries[task]
 
 
 def index_path(map_index: int | None) -> str:

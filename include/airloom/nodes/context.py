@@ -16,6 +16,8 @@ RUN_NAMES = (
     "id", "logical_date", "local_date", "local_time", "interval_start", "interval_end", "started_at", "attempt",
 )  # fmt: skip
 """What `run` holds in expressions."""
+ENDING_NAMES = ("state", "error")
+"""What it holds beside them in `finally`: how the run ended, and the first failure that nothing handled."""
 
 
 @dataclass(frozen=True)

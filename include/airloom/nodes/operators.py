@@ -8,9 +8,10 @@ every node that takes rules, and for the docs.
 
 from __future__ import annotations
 
+import json
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -256,3 +257,62 @@ OPERATORS: dict[str, Meaning] = {
     "length_lte": _length("length_lte", operator.le, "≤"),
 }  # fmt: skip
 """Every operator by its name."""
+
+
+# What rules say of each other
+
+OPPOSITES = (
+    ("exists", "does_not_exist"), ("is_empty", "is_not_empty"), ("is_true", "is_false"), ("length_eq", "length_neq"),
+    *((name, f"not_{name}") for name in ("equals", "contains", "starts_with", "ends_with", "matches_regex")),
+)  # fmt: skip
+"""Operators of which, of the same field and value, always one holds and never both."""
+_READERS: tuple[tuple[tuple[str, str], tuple[str, str], Callable[[Any], Any]], ...] = (
+    (("gt", "gte"), ("lt", "lte"), number_of),
+    (("length_gt", "length_gte"), ("length_lt", "length_lte"), int),
+    (("after", "after_or_equal"), ("before", "before_or_equal"), _moment),
+)
+"""Operators that compare in one direction, and in the other, and what reads the value that they compare with."""
+Plain = tuple[str, str, Any]
+"""The field, the operator and the value of a rule."""
+
+
+def plain_rule(rule: Mapping[str, Any]) -> Plain | None:
+    """Return a rule of a document; None where an expression stands in it, so that only a run knows it."""
+    found = (rule.get("field", ""), rule.get("operator", "equals"), rule.get("value", ""))
+    return None if "{{" in json.dumps(found, default=str) or "{%" in json.dumps(found, default=str) else found
+
+
+def implies(one: Plain, other: Plain) -> bool:
+    """Tell whether a rule holds for no value that another one does not hold for, as far as that can be seen."""
+    (field, name, value), (other_field, other_name, other_value) = one, other
+    if field != other_field:
+        return False
+    if name == other_name and (OPERATORS[name].unary or value == other_value):
+        return True
+    if (name, other_name) == ("does_not_exist", "is_empty") or (name, other_name) == ("is_not_empty", "exists"):
+        return True
+    for upward, downward, read in _READERS:
+        for names, beyond in ((upward, operator.gt), (downward, operator.lt)):
+            if name in names and other_name in names:
+                return _is_nearer(beyond, read, value, other_value, strict=(name == names[0], other_name == names[0]))
+    return False
+
+
+def _is_nearer(
+    beyond: Callable[[Any, Any], Any], read: Callable[[Any], Any], value: Any, other: Any, *, strict: tuple[bool, bool]
+) -> bool:
+    """Tell whether all that is beyond a value is beyond another one, where that is `strict` of each or not."""
+    try:
+        ours, theirs = read(value), read(other)
+    except (TypeError, ValueError):
+        return False
+    if ours is None or theirs is None:
+        return False
+    return bool(beyond(ours, theirs)) or bool(ours == theirs and (strict[0] or not strict[1]))
+
+
+def opposite(one: Plain, other: Plain) -> bool:
+    """Tell whether of two rules always one holds, and never both."""
+    (field, name, value), (other_field, other_name, other_value) = one, other
+    pair = (name, other_name) in OPPOSITES or (other_name, name) in OPPOSITES
+    return field == other_field and pair and (OPERATORS[name].unary or value == other_value)

@@ -294,6 +294,11 @@ class Node(Part):
         return cls.declaration.effect
 
     @classmethod
+    def never_fires(cls, config: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
+        """Return the ports that never fire for a config as the document has it: the field at fault, and why."""
+        return {}
+
+    @classmethod
     def _with_defaults(cls, config: Any) -> Any:
         if not isinstance(config, Mapping):
             return config

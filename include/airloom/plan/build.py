@@ -11,7 +11,7 @@ from typing import Any
 from airloom.checks.resolved import Resolved, ResolvedNode, Wire, topological
 from airloom.nodes.ports import ERROR
 from airloom.plan.grouping import group
-from airloom.plan.plan import Gate, Label, Plan, PlanInput, PlanNode, PlanOutput, PlanStep
+from airloom.plan.plan import FINALLY, GROUP, Gate, Label, Plan, PlanInput, PlanNode, PlanOutput, PlanStep
 from airloom.spec.expression import texts
 
 TABLE_METHODS = frozenset({"query", "scan", "copy_to"})
@@ -40,8 +40,9 @@ class _Links:
 class _Builder:
     """Plan the nodes of one scope; a body is planned by a builder of its own."""
 
-    def __init__(self, resolved: Resolved) -> None:
+    def __init__(self, resolved: Resolved, *, inside: bool = False) -> None:
         self.resolved = resolved
+        self.inside = inside
         self.order = topological(resolved.nodes, resolved.wires, resolved.after)
         self.tasks = [node for node in self.order if resolved.nodes[node].role != "config"]
         known = set(self.tasks)
@@ -57,21 +58,26 @@ class _Builder:
         resolved = self.resolved
         groups = self._groups()
         step_of = {node: _step_id(members) for members in groups for node in members}
-        bodies = {name: build_plan(body) for name, body in resolved.bodies.items()}
-        hashes = self._hashes(bodies)
-        nodes = {
-            name: self._node(name, step_of.get(name, ""), hashes[name], bodies.get(name)) for name in resolved.nodes
-        }
+        nodes = self._nodes(step_of)
         choosing = {_step_id(members) for members in groups if any(_chooses(nodes[node]) for node in members)}
+        if self._is_one_task:
+            choosing.clear()
         links = self._links(step_of, choosing)
+        steps = [self._step(members, nodes, links, choosing) for members in groups]
+        if resolved.last is not None and resolved.last.nodes:
+            last = _Builder(resolved.last)
+            nodes |= last._nodes(dict.fromkeys(last.tasks, FINALLY))
+            before = {task for step in steps for task in step.upstream} | {
+                gate.upstream for gate in links.gates.values()
+            }
+            steps.append(last._last([task for task in (*links.upstream, *links.gates) if task not in before]))
         return Plan(
             nodes=nodes,
-            steps=tuple(self._step(members, nodes, links, choosing) for members in groups),
+            steps=tuple(steps),
             gates=tuple(links.gates.values()),
             labels=tuple(Label(source, target, " | ".join(names)) for (source, target), names in links.labels.items()),
             result=resolved.result,
             triggers=self._triggers(),
-            last=None if resolved.last is None else build_plan(resolved.last),
             interface=resolved.interface.to_json(),
             interfaces={name: interface.to_json() for name, interface in resolved.interfaces.items()},
         )
@@ -93,6 +99,8 @@ class _Builder:
         resolved = self.resolved
         if resolved.document.settings.grouping == "none":
             return [[node] for node in self.tasks]
+        if self._is_one_task:
+            return [self.tasks]
         feeds: dict[str, list[str]] = {node: [] for node in self.tasks}
         for wire in self.wires:
             if wire.target not in feeds[wire.source]:
@@ -161,6 +169,7 @@ class _Builder:
         reads = [source for node in members for port in nodes[node].inputs for source in port.sources]
         timeout = entry.timeout or settings.timeout
         delay = entry.retry_delay or settings.retry_delay
+        longest = entry.max_retry_delay or settings.max_retry_delay
         return PlanStep(
             id=step,
             kind=self._kind(members, nodes),
@@ -169,11 +178,43 @@ class _Builder:
             reads=tuple(dict.fromkeys(source for source in reads if self._is_elsewhere(source, inside))),
             follow={port: tuple(targets) for port, targets in links.follow[step].items()},
             chooses=step in choosing,
-            retries=settings.retries if entry.retries is None else entry.retries,
+            retries=self._retries(members),
             retry_delay=delay.total_seconds(),
             timeout=timeout.total_seconds() if timeout else None,
             pool=entry.pool or settings.pool,
-            exits=(members[-1],),
+            exits=() if self._is_one_task else (members[-1],),
+            retry_backoff=entry.retry_backoff or settings.retry_backoff,
+            max_retry_delay=longest.total_seconds(),
+        )
+
+    def _retries(self, members: list[str]) -> int:
+        """Return how often a step is tried again: one of all nodes, which tries them itself, where it was killed."""
+        entries = [self.resolved.nodes[name].entry for name in (members if self._is_one_task else members[:1])]
+        settings = self.resolved.document.settings
+        return max(settings.retries if entry.retries is None else entry.retries for entry in entries)
+
+    @property
+    def _is_one_task(self) -> bool:
+        return self.resolved.document.settings.grouping == "all" and not self.inside and len(self.tasks) > 1
+
+    def _last(self, upstream: list[str]) -> PlanStep:
+        """Return the step of what runs at the end, behind these tasks."""
+        settings = self.resolved.document.settings
+        return PlanStep(
+            id=FINALLY,
+            kind=FINALLY,
+            nodes=tuple(self.tasks),
+            upstream=tuple(upstream),
+            reads=(),
+            follow={},
+            chooses=False,
+            retries=settings.retries,
+            retry_delay=settings.retry_delay.total_seconds(),
+            timeout=settings.timeout.total_seconds() if settings.timeout else None,
+            pool=settings.pool,
+            exits=(),
+            retry_backoff=settings.retry_backoff,
+            max_retry_delay=settings.max_retry_delay.total_seconds(),
         )
 
     def _is_elsewhere(self, source: str, inside: set[str]) -> bool:
@@ -181,11 +222,21 @@ class _Builder:
         return node not in inside and node in self.resolved.nodes and self.resolved.nodes[node].role != "config"
 
     def _kind(self, members: list[str], nodes: Mapping[str, PlanNode]) -> str:
+        if self._is_one_task:
+            return GROUP
         if all(nodes[node].method in TABLE_METHODS for node in members):
             return "table"
         return "objects" if len(members) > 1 else self.resolved.nodes[members[0]].node_class.step_kind
 
     # Nodes
+
+    def _nodes(self, step_of: Mapping[str, str]) -> dict[str, PlanNode]:
+        bodies = {name: _Builder(body, inside=True).build() for name, body in self.resolved.bodies.items()}
+        hashes = self._hashes(bodies)
+        return {
+            name: self._node(name, step_of.get(name, ""), hashes[name], bodies.get(name))
+            for name in self.resolved.nodes
+        }
 
     def _node(self, name: str, step: str, digest: str, body: Plan | None) -> PlanNode:
         resolved = self.resolved

@@ -12,6 +12,13 @@ from typing import Any
 FORMAT = 2
 SUCCESS, FAILED, SKIPPED, NOT_RUN = "success", "failed", "skipped", "not_run"
 TRIGGER_RULE = "none_failed_min_one_success"
+FINALLY = "finally"
+"""The step, and its kind, of what runs at the end of a run."""
+GROUP = "group"
+"""The kind of a step of nodes that share a task whatever they are; nothing leaves it."""
+
+INNER = "inner"
+"""The part of a key, behind the step's id, of what XCom keeps of the nodes that are not exits of it: one entry."""
 
 
 class PlanFormatError(ValueError):
@@ -76,7 +83,7 @@ class PlanNode:
 class PlanStep:
     """Hold one Airflow task: its nodes in topological order, and its place among the others.
 
-    `exits` are the nodes whose ports leave the step.
+    `exits` are the nodes whose ports leave the step; a step of kind `group` or `finally` has none.
     """
 
     id: str
@@ -92,6 +99,8 @@ class PlanStep:
     pool: str | None
     exits: tuple[str, ...]
     trigger_rule: str = TRIGGER_RULE
+    retry_backoff: str = "fixed"
+    max_retry_delay: float = 3600.0
 
 
 @dataclass(frozen=True)
@@ -117,9 +126,9 @@ class Label:
 class Plan:
     """Hold the whole plan, or that of a body; `version` is the pipeline's version number, set when the store keeps it.
 
-    `result` is the `node.port` of a body's result. `last` is the plan of `finally`; `triggers` says which nodes run
-    when a trigger node fires; `interface` is what the pipeline takes and gives as a part of another one, `interfaces`
-    are those of the pipelines that its nodes name, as they were when this was planned.
+    `result` is the `node.port` of a body's result. `triggers` says which nodes run when a trigger node fires;
+    `interface` is what the pipeline takes and gives as a part of another one, `interfaces` are those of the pipelines
+    that its nodes name, as they were when this was planned.
     """
 
     nodes: Mapping[str, PlanNode]
@@ -129,7 +138,6 @@ class Plan:
     version: int = 0
     result: str | None = None
     triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    last: Plan | None = None
     interface: Mapping[str, Any] = field(default_factory=dict)
     interfaces: Mapping[str, Any] = field(default_factory=dict)
 
@@ -150,7 +158,6 @@ class Plan:
             "gates": [_json(gate) for gate in self.gates],
             "labels": [{"from": label.source, "to": label.target, "label": label.label} for label in self.labels],
             "triggers": _plain(self.triggers),
-            "finally": _plain(self.last),
             "interface": _plain(self.interface),
             "interfaces": _plain(self.interfaces),
             "result": self.result,
@@ -170,12 +177,11 @@ class Plan:
 
 
 def nodes_of(plan: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return every node of a plan in JSON by its id, those in bodies and in `finally` too."""
+    """Return every node of a plan in JSON by its id, those in bodies too."""
     found = dict(plan["nodes"])
-    inside = [node.get("body") for node in plan["nodes"].values()]
-    for part in (*inside, plan.get("finally")):
-        if part is not None:
-            found |= nodes_of(part)
+    for node in plan["nodes"].values():
+        if node.get("body") is not None:
+            found |= nodes_of(node["body"])
     return found
 
 
@@ -199,7 +205,6 @@ def _read_2(data: Mapping[str, Any]) -> Plan:
         data["version"],
         data["result"],
         {trigger: tuple(nodes) for trigger, nodes in data["triggers"].items()},
-        None if data["finally"] is None else _read_2(data["finally"]),
         data["interface"],
         data["interfaces"],
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from airloom.nodes.context import RunFacts
 from airloom.runtime.redactor import Redactor
-from airloom.runtime.results import NodeResult
+from airloom.runtime.results import FAILED, SUCCESS, Ending, NodeResult
 from airloom.runtime.upstream import Upstream
 from airloom.spec.node_file import NodeFile
 
@@ -40,6 +40,13 @@ class LocalSurroundings:
         """Return the ports of a node that fired, or None where the node did not run."""
         result = self.results.get(node)
         return result.fired if result and result.state in ("success", "failed") else None
+
+    def ending(self) -> Ending:
+        """Return how the nodes ended that have run."""
+        for result in self.results.values():
+            if result.state == FAILED and not result.handled:
+                return Ending(FAILED, result.error and {**result.error, "trace": None})
+        return Ending(SUCCESS)
 
     def connection(self, name: str) -> Any:
         """Return an Airflow Connection."""

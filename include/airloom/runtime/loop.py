@@ -39,7 +39,7 @@ class BodyRun:
         self._upstream = upstream
         run = replace(around.run, node=node.id)
         self._progress = Progress(workplace.data, run, at_once=node.effect == "write")
-        self._failed: tuple[int, Done] | None = None
+        self._failed: tuple[str, Done] | None = None
         self.statistics: dict[str, dict[str, int]] = {
             name: dict(counts) for name, counts in self._progress.counts.items()
         }
@@ -53,7 +53,7 @@ class BodyRun:
             # Only now it is known that the loop goes on after it; else the next attempt tries it again.
             self._progress.add(*self._failed, self.statistics)
             self._failed = None
-        done = self._progress.done(item, index)
+        done = self._progress.done(str(index), item)
         if done is None:
             done = self._run(item, index, total)
         if done.error is not None:
@@ -62,7 +62,7 @@ class BodyRun:
 
     def was_done(self, index: int) -> bool:
         """Tell whether an earlier attempt was through with the item at this place."""
-        return index in self._progress.earlier
+        return str(index) in self._progress.earlier
 
     @property
     def seconds(self) -> float:
@@ -99,10 +99,10 @@ class BodyRun:
                 around.log.error("item %d, %s", index, error_text(result.error))
         if failure is not None:
             done = Done(digest(item), error={**failure, "trace": None})
-            self._failed = index, done
+            self._failed = str(index), done
             return done
         done = Done(digest(item), self._result(surroundings))
-        self._progress.add(index, done, self.statistics)
+        self._progress.add(str(index), done, self.statistics)
         return done
 
     def _result(self, surroundings: LocalSurroundings) -> dict[str, Any] | None:

@@ -19,15 +19,17 @@ def run_pipeline(
 ) -> Iterator[tuple[str, NodeResult]]:
     """Run the steps in order and yield each node's result.
 
-    A step whose exits `skip` names is not run; one whose exits are `pinned` is not run either, and has those results.
+    A step whose exits `skip` names is not run, and of one without exits not the nodes that it names; one whose exits
+    are `pinned` is not run either, and has those results.
     """
     for step in plan.steps:
-        if pinned and all(node in pinned for node in step.exits):
-            found = {node: pinned[node] for node in step.exits}
-        elif all(skip(node) for node in step.exits) or _stopped(plan, step, surroundings):
+        leaving = step.exits or step.nodes
+        if pinned and all(node in pinned for node in leaving):
+            found = {node: pinned[node] for node in leaving}
+        elif all(skip(node) for node in leaving) or _stopped(plan, step, surroundings):
             found = {node: NodeResult("not_run") for node in step.nodes}
         else:
-            found = workplace.run(plan, step.id, surroundings).nodes
+            found = workplace.run(plan, step.id, surroundings, skip).nodes
         surroundings.results.update(found)
         yield from found.items()
 
@@ -36,5 +38,5 @@ def _stopped(plan: Plan, step: PlanStep, surroundings: LocalSurroundings) -> boo
     # As Airflow does: nothing below a failure that nobody handles, or below what was not run, starts.
     after = (source for node in step.nodes for source in plan.nodes[node].after)
     sources = {source.partition(".")[0] for source in (*step.reads, *after)}
-    results = [surroundings.results[node] for node in sources if plan.nodes[node].step]
+    results = [surroundings.results[node] for node in sources if plan.nodes[node].step not in ("", step.id)]
     return any(result.outcome.unhandled for result in results)

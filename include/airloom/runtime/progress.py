@@ -1,4 +1,4 @@
-"""What the body of a loop has given so far, kept so that a later attempt of the task goes on from there."""
+"""What a task has done so far, item by item or node by node, kept so that a later attempt goes on from there."""
 
 from __future__ import annotations
 
@@ -24,10 +24,7 @@ Counts = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Done:
-    """Say how a body ended for an item: with the reference of its result, or with an error, as JSON.
-
-    `item` is a digest of the item.
-    """
+    """Say how an item ended: with a result, or with an error, as JSON; `item` is its digest."""
 
     item: str
     result: dict[str, Any] | None = None
@@ -39,10 +36,10 @@ class Done:
 
 
 class Progress:
-    """Keep how a body ended for each item, by index, in the run's data: files of 1,000 items, the last of them growing.
+    """Keep how each item ended, by its key, in the run's data: files of 1,000 items, the last of them growing.
 
     Nothing is kept in a last attempt, for no other comes after it; nothing is read in the first. A run that is cleared
-    begins anew. `at_once` says that each item is kept as soon as it is done: what the body does shows outside.
+    begins anew. `at_once` says that each item is kept as soon as it is done: what is done for it shows outside.
     """
 
     def __init__(self, data: DataFolder, run: RunFacts, *, at_once: bool) -> None:
@@ -53,24 +50,24 @@ class Progress:
         self._parts: list[dict[str, Any]] = [{}]
         self._kept_at = time.monotonic()
         self._changed = False
-        self.earlier: dict[int, Done] = {}
-        """How earlier attempts ended with items, by index."""
+        self.earlier: dict[str, Done] = {}
+        """How earlier attempts ended with items, by key."""
         self.began = time.time()
         self.counts: Counts = {}
-        """How often each node inside ended how, in earlier attempts."""
+        """How often each node of a body ended how, in earlier attempts."""
         if run.attempt > run.first_attempt:
             self._read()
 
-    def done(self, item: Any, index: int) -> Done | None:
+    def done(self, key: str, item: Any = None) -> Done | None:
         """Return how an earlier attempt ended with this item, or None where it did not."""
-        found = self.earlier.get(index)
+        found = self.earlier.get(key)
         return found if found is not None and found.item == digest(item) else None
 
-    def add(self, index: int, done: Done, counts: Counts) -> None:
-        """Take down that an item is done."""
+    def add(self, key: str, done: Done, counts: Counts) -> None:
+        """Take down that an item is done; keys differ."""
         if not self._writes:
             return
-        self._parts[-1][str(index)] = done.to_json()
+        self._parts[-1][key] = done.to_json()
         self.counts = counts
         self._changed = True
         full = len(self._parts[-1]) >= PART
@@ -94,7 +91,7 @@ class Progress:
         while (part := _read_part(self._place(len(self._parts) - 1))) is not None:
             self._parts[-1] = part["done"]
             self.counts, self.began = part["counts"], part["began"]
-            self.earlier |= {int(index): Done(**done) for index, done in part["done"].items()}
+            self.earlier |= {key: Done(**done) for key, done in part["done"].items()}
             if len(part["done"]) < PART:
                 return
             self._parts.append({})

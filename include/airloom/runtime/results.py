@@ -62,7 +62,15 @@ class StepResult:
     @property
     def skipped(self) -> bool:
         """Tell whether all exits of the step were skipped."""
-        return all(self.nodes[node].state == SKIPPED for node in self.exits)
+        return bool(self.exits) and all(self.nodes[node].state == SKIPPED for node in self.exits)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Say how a run ended, `success` or `failed`, and with what: the first failure that nothing handled."""
+
+    state: str
+    error: dict[str, Any] | None = None
 
 
 class Surroundings(Protocol):
@@ -86,6 +94,9 @@ class Surroundings(Protocol):
 
     def fired(self, node: str) -> list[str] | None:
         """Return the ports of a node that fired, or None where the node did not run."""
+
+    def ending(self) -> Ending:
+        """Return how the run ended; asked by what runs behind all other nodes."""
 
     def connection(self, name: str) -> Any:
         """Return an Airflow Connection; raise ConfigurationError where there is none."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from airloom.engine.child import run_in_child
@@ -20,24 +20,38 @@ from airloom.nodes.catalog import NodeFileUnknown, catalog, remember
 from airloom.nodes.context import Context, PlainContext
 from airloom.nodes.ports import Port
 from airloom.nodes.sdk import Node, ports_of
-from airloom.plan.plan import Plan, PlanNode, PlanStep
+from airloom.plan.plan import FINALLY, GROUP, Plan, PlanNode, PlanStep
 from airloom.plan.rule import decide, fired_ports, handles_failure
 from airloom.runtime.inputs import Inputs, live_inputs
 from airloom.runtime.loop import BodyRun
 from airloom.runtime.outputs import Outputs
+from airloom.runtime.progress import Done, Progress, digest
 from airloom.runtime.rendering import make_node, render_config, shown
-from airloom.runtime.results import FAILED, NOT_RUN, SKIPPED, NodeResult, StepResult, Surroundings, error_json
+from airloom.runtime.results import (
+    FAILED,
+    NOT_RUN,
+    SKIPPED,
+    SUCCESS,
+    NodeResult,
+    StepResult,
+    Surroundings,
+    error_json,
+    error_text,
+)
 from airloom.runtime.table_plan import TableNode, TableWork
 from airloom.runtime.table_work import TableDone, run_table_work
 from airloom.runtime.upstream import Upstream
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Counts, EngineName
+from airloom.spec.duration import parse_duration, retry_pause
 from airloom.spec.error import AirloomError, SystemFault
 from airloom.spec.scope import visits
 from airloom.spec.upload import uploads_named
 
 BESIDE_TABLES = 512 << 20
 """Bytes that a query's process may take beside its tables: DuckDB's limit counts neither code nor long texts."""
+PASSING = ("transient", "system")
+"""Kinds of failures that another try may not have."""
 TABLE_METHODS = ("query", "scan", "copy_to")
 
 
@@ -50,6 +64,31 @@ def run_step(
 ) -> StepResult:
     """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised."""
     return Workplace(document, settings or configuration()).run(plan, step_id, surroundings)
+
+
+@dataclass(frozen=True)
+class _Retries:
+    """Say how often a node is tried again, and when."""
+
+    number: int
+    delay: float
+    doubles: bool
+    longest: float
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], entry: Mapping[str, Any]) -> _Retries:
+        """Return those of an entry of a document."""
+        given = {**document.get("settings", {}), **{key: value for key, value in entry.items() if value is not None}}
+        return cls(
+            given.get("retries", 0),
+            parse_duration(given.get("retry_delay", "30s")).total_seconds(),
+            given.get("retry_backoff") == "exponential",
+            parse_duration(given.get("max_retry_delay", "1h")).total_seconds(),
+        )
+
+    def pause(self, retry: int) -> float:
+        """Return the seconds before a retry, the first being 1."""
+        return retry_pause(self.delay, retry, doubles=self.doubles, longest=self.longest)
 
 
 class Workplace:
@@ -65,20 +104,44 @@ class Workplace:
         self.counts: Counts = document.get("settings", {}).get("counts", "small")
         self.data = DataFolder(settings.data_url)
         self.classes: dict[str, type[Node]] = {}
+        self.retries = {visit.entry["id"]: _Retries.of(document, visit.entry) for visit in visits(document)}
+        """How a node is tried again where its step does that itself."""
+        self.ended: dict[str, NodeResult] = {}
+        """How nodes outside of bodies ended, for whoever is interrupted."""
+        self.at_work = ""
+        """The node that runs now."""
 
-    def run(self, plan: Plan, step_id: str, surroundings: Surroundings) -> StepResult:
-        """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised."""
-        return _Step(self, plan, plan.step(step_id), surroundings).run()
+    def run(
+        self,
+        plan: Plan,
+        step_id: str,
+        surroundings: Surroundings,
+        skip: Callable[[str], bool] = lambda node: False,
+    ) -> StepResult:
+        """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised.
+
+        In a step without exits, the nodes that `skip` names are not run.
+        """
+        return _Step(self, plan, plan.step(step_id), surroundings, skip).run()
 
 
 class _Step:
-    def __init__(self, workplace: Workplace, plan: Plan, step: PlanStep, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        workplace: Workplace,
+        plan: Plan,
+        step: PlanStep,
+        surroundings: Surroundings,
+        skip: Callable[[str], bool],
+    ) -> None:
+        self.skip = skip
         self.workplace = workplace
         self.plan = plan
         self.step = step
         self.around = surroundings
         self.settings = workplace.settings
-        self.upstream = Upstream(plan, step.id, surroundings)
+        self.upstream = Upstream(plan, step, surroundings)
+        self.retries_left = 0 if surroundings.run.last_attempt else 1
         run, rows = surroundings.run, surroundings.sample_rows
         self.outputs = Outputs(workplace.data, run, rows, self._value_without_secrets)
         self.inputs = Inputs(plan, self.upstream, self.outputs, self._make)
@@ -91,6 +154,9 @@ class _Step:
         return StepResult(results, self.step.exits)
 
     def _run(self) -> None:
+        if self.step.kind in (GROUP, FINALLY):
+            self._run_all()
+            return
         if self.step.kind == "table" and len(self.step.nodes) > 1:
             self._run_group()
         if len(self.results) < len(self.step.nodes):
@@ -141,7 +207,48 @@ class _Step:
             self.results[node.id] = self.outputs.keep_table(node, done, rendered[node.id], share, inner=inner)
         return True
 
+    def _run_all(self) -> None:
+        """Run nodes that share a task whatever they are; what an earlier attempt did is not done again."""
+        nodes = [self.plan.nodes[identifier] for identifier in self.step.nodes]
+        writes = any(node.effect == "write" for node in nodes)
+        progress = Progress(self.workplace.data, replace(self.around.run, node=self.step.id), at_once=writes)
+        try:
+            for node in nodes:
+                if self.skip(node.id):
+                    self.results[node.id] = NodeResult(NOT_RUN)
+                    continue
+                done = progress.done(node.id)
+                if done is not None and done.result is not None:
+                    self.results[node.id] = NodeResult(**done.result)
+                    continue
+                self._run_with_retries(node)
+                result = self._without_secrets(node.id, self.results[node.id])
+                if result.state == SUCCESS or result.handled:
+                    progress.add(node.id, Done(digest(None), asdict(result)), {})
+        finally:
+            progress.keep()
+
+    def _run_with_retries(self, node: PlanNode) -> None:
+        retries = self.workplace.retries[node.id]
+        for left in range(retries.number, -1, -1):
+            self.retries_left = left
+            self.around.run = replace(self.around.run, last_attempt=left == 0)
+            self._run_node(node)
+            error = self.results[node.id].error
+            if not left or error is None or error["failure"] not in PASSING:
+                return
+            pause = retries.pause(retries.number - left + 1)
+            self.around.log.warning("node %s is tried again in %g s: %s", node.id, pause, error_text(error))
+            time.sleep(pause)
+
     def _run_node(self, node: PlanNode) -> None:
+        if self.around.outer is None:
+            self.workplace.at_work = node.id
+        self._run_now(node)
+        if self.around.outer is None:
+            self.workplace.ended[node.id] = self.results[node.id]
+
+    def _run_now(self, node: PlanNode) -> None:
         decision = decide(node, self.upstream.outcomes(node))
         if decision != "run":
             self.results[node.id] = NodeResult(SKIPPED if decision == "skipped" else NOT_RUN)
@@ -221,7 +328,7 @@ class _Step:
             what = self.around.redactor.text("".join(traceback.format_exception_only(error)))
             self.around.log.error("node %s failed:\n%s", node.id, found["trace"].removesuffix(what).rstrip())
         result = NodeResult(FAILED, error=found, rendered=shown(rendered) if rendered is not None else None)
-        retried = found["failure"] in ("transient", "system") and not self.around.run.last_attempt
+        retried = found["failure"] in PASSING and self.retries_left > 0
         if not retried:
             result.handled = handles_failure(node)
             result.fired = list(fired_ports(node, failed=True))

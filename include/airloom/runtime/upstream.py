@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airloom.nodes.context import RUN_NAMES
-from airloom.plan.plan import Plan, PlanNode
+from airloom.nodes.context import ENDING_NAMES, RUN_NAMES
+from airloom.plan.plan import FINALLY, Plan, PlanNode, PlanStep
 from airloom.plan.rule import Outcome
 from airloom.runtime.results import SKIPPED, SUCCESS, NodeResult, Surroundings
 from airloom.runtime.values import value_of
@@ -23,9 +23,12 @@ def inputs_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Upstream:
-    """Look up what nodes left; `results` are those of the step that runs, filled as its nodes end."""
+    """Look up what nodes left; `results` are those of the step that runs, filled as its nodes end.
 
-    def __init__(self, plan: Plan, step: str, around: Surroundings) -> None:
+    At the end of a run, a port that did not fire is null.
+    """
+
+    def __init__(self, plan: Plan, step: PlanStep, around: Surroundings) -> None:
         self._plan = plan
         self._step = step
         self._around = around
@@ -34,7 +37,9 @@ class Upstream:
             "nodes": View([*plan.nodes, *(around.outer.nodes if around.outer else ())], self._node_ports),
             "params": around.params,
             "trigger": around.trigger or {},
-            "run": View(RUN_NAMES, lambda name: around.run.run_id if name == "id" else getattr(around.run, name)),
+            "run": View((*RUN_NAMES, *ENDING_NAMES), self._fact)
+            if step.kind == FINALLY
+            else View(RUN_NAMES, self._fact),
             "loop": around.given.get("loop", {}),
         }
         """What expressions know."""
@@ -51,7 +56,7 @@ class Upstream:
             return Outcome(SUCCESS, tuple(self._around.given[node]))
         if node in self.results:
             return self.results[node].outcome
-        if self._plan.nodes[node].step == self._step:
+        if node in self._step.nodes:
             # Asked before its turn, for the whole group at once: it is taken to end well.
             return Outcome(SUCCESS, self._plan.nodes[node].ports)
         fired = self._around.fired(node)
@@ -82,6 +87,11 @@ class Upstream:
         reference = self.reference(source)
         return value_of(reference) if reference is not None else None
 
+    def _fact(self, name: str) -> Any:
+        if name in ENDING_NAMES:
+            return getattr(self._around.ending(), name)
+        return self._around.run.run_id if name == "id" else getattr(self._around.run, name)
+
     def _runs(self, name: str) -> bool:
         return name in self._around.given or self._plan.nodes[name].role != "config"
 
@@ -94,5 +104,7 @@ class Upstream:
     def _port_value(self, node: str, port: str) -> Any:
         reference = self.reference(f"{node}.{port}")
         if reference is None:
+            if self._step.kind == FINALLY:
+                return None
             raise KeyError(f"nodes.{node}.{port} did not fire")
         return value_of(reference)

@@ -12,6 +12,7 @@ from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validato
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from airloom.spec.addresses import Allowed
 from airloom.spec.error import ConfigurationError
 
 RATE = r"^([1-9]\d*/(second|minute|hour|day)|none)$"
@@ -81,6 +82,11 @@ class Configuration(BaseSettings):
         pattern=RATE,
         description="How often an address may show the API a token that is not valid, or `none`",
     )
+    http_allow: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="What pipelines may ask over HTTP beside public addresses: networks and names, with a port or for "
+        "all, such as 10.0.0.0/8,*.internal,127.0.0.1:8080, divided by commas, or a JSON list",
+    )
     disabled_nodes: list[str] = Field([], description="Node types that are switched off, as a JSON list")
 
     @field_validator("paths", mode="before")
@@ -92,6 +98,20 @@ class Configuration(BaseSettings):
             return json.loads(value)
         # The colon of a scheme or a port divides nothing.
         return [path for path in re.split(r":(?!//|\d+(?:/|:|$))", value) if path]
+
+    @field_validator("http_allow", mode="before")
+    @classmethod
+    def _addresses_are_a_list(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.lstrip().startswith("[") else [part for part in value.split(",") if part]
+
+    @field_validator("http_allow")
+    @classmethod
+    def _addresses_can_be_read(cls, value: list[str]) -> list[str]:
+        for text in value:
+            Allowed.parse(text)
+        return value
 
     @property
     def home_folder(self) -> Path:

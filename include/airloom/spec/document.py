@@ -18,6 +18,7 @@ Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 RESERVED_IDS = frozenset({"loop", "inputs", "outputs", "finally", "run"})
 """What edges and expressions name beside nodes."""
 DEEPEST_BODY = 10
+Backoff = Literal["fixed", "exponential"]
 Grouping = Literal["auto", "none", "all"]
 EngineName = Literal["duckdb", "spark"]
 Counts = Literal["small", "all", "none"]
@@ -113,6 +114,12 @@ class PipelineSettings(Model):
     retry_delay: Duration = Field(
         timedelta(seconds=30), json_schema_extra={"default": "30s"}, description="The pause before a retry"
     )
+    retry_backoff: Backoff = Field(
+        "fixed", description="exponential: each further pause is twice the one before; fixed: all are the same"
+    )
+    max_retry_delay: Duration = Field(
+        timedelta(hours=1), json_schema_extra={"default": "1h"}, description="The longest pause before a retry"
+    )
     timeout: Duration | None = Field(None, description="The longest time of one try of a step")
     pool: str | None = Field(None, description="The Airflow pool that steps take a slot of")
     priority: int = Field(1, ge=1, le=1000, description="The higher, the sooner when slots are short")
@@ -150,6 +157,8 @@ class NodeEntry(Model):
     config: dict[str, Any] = Field(default_factory=dict, description="The fields of the node's type")
     retries: int | None = Field(None, ge=0, le=100, description="Instead of the pipeline's setting")
     retry_delay: Duration | None = Field(None, description="Instead of the pipeline's setting")
+    retry_backoff: Backoff | None = Field(None, description="Instead of the pipeline's setting")
+    max_retry_delay: Duration | None = Field(None, description="Instead of the pipeline's setting")
     timeout: Duration | None = Field(None, description="Instead of the pipeline's setting")
     pool: str | None = Field(None, description="Instead of the pipeline's setting")
     on_error: Literal["stop", "continue"] = Field("stop", description="continue: a failure is null to its readers")
@@ -159,7 +168,7 @@ class NodeEntry(Model):
     @property
     def stands_alone(self) -> bool:
         """Tell whether the node asks for something that only a task of its own can give."""
-        own = (self.retries, self.retry_delay, self.timeout, self.pool)
+        own = (self.retries, self.retry_delay, self.retry_backoff, self.max_retry_delay, self.timeout, self.pool)
         return self.on_error == "continue" or any(value is not None for value in own)
 
 

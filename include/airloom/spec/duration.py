@@ -68,3 +68,12 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["30s", "5m", "2h", "1d"]}),
 ]
+
+
+def retry_pause(delay: float, retry: int, *, doubles: bool, longest: float) -> float:
+    """Return the seconds before a retry, the first being 1.
+
+    That is `delay`; where it `doubles`, twice as long each time, up to `longest`, or `delay` where that is longer.
+    """
+    # Beyond 2 ** 60 it is the longest whatever the delay is.
+    return min(delay * 2.0 ** min(retry - 1, 60), max(longest, delay)) if doubles else delay

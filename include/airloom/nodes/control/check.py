@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
-from airloom.nodes.operators import OPERATORS, Rule, each_holds, field_of
+from airloom.nodes.operators import OPERATORS, Rule, each_holds, field_of, opposite, plain_rule
 from airloom.nodes.sdk import Control, Example, Fired, port
 
 TOTAL = {"name": "has a total", "field": "total", "operator": "gt", "value": 0}
@@ -65,6 +66,18 @@ class Check(Control, outputs=[port("pass"), port("fail")]):
             },
         ),
     )
+
+    @classmethod
+    def never_fires(cls, config: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
+        """Return fail where nothing is checked, and pass where two rules exclude each other."""
+        rules = [plain_rule(entry) for entry in config.get("rules", [])]
+        if not rules:
+            return {"fail": ("rules", "without rules every value passes")}
+        for at, rule in enumerate(rules):
+            for earlier in rules[:at]:
+                if rule and earlier and opposite(rule, earlier):
+                    return {"pass": (f"rules/{at}", "a rule before it says the opposite, and both have to hold")}
+        return {}
 
     def run(self, value: Any) -> Fired:
         results = [

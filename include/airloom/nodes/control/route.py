@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -9,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from airloom.nodes.operators import field_of
 from airloom.nodes.sdk import Control, Example, Fired, each, port
 from airloom.spec.document import Identifier
+from airloom.spec.expression import has_expression
 
 OTHER = "other"
 
@@ -62,8 +64,21 @@ class Route(Control, outputs=[each("routes"), port(OTHER)]):
             raise ValueError("by and field both name the route: leave one of them out")
         return self
 
-    def run(self, value: Any) -> Fired:
+    @classmethod
+    def never_fires(cls, config: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
+        """Return all ports but one where `by` is no expression."""
+        by = config.get("by")
+        if "by" not in config or (isinstance(by, str) and has_expression(by)):
+            return {}
+        named = cls.model_validate(config)._named(None)
+        reason = f"by is always {by!r}, for it is no expression; field names a field of the value"
+        return {name: ("by", reason) for name in [*config["routes"], OTHER] if name != named}
+
+    def _named(self, value: Any) -> str:
         named = self.by if "by" in self.model_fields_set else field_of(value, self.field)
         if isinstance(named, bool):
             named = "true" if named else "false"
-        return Fired(named if isinstance(named, str) and named in self.routes else OTHER, value)
+        return named if isinstance(named, str) and named in self.routes else OTHER
+
+    def run(self, value: Any) -> Fired:
+        return Fired(self._named(value), value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, field_validator
 
-from airloom.nodes.operators import Rule, each_holds
+from airloom.nodes.operators import Plain, Rule, each_holds, implies, opposite, plain_rule
 from airloom.nodes.sdk import Control, Example, Fired, each, port
 from airloom.spec.document import Identifier
 
@@ -58,6 +59,27 @@ class Switch(Control, outputs=[each("rules", name="id"), port("fallback", when="
             if name in names[:at]:
                 raise ValueError(f"two rules are called {name!r}")
         return rules
+
+    @classmethod
+    def never_fires(cls, config: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
+        """Return the rules, and the fallback, that rules before them leave no value."""
+        found: dict[str, tuple[str, str]] = {}
+        before: list[tuple[str, Plain]] = []
+        everything: tuple[str, str] | None = None
+        for at, entry in enumerate(config["rules"]):
+            rule = plain_rule(entry)
+            nearer = next((name for name, earlier in before if rule and implies(rule, earlier)), None)
+            if everything:
+                found[entry["id"]] = (f"rules/{at}", f"{everything[0]!r} or {everything[1]!r} holds before it")
+            elif nearer:
+                found[entry["id"]] = (f"rules/{at}", f"wherever it holds, {nearer!r} before it does")
+            if rule and not everything:
+                other = next((name for name, earlier in before if opposite(rule, earlier)), None)
+                everything = (other, entry["id"]) if other else None
+                before.append((entry["id"], rule))
+        if everything and config.get("fallback") is True:
+            found["fallback"] = ("fallback", f"{everything[0]!r} or {everything[1]!r} holds for every value")
+        return found
 
     def run(self, value: Any) -> Fired | None:
         """Return the port of the first rule that holds; None, where no rule does and there is no fallback."""
