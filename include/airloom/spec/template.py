@@ -79,5 +79,5 @@ def template(identifier: str, known: Mapping[str, Template]) -> Template:
     """Return one of the templates that somebody knows; raise ConfigurationError where there is none of that id."""
     if identifier not in known:
         hint = suggestion(identifier, known) or f"there are {', '.join(known)}"
-        raise ConfigurationError(f"there is no template {identifier!r}", field="template", hint=hint)
+        raise ConfigurationError(f"there is no template {identifier!r}", hint=hint)
     return known[identifier]
