@@ -15,7 +15,7 @@ from airloom.checks.facts import Facts
 from airloom.engine.storage import UploadMissing
 from airloom.nodes.catalog import UnknownNodeType, catalog
 from airloom.nodes.context import ENDING_NAMES, RUN_NAMES
-from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at
+from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at, value_at
 from airloom.nodes.ports import RESERVED
 from airloom.nodes.sdk import Node, Ports, ports_of
 from airloom.spec.connection import how_to_make
@@ -134,6 +134,7 @@ class ConfigCheck:
         self._check_connections(entry, texts, inside, marks)
         self._check_paths(entry, texts, inside, marks, writes=node_class.effect_of(entry.config) == "write")
         self._check_pool(entry, at)
+        self._check_pipelines(entry, inside, marks)
         sample = self._sample(entry, texts, marks)
         node, draft, sure = self._validate(node_class, entry, sample, inside)
         ports = ports_of(node_class, node if node is not None else entry.config, self.facts.interface)
@@ -209,6 +210,11 @@ class ConfigCheck:
                 message = f"a node that shares its task with others has no {name} of its own"
                 hint = f"set settings.{name}, which is that of the whole task"
                 self._add("node.inside", message, f"{at}/{name}", entry.id, hint)
+        if node_class.declaration.role == "wait" and (self._shares_a_task or self.scope.in_loop):
+            where = f"the task of {self.scope.owner!r}" if self.scope.in_loop else "a task with others"
+            message = f"{entry.type!r} waits in a task of its own, and here it shares {where}"
+            hint = "let it stand outside of bodies and finally, with grouping auto or none"
+            self._add("node.inside", message, at, entry.id, hint)
         if node_class.declaration.role == "trigger":
             self._add("node.trigger", f"this release starts no run by {entry.type!r}", at + "/type", entry.id,
                       "start runs by schedule, by hand or by Airflow's REST API")  # fmt: skip
@@ -227,6 +233,35 @@ class ConfigCheck:
         if entry.pool and self.facts.pools is not None and entry.pool not in self.facts.pools:
             self._add("pool.unknown", f"there is no pool {entry.pool!r}", at + "/pool", entry.id,
                       suggestion(entry.pool, self.facts.pools) or "create it in Airflow: Admin, Pools")  # fmt: skip
+
+    def _check_pipelines(self, entry: NodeEntry, inside: str, marks: Marks) -> None:
+        for place, mark in marks.items():
+            named = value_at(entry.config, place)
+            if mark.get("is") != "pipeline" or not isinstance(named, str):
+                continue
+            if has_expression(named):
+                self._add("pipeline.open", "an expression cannot name a pipeline, for its ports are not known then",
+                          inside + place, entry.id, "write its id")  # fmt: skip
+            elif self.facts.calls is not None and (circle := self._circle(named)) is not None:
+                self._add("pipeline.circle", f"the pipelines run each other in a circle: {' → '.join(circle)}",
+                          inside + place, entry.id, "no pipeline can wait for itself")  # fmt: skip
+            elif self.facts.calls is not None and self.facts.calls(named) is None:
+                self._add("pipeline.unknown", f"there is no pipeline {named!r}", inside + place, entry.id,
+                          "publish it first")  # fmt: skip
+
+    def _circle(self, named: str) -> list[str] | None:
+        """Return the way from this pipeline over the one that it names back to itself, None where there is none."""
+        ways = {named: [self.document.id, named]}
+        waiting = [named]
+        while waiting:
+            current = waiting.pop()
+            if current == self.document.id:
+                return ways[current]
+            for other in sorted((self.facts.calls and self.facts.calls(current)) or ()):
+                if other not in ways:
+                    ways[other] = [*ways[current], other]
+                    waiting.append(other)
+        return None
 
     # Expressions
 

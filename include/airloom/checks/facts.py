@@ -64,5 +64,7 @@ class Facts:
     """The node types that no version may use any more."""
     values: Values = field(default_factory=Values)
     """What documents may read as `values`."""
+    calls: Callable[[str], frozenset[str] | None] | None = None
+    """Gives the pipelines that a published pipeline runs, by its id; None where there is no such pipeline."""
     interface: Interfaces = no_interfaces
     """Gives what a published pipeline takes and gives as a part of another one, by its id."""

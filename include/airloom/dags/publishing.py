@@ -102,6 +102,7 @@ def publish_planned(
         )
     if dry_run:
         return Published(None, planned.problems)
+    told = _parents_to_tell(store, planned)
     current = _current_document(store, identifier)
     before, after = current and _is_enabled(current), _is_enabled(planned.document)
     version = publish_plan(
@@ -119,7 +120,20 @@ def publish_planned(
     )
     if before is not None and before != after:
         _let_runs_begin(store, version, after)
-    return Published(version, planned.problems)
+    return Published(version, [*planned.problems, *told])
+
+
+def _parents_to_tell(store: Store, planned: Planned) -> list[Problem]:
+    """Return a warning where pipelines run this one by an interface that changes: they keep that of before."""
+    pipeline, plan = planned.document["id"], planned.plan or {}
+    parents = sorted({parent for parent, _ in store.uses.who("pipeline", pipeline)} - {pipeline})
+    if not parents:
+        return []
+    before = store.version(pipeline).plan.get("interface")
+    if not before or before == plan["interface"]:
+        return []
+    message = f"inputs or outputs have changed, and {', '.join(parents[:10])} run this pipeline by those of before"
+    return [Problem("interface.changed", message, "warning", hint="publish them anew")]
 
 
 def rights_missing(store: Store, planned: Planned, actor: Actor) -> list[Problem]:
@@ -256,6 +270,14 @@ def gather_facts(store: Store, describe: Describe | None = None) -> Facts:
             return None
         return Interface.from_json(found) if found else Interface()
 
+    def calls(pipeline: str) -> frozenset[str] | None:
+        try:
+            if store.pipeline(pipeline).archived:
+                return None
+        except NotFound:
+            return None
+        return store.uses.names("pipeline", [pipeline])
+
     return Facts(
         connections=connections.connection_types(),
         pools=frozenset(platform.pools()),
@@ -263,6 +285,7 @@ def gather_facts(store: Store, describe: Describe | None = None) -> Facts:
         switched_off=store.switches.off(),
         describe=describe or describer(connections.connection),
         values=read_values(configuration().values_file),
+        calls=calls,
         interface=interface,
     )
 

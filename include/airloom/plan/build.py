@@ -118,10 +118,16 @@ class _Builder:
             self.tasks,
             feeds,
             {node: None if node in alone else _group_kind(resolved.nodes[node]) for node in self.tasks},
-            exits=resolved.referenced,
+            exits=resolved.referenced | self._ends,
             first=[node for node in self.tasks if methods[node] == "scan"],
             last=[node for node in self.tasks if methods[node] == "copy_to"],
         )
+
+    @property
+    def _ends(self) -> set[str]:
+        """Return the nodes whose ports are read from outside: outputs of the pipeline, the result of a body."""
+        ends = [self.resolved.result] if self.inside else self.resolved.document.outputs.values()
+        return {end.partition(".")[0] for end in ends if end}
 
     def _links(self, step_of: Mapping[str, str], choosing: set[str]) -> _Links:
         wires = [*self.wires, *self._order_wires()]

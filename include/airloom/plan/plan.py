@@ -17,6 +17,8 @@ FINALLY = "finally"
 GROUP = "group"
 """The kind of a step of nodes that share a task whatever they are; nothing leaves it."""
 
+PIPELINE = "pipeline"
+"""The kind of the step of a node that runs another pipeline."""
 INNER = "inner"
 """The part of a key, behind the step's id, of what XCom keeps of the nodes that are not exits of it: one entry."""
 
