@@ -16,7 +16,7 @@ from airloom.engine.storage import UploadMissing
 from airloom.nodes.catalog import UnknownNodeType, catalog
 from airloom.nodes.context import ENDING_NAMES, RUN_NAMES
 from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at, value_at
-from airloom.nodes.ports import RESERVED
+from airloom.nodes.ports import ERROR, RESERVED, Interface, InterfacePorts, Interfaces, Port, no_interfaces
 from airloom.nodes.sdk import Node, Ports, ports_of
 from airloom.spec.connection import how_to_make
 from airloom.spec.document import Document, Edge, NodeEntry
@@ -137,7 +137,7 @@ class ConfigCheck:
         self._check_pipelines(entry, inside, marks)
         sample = self._sample(entry, texts, marks)
         node, draft, sure = self._validate(node_class, entry, sample, inside)
-        ports = ports_of(node_class, node if node is not None else entry.config, self.facts.interface)
+        ports = ports_of(node_class, node if node is not None else entry.config, self._interfaces(node_class, entry))
         for port in ports.outputs:
             if port.name in RESERVED:
                 self._add(
@@ -233,6 +233,22 @@ class ConfigCheck:
         if entry.pool and self.facts.pools is not None and entry.pool not in self.facts.pools:
             self._add("pool.unknown", f"there is no pool {entry.pool!r}", at + "/pool", entry.id,
                       suggestion(entry.pool, self.facts.pools) or "create it in Airflow: Admin, Pools")  # fmt: skip
+
+    def _interfaces(self, node_class: type[Node], entry: NodeEntry) -> Interfaces:
+        """Return what gives interfaces; where no pipeline is known, a node has the ports that the document uses."""
+        depends = any(isinstance(port, InterfacePorts) for port in node_class.declaration.inputs or ())
+        if not depends or self.facts.calls is not None or self.facts.interface is not no_interfaces:
+            return self.facts.interface
+        ends = [(Edge.split(edge.source), Edge.split(edge.target)) for _, edge in self.scope.edges]
+        inputs = [port or "value" for _, (target, port) in ends if target == entry.id]
+        outputs = [port for (source, port), _ in ends if source == entry.id and port not in (None, ERROR)]
+        read = re.findall(rf"\bnodes\.{entry.id}\.(\w+)", self.document.model_dump_json(include={"nodes", "finally_"}))
+        outputs += [port for port in read if port != ERROR]
+        used = Interface(
+            tuple(Port(port, required=False) for port in dict.fromkeys(inputs)),
+            tuple(Port(port) for port in dict.fromkeys(outputs) if port),
+        )
+        return lambda pipeline: used
 
     def _check_pipelines(self, entry: NodeEntry, inside: str, marks: Marks) -> None:
         for place, mark in marks.items():

@@ -115,9 +115,10 @@ class CallingSurroundings(TaskSurroundings):
         from airflow.sdk.exceptions import AirflowRuntimeError
 
         try:
-            return str(self._task.get_dagrun_state(dag_id=pipeline, run_id=run_id))
+            state = self._task.get_dagrun_state(dag_id=pipeline, run_id=run_id)
         except AirflowRuntimeError:
             return None
+        return str(getattr(state, "value", state))
 
     def _wait(self, pipeline: str, run_id: str) -> None:
         """Leave this process until the run has ended."""
