@@ -23,6 +23,7 @@ from airloom.engine.storage import Files
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.connection import how_to_make
 from airloom.spec.problem import Problem
+from airloom.spec.values import Values
 
 Json = dict[str, Any]
 SUITE = Path(__file__).parents[1] / "conformance"
@@ -893,3 +894,21 @@ def test_rejects_that_nothing_reads_are_a_warning(tmp_path: Path, edges: str, mo
         [("read", "/nodes/0/config/rejects", "warning")] if lost else []
     )
     assert not [problem for problem in found if problem.code != "port.unread"]
+
+
+def test_a_value_has_its_type_in_sql_and_a_name_that_is_known() -> None:
+    def problems(where: str) -> list[tuple[str, str, str | None]]:
+        nodes = [
+            {"id": "rows", "type": "set", "config": {"value": [{"n": 1}]}},
+            {"id": "some", "type": "filter", "config": {"where": where}},
+        ]
+        document = {"id": "valued", "nodes": nodes, "edges": [{"from": "rows", "to": "some"}]}
+        values = Values({"limit": 3, "region": "north", "key": "postgresql://me:pass@host/db"})
+        return [(one.code, one.message, one.hint) for one in check(document, Facts(values=values)).problems]
+
+    assert problems("n > {{ values.limit }}") == []
+    assert problems("n > {{ values.limti }}") == [
+        ("expression.unknown_value", "this installation has no value 'limti'", "did you mean 'limit'?")
+    ]
+    assert problems("n > {{ limit }}")[0][2] == "write values.limit"
+    assert problems("n > {{ values.key }}")[0][:2] == ("expression.secret", "the value 'key' looks like a secret")

@@ -229,3 +229,30 @@ def test_a_plan_that_cannot_be_made_now_is_kept(store: Store, release: Callable[
     assert [entry.changes for entry in concerned] == [[]]
     assert "out of reach" in concerned[0].problems[0]
     assert store.pipeline("greeting").version == 1
+
+
+def test_a_changed_value_is_a_new_version_of_the_pipelines_that_read_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("region: north\nlimit: 3\n")
+    monkeypatch.setenv("AIRLOOM_VALUES", str(file))
+    configuration.cache_clear()
+    for name, text in (("reading", "{{ values.region }}"), ("other", "{{ values.limit }}"), ("none", "plain")):
+        document = {"id": name, "nodes": [{"id": "a", "type": "set", "config": {"value": text}}]}
+        assert publish(store, document, actor=administrator("ann")).version is not None
+    assert upgrade(store) == []
+    assert store.version("reading").plan["values"] == {"region": "north"}
+    assert store.version("none").plan["values"] == {}
+    monkeypatch.setenv("AIRLOOM_VALUE_REGION", "south")
+    concerned = upgrade(store)
+    assert concerned is not None
+    assert [(one.pipeline, one.changes) for one in concerned] == [("reading", ["value region: 'north' → 'south'"])]
+    assert (store.version("reading").number, store.version("reading").plan["values"]) == (2, {"region": "south"})
+    assert upgrade(store) is None
+    file.write_text("limit: 3\n")
+    monkeypatch.delenv("AIRLOOM_VALUE_REGION")
+    concerned = upgrade(store)
+    assert concerned is not None
+    assert "this installation has no value 'region'" in concerned[0].problems[0]
+    assert store.version("reading").number == 2

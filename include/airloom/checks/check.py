@@ -78,14 +78,16 @@ def _check_apart(data: object, facts: Facts) -> Report:
     answers = {"interface": _while_waiting(facts.interface)}
     if facts.describe is not None:
         answers["describe"] = _while_waiting(facts.describe)
-    plain = replace(facts, describe=None, interface=no_interfaces)
+    if facts.calls is not None:
+        answers["calls"] = _while_waiting(facts.calls)
+    plain = replace(facts, describe=None, calls=None, interface=no_interfaces)
     try:
         with _at_work:
             return run_in_child(
                 _check_in_child,
                 data,
                 plain,
-                facts.describe is not None,
+                frozenset(answers),
                 timeout=WHOLE_CHECK_SECONDS,
                 start="server",
                 prepare=(prepare_server,),
@@ -108,9 +110,9 @@ def _while_waiting(answer: Callable[..., Any]) -> Callable[..., Any]:
     return waiting
 
 
-def _check_in_child(data: object, facts: Facts, describes: bool) -> Report:
-    describe = partial(ask, "describe") if describes else None
-    return _check_here(data, replace(facts, describe=describe, interface=partial(ask, "interface")))
+def _check_in_child(data: object, facts: Facts, answers: frozenset[str]) -> Report:
+    asked: dict[str, Any] = {name: partial(ask, name) for name in answers}
+    return _check_here(data, replace(facts, **asked))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ from airloom.checks.facts import Facts
 from airloom.engine.storage import UploadMissing
 from airloom.nodes.catalog import UnknownNodeType, catalog
 from airloom.nodes.context import ENDING_NAMES, RUN_NAMES
-from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at
-from airloom.nodes.ports import RESERVED
+from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at, value_at
+from airloom.nodes.ports import ERROR, RESERVED, Interface, InterfacePorts, Interfaces, Port, no_interfaces
 from airloom.nodes.sdk import Node, Ports, ports_of
 from airloom.spec.connection import how_to_make
 from airloom.spec.document import Document, Edge, NodeEntry
@@ -34,6 +35,7 @@ from airloom.spec.params import as_expression_values, column_types, read_params
 from airloom.spec.problem import Problem, pointer, suggestion
 from airloom.spec.scope import Scope, visits
 from airloom.spec.upload import is_upload
+from airloom.spec.values import value_type
 
 SECRET_NAME = re.compile(
     r"(^|[_-])(password|passwd|secret|token|(api|private|access)[_-]?key|authorization|cookie)$", re.IGNORECASE
@@ -90,10 +92,13 @@ class ConfigCheck:
     def __init__(self, document: Document, facts: Facts) -> None:
         self.document = document
         self.facts = facts
+        constants = facts.values.constants
         self.types = column_types(document.params)
+        self.types |= {("values", name): value_type(value) for name, value in constants.items()}
         defaults, _ = read_params(document.params, {})
-        self.samples = {"params": as_expression_values(document.params, defaults)}
+        self.samples = {"params": as_expression_values(document.params, defaults), "values": constants}
         self._names = {
+            **dict.fromkeys(constants, "values"),
             **dict.fromkeys(document.params, "params"),
             **{visit.entry.id: "nodes" for visit in visits(document)},
         }
@@ -129,9 +134,10 @@ class ConfigCheck:
         self._check_connections(entry, texts, inside, marks)
         self._check_paths(entry, texts, inside, marks, writes=node_class.effect_of(entry.config) == "write")
         self._check_pool(entry, at)
+        self._check_pipelines(entry, inside, marks)
         sample = self._sample(entry, texts, marks)
         node, draft, sure = self._validate(node_class, entry, sample, inside)
-        ports = ports_of(node_class, node if node is not None else entry.config, self.facts.interface)
+        ports = ports_of(node_class, node if node is not None else entry.config, self._interfaces(node_class, entry))
         for port in ports.outputs:
             if port.name in RESERVED:
                 self._add(
@@ -204,6 +210,11 @@ class ConfigCheck:
                 message = f"a node that shares its task with others has no {name} of its own"
                 hint = f"set settings.{name}, which is that of the whole task"
                 self._add("node.inside", message, f"{at}/{name}", entry.id, hint)
+        if node_class.declaration.role == "wait" and (self._shares_a_task or self.scope.in_loop):
+            where = f"the task of {self.scope.owner!r}" if self.scope.in_loop else "a task with others"
+            message = f"{entry.type!r} waits in a task of its own, and here it shares {where}"
+            hint = "let it stand outside of bodies and finally, with grouping auto or none"
+            self._add("node.inside", message, at, entry.id, hint)
         if node_class.declaration.role == "trigger":
             self._add("node.trigger", f"this release starts no run by {entry.type!r}", at + "/type", entry.id,
                       "start runs by schedule, by hand or by Airflow's REST API")  # fmt: skip
@@ -222,6 +233,51 @@ class ConfigCheck:
         if entry.pool and self.facts.pools is not None and entry.pool not in self.facts.pools:
             self._add("pool.unknown", f"there is no pool {entry.pool!r}", at + "/pool", entry.id,
                       suggestion(entry.pool, self.facts.pools) or "create it in Airflow: Admin, Pools")  # fmt: skip
+
+    def _interfaces(self, node_class: type[Node], entry: NodeEntry) -> Interfaces:
+        """Return what gives interfaces; where no pipeline is known, a node has the ports that the document uses."""
+        depends = any(isinstance(port, InterfacePorts) for port in node_class.declaration.inputs or ())
+        if not depends or self.facts.calls is not None or self.facts.interface is not no_interfaces:
+            return self.facts.interface
+        ends = [(Edge.split(edge.source), Edge.split(edge.target)) for _, edge in self.scope.edges]
+        inputs = [port or "value" for _, (target, port) in ends if target == entry.id]
+        outputs = [port for (source, port), _ in ends if source == entry.id and port not in (None, ERROR)]
+        read = re.findall(rf"\bnodes\.{entry.id}\.(\w+)", self.document.model_dump_json(include={"nodes", "finally_"}))
+        outputs += [port for port in read if port != ERROR]
+        used = Interface(
+            tuple(Port(port, required=False) for port in dict.fromkeys(inputs)),
+            tuple(Port(port) for port in dict.fromkeys(outputs) if port),
+        )
+        return lambda pipeline: used
+
+    def _check_pipelines(self, entry: NodeEntry, inside: str, marks: Marks) -> None:
+        for place, mark in marks.items():
+            named = value_at(entry.config, place)
+            if mark.get("is") != "pipeline" or not isinstance(named, str):
+                continue
+            if has_expression(named):
+                self._add("pipeline.open", "an expression cannot name a pipeline, for its ports are not known then",
+                          inside + place, entry.id, "write its id")  # fmt: skip
+            elif self.facts.calls is not None and (circle := self._circle(named)) is not None:
+                self._add("pipeline.circle", f"the pipelines run each other in a circle: {' → '.join(circle)}",
+                          inside + place, entry.id, "no pipeline can wait for itself")  # fmt: skip
+            elif self.facts.calls is not None and self.facts.calls(named) is None:
+                self._add("pipeline.unknown", f"there is no pipeline {named!r}", inside + place, entry.id,
+                          "publish it first")  # fmt: skip
+
+    def _circle(self, named: str) -> list[str] | None:
+        """Return the way from this pipeline over the one that it names back to itself, None where there is none."""
+        ways = {named: [self.document.id, named]}
+        waiting = [named]
+        while waiting:
+            current = waiting.pop()
+            if current == self.document.id:
+                return ways[current]
+            for other in sorted((self.facts.calls and self.facts.calls(current)) or ()):
+                if other not in ways:
+                    ways[other] = [*ways[current], other]
+                    waiting.append(other)
+        return None
 
     # Expressions
 
@@ -258,12 +314,25 @@ class ConfigCheck:
         if reference[0] == "params" and reference[1] not in self.document.params:
             hint = suggestion(reference[1], self.document.params) or "declare it in the document's params"
             self._add("expression.unknown_param", f"there is no parameter {reference[1]!r}", at, node, hint)
+        elif reference[0] == "values":
+            self._check_value(reference[1], at, node)
         elif reference[0] == "run":
             self._check_name(reference, FACTS_OF_LAST if self.scope.at == "/finally" else FACTS_OF_RUN, at, node)
         elif reference[0] == "loop" and self.scope.in_loop:
             self._check_name(reference, LOOP_NAMES, at, node)
         elif reference[0] == "loop":
             self._add("expression.no_loop", "loop is known only in the body of a loop", at, node)
+
+    def _check_value(self, name: str, at: str, node: str) -> None:
+        values = self.facts.values
+        if values.faults:
+            message = f"the values of this installation are wrong: {'; '.join(values.faults)}"
+            self._add("expression.values", message, at, node)
+        elif name not in values.constants:
+            hint = suggestion(name, values.constants) or "add it to include/values.yaml of each installation"
+            self._add("expression.unknown_value", f"this installation has no value {name!r}", at, node, hint)
+        elif SECRET_TEXT.search(json.dumps(values.constants[name])):
+            self._add("expression.secret", f"the value {name!r} looks like a secret", at, node, ADVICE)
 
     def _check_name(self, reference: tuple[str, ...], known: frozenset[str], at: str, node: str) -> None:
         name = reference[1]

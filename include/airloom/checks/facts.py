@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airloom.engine.relation import Columns
 from airloom.engine.storage import Files
 from airloom.nodes.ports import Interfaces, no_interfaces
 from airloom.spec.error import AirloomError
+from airloom.spec.values import Values
 
 
 @dataclass(frozen=True)
@@ -61,5 +62,9 @@ class Facts:
     """Gives, by node, what each question asks for; it takes a bounded time, whatever another system does."""
     switched_off: frozenset[str] = frozenset()
     """The node types that no version may use any more."""
+    values: Values = field(default_factory=Values)
+    """What documents may read as `values`."""
+    calls: Callable[[str], frozenset[str] | None] | None = None
+    """Gives the pipelines that a published pipeline runs, by its id; None where there is no such pipeline."""
     interface: Interfaces = no_interfaces
     """Gives what a published pipeline takes and gives as a part of another one, by its id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from airloom.checks.columns import ColumnReport
 from airloom.checks.config import CheckedNode
@@ -73,17 +74,20 @@ class Resolution:
             last=self._resolved(self.graphs["/finally"]) if outermost and "/finally" in self.graphs else None,
             interface=self._interface() if outermost else Interface(),
             interfaces=self._interfaces() if outermost else {},
+            values=self._values(),
         )
 
     def _node(self, name: str, graph: ScopeGraph) -> ResolvedNode:
         node = self.nodes[name]
-        read = (reference[1] for reference in node.references if reference[0] == "nodes" and len(reference) > 1)
+        references = [reference for reference in node.references if len(reference) > 1]
+        read = (name for kind, name, *_ in references if kind == "nodes")
         return ResolvedNode(
             node.entry,
             node.node_class,
             node.ports,
             self._effect(name, graph),
             tuple(sorted(set(read))),
+            tuple(sorted({name for kind, name, *_ in references if kind == "values"})),
             self.catalog.file_of(node.node_class),
         )
 
@@ -99,6 +103,11 @@ class Resolution:
     def _interface(self) -> Interface:
         outputs = ((name, self.ends[f"/outputs/{name}"][1].kind) for name in self.document.outputs)
         return Interface(input_ports(self.document), tuple(Port(name, kind) for name, kind in outputs))
+
+    def _values(self) -> dict[str, Any]:
+        references = (reference for node in self.nodes.values() for reference in node.references)
+        used = {reference[1] for reference in references if reference[0] == "values" and len(reference) > 1}
+        return {name: self.facts.values.constants[name] for name in sorted(used)}
 
     def _interfaces(self) -> dict[str, Interface]:
         found: dict[str, Interface] = {}

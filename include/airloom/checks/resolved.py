@@ -29,13 +29,15 @@ class ResolvedNode:
     ports: Ports
     effect: Effect = "pure"
     reads: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    """The values of the installation that its expressions read."""
     file: NodeFile | None = None
     """The user's file that the class comes from."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The process that reads this may not know the text of a user's file.
         declared = self.node_class.declaration
-        rest = (self.ports, self.effect, self.reads, self.file)
+        rest = (self.ports, self.effect, self.reads, self.values, self.file)
         return _resolved_node, (self.entry, declared.type, declared.version, *rest)
 
     @property
@@ -51,12 +53,13 @@ def _resolved_node(
     ports: Ports,
     effect: Effect,
     reads: tuple[str, ...],
+    values: tuple[str, ...],
     file: NodeFile | None,
 ) -> ResolvedNode:
     if file is not None:
         remember(file)
     node_class = catalog().get(name, version, file.hash if file is not None else "")
-    return ResolvedNode(entry, node_class, ports, effect, reads, file)
+    return ResolvedNode(entry, node_class, ports, effect, reads, values, file)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Resolved:
     """What the pipeline takes and gives as a part of another one."""
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     """Those of the pipelines that nodes name."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """The values of the installation that expressions read."""
 
     @property
     def every_node(self) -> dict[str, ResolvedNode]:

@@ -92,6 +92,8 @@ def ports_in_words(ports: Iterable[Json]) -> str:
 def _port(port: Json) -> str:
     if "each" in port:
         return f"one for each of `{port['each']}` ({port['kind']})"
+    if "interface" in port:
+        return f"those of the pipeline that `{port['interface']}` names"
     kind = port["kind"]
     if port.get("many"):
         kind = f"one or more of {kind}" if port["required"] else f"any number of {kind}"

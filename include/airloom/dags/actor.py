@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from airloom.spec.scope import visits
 
 CODE_HINT = "ask somebody with the right to code to publish it, or do it with nodes that need no code"
 UPLOAD_HINT = "upload the file yourself"
+PIPELINE_HINT = "ask whoever publishes it to share it with you"
 CONNECTION_HINT = "ask an administrator to grant you its use"
 
 
@@ -20,18 +21,20 @@ class Actor:
     """Say who acts and what that person may put into a pipeline.
 
     `code` allows nodes that run code or another system's SQL. `connections` are those whose use is granted, None for
-    every one; so are `uploads`, the ids of those that are the actor's.
+    every one; so are `uploads`, the ids of those that are the actor's. `runs` tells whether the actor may run a
+    pipeline, None where that is every one.
     """
 
     name: str
     code: bool = False
     connections: frozenset[str] | None = frozenset()
     uploads: frozenset[str] | None = frozenset()
+    runs: Callable[[str], bool] | None = lambda pipeline: False
 
 
 def administrator(name: str) -> Actor:
     """Return an actor who may do everything: whoever has the store's address, and Airloom itself."""
-    return Actor(name, code=True, connections=None, uploads=None)
+    return Actor(name, code=True, connections=None, uploads=None, runs=None)
 
 
 def missing_rights(
@@ -59,6 +62,8 @@ def _missing(actor: Actor, use: Use) -> Iterable[tuple[str, str, str]]:
         yield "right.code", f"{actor.name} has no right to publish code ({use.name})", CODE_HINT
     if use.kind == "upload" and actor.uploads is not None and use.name not in actor.uploads:
         yield "right.upload", f"{actor.name} has no upload {use.name!r}", UPLOAD_HINT
+    if use.kind == "pipeline" and actor.runs is not None and (use.name is None or not actor.runs(use.name)):
+        yield "right.pipeline", f"{actor.name} may not run the pipeline {use.name!r}", PIPELINE_HINT
     if use.kind == "connection" and actor.connections is not None and use.name not in actor.connections:
         if use.name is None:
             message = f"{actor.name} may use some Connections only, and which one this is only a run knows"

@@ -13,9 +13,12 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Label, Param
 
-from airloom.plan.plan import FINALLY, GROUP, TRIGGER_RULE, Plan, PlanFormatError, PlanNode, PlanStep
+from airloom.plan.plan import FINALLY, GROUP, PIPELINE, TRIGGER_RULE, Plan, PlanFormatError, PlanNode, PlanStep
 
-OPERATORS = dict.fromkeys(("table", "objects", "node", GROUP, "loop", FINALLY), "airloom.dags.operator:NodeOperator")
+OPERATORS = {
+    **dict.fromkeys(("table", "objects", "node", GROUP, "loop", FINALLY), "airloom.dags.operator:NodeOperator"),
+    PIPELINE: "airloom.dags.calls:PipelineOperator",
+}
 """The operator of each kind of step, as module:class; each is imported where a plan has such a step."""
 _FOOTER = re.compile(r"_Version (\d+), published by Airloom_\Z")
 

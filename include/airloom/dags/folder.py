@@ -24,6 +24,7 @@ from airloom.nodes.catalog import catalog
 from airloom.spec.configuration import configuration
 from airloom.spec.folder import File, list_files, read_file
 from airloom.spec.problem import Problem, errors
+from airloom.spec.values import read_values
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -68,7 +69,7 @@ def raise_problems() -> None:
 
 def _planned_files(asked: str | None) -> Iterator[PlannedFile]:
     folder = configuration().pipelines_folder
-    fingerprint = catalog().fingerprint()
+    fingerprint = catalog().fingerprint() + read_values(configuration().values_file).digest
     homes: dict[str, str] = {}
     for file in list_files(folder).values() if folder.is_dir() else ():
         if asked is not None and file.refusal is None and asked.encode() not in file.location.read_bytes():
@@ -107,12 +108,13 @@ def _plan(file: File) -> tuple[list[Problem], Json | None, Json | None]:
     from airloom.dags.publishing import plan_document
     from airloom.engine.storage import Files
 
+    facts = Facts(files=Files.of(configuration()), values=read_values(configuration().values_file))
     content = read_file(file)
     if content is None:
         return [Problem("file.changing", "the file changed while it was read")], None, None
     if content.problems:
         return content.problems, None, None
-    planned = plan_document(content.data, Facts(files=Files.of(configuration())))
+    planned = plan_document(content.data, facts)
     if planned.plan is None:
         return content.located(errors(planned.problems)), None, None
     return [], planned.document, planned.plan

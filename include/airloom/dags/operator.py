@@ -12,6 +12,7 @@ from airloom.plan.plan import FINALLY
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airloom.dags.surroundings import TaskSurroundings
     from airloom.plan.plan import Plan, PlanNode, PlanStep
     from airloom.runtime.results import NodeResult
 
@@ -64,7 +65,6 @@ class NodeOperator(BaseOperator, BranchMixIn):
     def execute(self, context: Context) -> None:
         """Run the step; keep what its nodes gave; skip the tasks that no fired port leads to."""
         from airloom.dags.outcome import FINAL_FAILURES, line_of, outcome_of
-        from airloom.dags.surroundings import TaskSurroundings
         from airloom.runtime.results import error_text
         from airloom.runtime.step import Workplace
         from airloom.spec.configuration import configuration
@@ -75,7 +75,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
             self.log.info("correlation_id=%s", correlation_id)
         plan = self.plan
         step = plan.step(self.task_id)
-        surroundings = TaskSurroundings(context, self.document, plan)
+        surroundings = self.surroundings(context)
         workplace = Workplace(self.document, configuration())
         try:
             results = workplace.run(plan, step.id, surroundings).nodes
@@ -84,7 +84,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
             stopped = step.exits or (workplace.at_work,)
             results = workplace.ended if not step.exits else {}
             results |= {node: self._timed_out(plan.nodes[node], surroundings.run.last_attempt) for node in stopped}
-        outcome = outcome_of(step, results)
+        outcome = outcome_of(step, results, self.document if surroundings.caller is not None else None)
         for node, result in results.items():
             self.log.info(line_of(plan.nodes[node], result))
             # Airflow logs the one that fails the task.
@@ -102,6 +102,12 @@ class NodeOperator(BaseOperator, BranchMixIn):
         if self.chooses:
             last = [task.id for task in plan.steps if task.kind == FINALLY]
             self.skip_all_except(context["ti"], [*outcome.followed, *last])
+
+    def surroundings(self, context: Context) -> TaskSurroundings:
+        """Return what the step may ask of Airflow."""
+        from airloom.dags.surroundings import TaskSurroundings
+
+        return TaskSurroundings(context, self.document, self.plan)
 
     def on_kill(self) -> None:
         """End the processes that run this step's queries: they would outlive a task that is only asked to stop."""

@@ -33,8 +33,15 @@ class Outcome:
     followed: list[str] = field(default_factory=list)
 
 
-def outcome_of(step: PlanStep, results: Mapping[str, NodeResult]) -> Outcome:
-    """Settle the results of a step's nodes: a failure that nothing handles fails the task."""
+OUTPUTS, FAILURE = "outputs", "failure"
+"""The keys of what a run that another one has called leaves for it: outputs of the pipeline, and what failed."""
+
+
+def outcome_of(step: PlanStep, results: Mapping[str, NodeResult], called: Mapping[str, Any] | None = None) -> Outcome:
+    """Settle the results of a step's nodes: a failure that nothing handles fails the task.
+
+    `called` is the document of the run where another run waits for its outputs.
+    """
     values: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = {}
     failure: dict[str, Any] | None = None
@@ -57,6 +64,11 @@ def outcome_of(step: PlanStep, results: Mapping[str, NodeResult]) -> Outcome:
             failure = failure or result.error
     if inner:
         values[f"{step.id}.{INNER}"] = inner
+    if called is not None:
+        if outputs := _outputs(called, results):
+            values[OUTPUTS] = outputs
+        if failure is not None:
+            values[FAILURE] = {**failure, "trace": None}
     exits = {node: results[node] for node in step.exits if node in results}
     return Outcome(
         values=values,
@@ -71,6 +83,18 @@ def outcome_of(step: PlanStep, results: Mapping[str, NodeResult]) -> Outcome:
             }
         ),
     )
+
+
+def _outputs(document: Mapping[str, Any], results: Mapping[str, NodeResult]) -> dict[str, Any]:
+    """Return the outputs of the pipeline that these results hold, by name."""
+    found = {}
+    for name, end in document.get("outputs", {}).items():
+        node, _, port = end.partition(".")
+        given = results[node].outputs if node in results else {}
+        reference = given.get(port) if port else next(iter(given.values()), None)
+        if reference is not None:
+            found[name] = packed(reference)
+    return found
 
 
 def line_of(node: PlanNode, result: NodeResult) -> str:

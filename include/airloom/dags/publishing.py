@@ -24,6 +24,7 @@ from airloom.spec.error import ConfigurationError
 from airloom.spec.node_file import NodeFile
 from airloom.spec.problem import Problem
 from airloom.spec.scope import visits
+from airloom.spec.values import read_values
 from airloom.store.records import NotFound, Source, StoredVersion
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def publish_planned(
         )
     if dry_run:
         return Published(None, planned.problems)
+    told = _parents_to_tell(store, planned)
     current = _current_document(store, identifier)
     before, after = current and _is_enabled(current), _is_enabled(planned.document)
     version = publish_plan(
@@ -118,7 +120,20 @@ def publish_planned(
     )
     if before is not None and before != after:
         _let_runs_begin(store, version, after)
-    return Published(version, planned.problems)
+    return Published(version, [*planned.problems, *told])
+
+
+def _parents_to_tell(store: Store, planned: Planned) -> list[Problem]:
+    """Return a warning where pipelines run this one by an interface that changes: they keep that of before."""
+    pipeline, plan = planned.document["id"], planned.plan or {}
+    parents = sorted({parent for parent, _ in store.uses.who("pipeline", pipeline)} - {pipeline})
+    if not parents:
+        return []
+    before = store.version(pipeline).plan.get("interface")
+    if not before or before == plan["interface"]:
+        return []
+    message = f"inputs or outputs have changed, and {', '.join(parents[:10])} run this pipeline by those of before"
+    return [Problem("interface.changed", message, "warning", hint="publish them anew")]
 
 
 def rights_missing(store: Store, planned: Planned, actor: Actor) -> list[Problem]:
@@ -255,12 +270,22 @@ def gather_facts(store: Store, describe: Describe | None = None) -> Facts:
             return None
         return Interface.from_json(found) if found else Interface()
 
+    def calls(pipeline: str) -> frozenset[str] | None:
+        try:
+            if store.pipeline(pipeline).archived:
+                return None
+        except NotFound:
+            return None
+        return store.uses.names("pipeline", [pipeline])
+
     return Facts(
         connections=connections.connection_types(),
         pools=frozenset(platform.pools()),
         files=Files.of(configuration()),
         switched_off=store.switches.off(),
         describe=describe or describer(connections.connection),
+        values=read_values(configuration().values_file),
+        calls=calls,
         interface=interface,
     )
 

@@ -152,6 +152,10 @@ def _manager() -> Iterator[Any]:
         yield ApplessAirflowSecurityManager(session=session)
 
 
+RUNNING = ("editor", "publisher")
+"""The levels of grants that let somebody run a pipeline."""
+
+
 def keeps_roles() -> bool:
     """Tell whether Airflow's users and roles are kept by Flask-AppBuilder."""
     from airflow.configuration import conf
@@ -164,13 +168,27 @@ def role_actor(store: Store, role: str, name: str) -> Actor:
     grants = store.grants.of_person("", [role])
     permissions = _permissions(role) if keeps_roles() else set()
     if RIGHTS["admin"].permission in permissions or role.lower() == "admin":
-        return Actor(name, code=True, connections=None, uploads=None)
+        return Actor(name, code=True, connections=None, uploads=None, runs=None)
     granted_code = any(grant.kind == "code" for grant in grants)
     return Actor(
         name,
         code=granted_code or RIGHTS["code"].permission in permissions,
         connections=frozenset(grant.object for grant in grants if grant.kind == "connection"),
+        runs=lambda pipeline: (
+            any(grant.kind == "pipeline" and grant.object == pipeline and grant.level in RUNNING for grant in grants)
+            or _comes_from_file(store, pipeline)
+        ),
     )
+
+
+def _comes_from_file(store: Store, pipeline: str) -> bool:
+    """Tell whether a pipeline comes from the drop folder: whoever writes there writes that one, too."""
+    from airloom.store.records import NotFound
+
+    try:
+        return store.pipeline(pipeline).path is not None
+    except NotFound:
+        return False
 
 
 def keep_grants(store: Store, payload: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,11 @@ from airloom.dags.xcom import unpacked
 from airloom.nodes.context import RunFacts
 from airloom.plan.plan import FAILED, GROUP, INNER, SUCCESS
 from airloom.runtime.redactor import Redactor
-from airloom.runtime.results import Ending
-from airloom.runtime.upstream import inputs_of
+from airloom.runtime.results import Call, Called, Ending
+from airloom.runtime.upstream import Handed, inputs_of
 from airloom.spec.connection import how_to_make
 from airloom.spec.error import ConfigurationError, SystemFault
+from airloom.spec.expression import View
 from airloom.spec.node_file import NodeFile
 from airloom.spec.params import as_expression_values
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from airloom.plan.plan import Plan
     from airloom.runtime.upstream import Upstream
+
+CALL = "call"
+"""The key of what a task keeps of the run that it has called for."""
 
 
 class TaskSurroundings:
@@ -47,7 +52,11 @@ class TaskSurroundings:
         # What started the run, where something but the clock or a person did.
         self.trigger: Mapping[str, Any] | None = ((context["dag_run"].conf or {}).get("airloom") or {}).get("trigger")
         self.run = _run_facts(self._task, context["dag_run"], document)
-        self.given: Mapping[str, Mapping[str, Any]] = {"inputs": inputs_of(document)}
+        self.caller: Mapping[str, str] | None = ((context["dag_run"].conf or {}).get("airloom") or {}).get("caller")
+        """The task of another run that has called for this one, if one has."""
+        inputs = inputs_of(document)
+        handed = View(inputs, lambda name: self._handed.get(name, inputs[name])) if self.caller else inputs
+        self.given: Mapping[str, Mapping[str, Any]] = {"inputs": handed}
 
     def reference(self, node: str, port: str) -> dict[str, Any] | None:
         """Return the reference that a port of an earlier node gave, or None where the port did not fire."""
@@ -84,6 +93,21 @@ class TaskSurroundings:
         from airloom.store.lookup import node_file
 
         return node_file(task_database_url(), digest)
+
+    @functools.cached_property
+    def _handed(self) -> Mapping[str, Handed]:
+        """Return what the caller hands over; its call has to name this run, so that nobody reads another's."""
+        caller = self.caller or {}
+        call = self._task.xcom_pull(
+            dag_id=caller.get("pipeline"), run_id=caller.get("run_id"), task_ids=caller.get("task"), key=CALL
+        )
+        if not isinstance(call, dict) or (call["pipeline"], call["run_id"]) != (self.run.pipeline, self.run.run_id):
+            raise ConfigurationError("the run that called for this one does not know of it", hint="start it anew")
+        return {name: Handed(unpacked(reference) or {}) for name, reference in call["inputs"].items()}
+
+    def call(self, call: Call) -> Called:
+        """Raise SystemFault: only a task of its own runs another pipeline."""
+        raise SystemFault(f"the step of node {call.node!r} runs no other pipeline")
 
     def ending(self) -> Ending:
         """Return how the tasks before this one ended, and the first error that one of them left."""

@@ -23,8 +23,10 @@ from airloom.nodes.catalog import UnknownNodeType, catalog
 from airloom.nodes.migration import migrated_config, newest_version
 from airloom.plan.changes import plan_changes
 from airloom.plan.plan import nodes_of
+from airloom.spec.configuration import configuration
 from airloom.spec.problem import Problem, errors
 from airloom.spec.scope import visits
+from airloom.spec.values import Values, read_values
 from airloom.store.records import StoredVersion
 
 if TYPE_CHECKING:
@@ -60,13 +62,14 @@ class Migration:
 
 
 def upgrade(store: Store) -> list[Replanned] | None:
-    """Plan every published document anew where the release differs from the one that did so last.
+    """Plan every published document anew where the release, or a value of the installation, is not that of last time.
 
-    Returns what became of the pipelines that are concerned, or None where the release is the same or another process
-    is at it. The report is kept as `store.releases.latest`.
+    Returns what became of the pipelines that are concerned, or None where all is the same or another process is at
+    it. The report is kept as `store.releases.latest`.
     """
     with store.lock("upgrade") as held:
-        current = catalog().fingerprint()
+        values = read_values(configuration().values_file)
+        current = catalog().fingerprint() + (values.digest if values != Values() else "")
         latest = store.releases.latest()
         if not held or (latest is not None and latest.fingerprint == current):
             return None

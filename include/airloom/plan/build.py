@@ -80,6 +80,7 @@ class _Builder:
             triggers=self._triggers(),
             interface=resolved.interface.to_json(),
             interfaces={name: interface.to_json() for name, interface in resolved.interfaces.items()},
+            values={} if self.inside else resolved.values,
         )
 
     def _after(self, node: str) -> tuple[str, ...]:
@@ -117,10 +118,16 @@ class _Builder:
             self.tasks,
             feeds,
             {node: None if node in alone else _group_kind(resolved.nodes[node]) for node in self.tasks},
-            exits=resolved.referenced,
+            exits=resolved.referenced | self._ends,
             first=[node for node in self.tasks if methods[node] == "scan"],
             last=[node for node in self.tasks if methods[node] == "copy_to"],
         )
+
+    @property
+    def _ends(self) -> set[str]:
+        """Return the nodes whose ports are read from outside: outputs of the pipeline, the result of a body."""
+        ends = [self.resolved.result] if self.inside else self.resolved.document.outputs.values()
+        return {end.partition(".")[0] for end in ends if end}
 
     def _links(self, step_of: Mapping[str, str], choosing: set[str]) -> _Links:
         wires = [*self.wires, *self._order_wires()]
@@ -290,6 +297,7 @@ class _Builder:
             facts = [
                 declaration.type, declaration.version, node.file.hash if node.file else "", node.entry.config,
                 reads, others, inside, body.result if body else None,
+                *([[node.values, [self.resolved.values[value] for value in node.values]]] if node.values else []),
             ]  # fmt: skip
             hashes[name] = _digest(facts)
         return hashes

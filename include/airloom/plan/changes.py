@@ -19,6 +19,9 @@ def plan_changes(before: Json, after: Json) -> list[str]:
     if list(tasks) != list(new_tasks):
         changes.append(f"tasks: {', '.join(tasks)} → {', '.join(new_tasks)}")
     changes += [f"task {task} is set up anew" for task in tasks if task in new_tasks and tasks[task] != new_tasks[task]]
+    for name in {**before["values"], **after["values"]}:
+        if before["values"].get(name) != after["values"].get(name):
+            changes.append(f"value {name}: {before['values'].get(name)!r} → {after['values'].get(name)!r}")
     for name in {**before["nodes"], **after["nodes"]}:
         changes += _node_changes(name, before["nodes"].get(name), after["nodes"].get(name))
     return changes

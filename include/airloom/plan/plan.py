@@ -17,6 +17,8 @@ FINALLY = "finally"
 GROUP = "group"
 """The kind of a step of nodes that share a task whatever they are; nothing leaves it."""
 
+PIPELINE = "pipeline"
+"""The kind of the step of a node that runs another pipeline."""
 INNER = "inner"
 """The part of a key, behind the step's id, of what XCom keeps of the nodes that are not exits of it: one entry."""
 
@@ -128,7 +130,8 @@ class Plan:
 
     `result` is the `node.port` of a body's result. `triggers` says which nodes run when a trigger node fires;
     `interface` is what the pipeline takes and gives as a part of another one, `interfaces` are those of the pipelines
-    that its nodes name, as they were when this was planned.
+    that its nodes name, `values` those of the installation that its expressions read, as they were when this was
+    planned.
     """
 
     nodes: Mapping[str, PlanNode]
@@ -140,6 +143,7 @@ class Plan:
     triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     interface: Mapping[str, Any] = field(default_factory=dict)
     interfaces: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     def step(self, identifier: str) -> PlanStep:
         """Return a step by its id; raise KeyError where there is none."""
@@ -160,6 +164,7 @@ class Plan:
             "triggers": _plain(self.triggers),
             "interface": _plain(self.interface),
             "interfaces": _plain(self.interfaces),
+            "values": _plain(self.values),
             "result": self.result,
         }
         return plain
@@ -207,6 +212,7 @@ def _read_2(data: Mapping[str, Any]) -> Plan:
         {trigger: tuple(nodes) for trigger, nodes in data["triggers"].items()},
         data["interface"],
         data["interfaces"],
+        data.get("values", {}),
     )
 
 

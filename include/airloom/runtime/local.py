@@ -9,8 +9,9 @@ from typing import Any
 
 from airloom.nodes.context import RunFacts
 from airloom.runtime.redactor import Redactor
-from airloom.runtime.results import FAILED, SUCCESS, Ending, NodeResult
+from airloom.runtime.results import FAILED, SUCCESS, Call, Called, Ending, NodeResult
 from airloom.runtime.upstream import Upstream
+from airloom.spec.error import ConfigurationError
 from airloom.spec.node_file import NodeFile
 
 
@@ -40,6 +41,12 @@ class LocalSurroundings:
         """Return the ports of a node that fired, or None where the node did not run."""
         result = self.results.get(node)
         return result.fired if result and result.state in ("success", "failed") else None
+
+    def call(self, call: Call) -> Called:
+        """Raise ConfigurationError: there is nothing here that runs another pipeline."""
+        raise ConfigurationError(
+            f"the pipeline {call.pipeline!r} is run by Airflow alone", hint="pin its outputs to try what comes after it"
+        )
 
     def ending(self) -> Ending:
         """Return how the nodes ended that have run."""

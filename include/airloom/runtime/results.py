@@ -73,6 +73,25 @@ class Ending:
     error: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Call:
+    """Ask for a run of another pipeline; `inputs` are references by name, `node` is the one that asks."""
+
+    node: str
+    pipeline: str
+    params: Mapping[str, Any]
+    inputs: Mapping[str, dict[str, Any]]
+    waits: bool
+
+
+@dataclass(frozen=True)
+class Called:
+    """Say which run was made for a call, and the references of what it gave, by name."""
+
+    run_id: str
+    outputs: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+
 class Surroundings(Protocol):
     """Give a step what other steps have left, the run, and Connections."""
 
@@ -94,6 +113,12 @@ class Surroundings(Protocol):
 
     def fired(self, node: str) -> list[str] | None:
         """Return the ports of a node that fired, or None where the node did not run."""
+
+    def call(self, call: Call) -> Called:
+        """Run another pipeline and return what it gave; leave the process meanwhile, where the platform can.
+
+        Raises the error of the run where that failed.
+        """
 
     def ending(self) -> Ending:
         """Return how the run ended; asked by what runs behind all other nodes."""

@@ -20,7 +20,7 @@ from airloom.nodes.catalog import NodeFileUnknown, catalog, remember
 from airloom.nodes.context import Context, PlainContext
 from airloom.nodes.ports import Port
 from airloom.nodes.sdk import Node, ports_of
-from airloom.plan.plan import FINALLY, GROUP, Plan, PlanNode, PlanStep
+from airloom.plan.plan import FINALLY, GROUP, PIPELINE, Plan, PlanNode, PlanStep
 from airloom.plan.rule import decide, fired_ports, handles_failure
 from airloom.runtime.inputs import Inputs, live_inputs
 from airloom.runtime.loop import BodyRun
@@ -32,6 +32,7 @@ from airloom.runtime.results import (
     NOT_RUN,
     SKIPPED,
     SUCCESS,
+    Call,
     NodeResult,
     StepResult,
     Surroundings,
@@ -44,7 +45,7 @@ from airloom.runtime.upstream import Upstream
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Counts, EngineName
 from airloom.spec.duration import parse_duration, retry_pause
-from airloom.spec.error import AirloomError, SystemFault
+from airloom.spec.error import AirloomError, DataError, SystemFault
 from airloom.spec.scope import visits
 from airloom.spec.upload import uploads_named
 
@@ -269,6 +270,8 @@ class _Step:
 
     def _run_method(self, node: PlanNode, rendered: Mapping[str, Any]) -> NodeResult:
         made, ports, context = self._made(node, rendered)
+        if made.step_kind == PIPELINE:
+            return self._call_pipeline(node, rendered)
         body = None
         if node.body is not None:
             body = BodyRun(node, self.workplace, self.around, self.upstream)
@@ -281,6 +284,26 @@ class _Step:
         if body is not None:
             result.statistics["nodes"] = body.statistics
         result.rendered = shown(rendered)
+        return result
+
+    def _call_pipeline(self, node: PlanNode, rendered: Mapping[str, Any]) -> NodeResult:
+        inputs = {}
+        for name, live in live_inputs(node, self.upstream).items():
+            if live and (reference := self.upstream.reference(live[0])) is not None:
+                inputs[name] = reference
+        config = {**rendered}
+        waits = config.get("wait", True)
+        called = self.around.call(Call(node.id, config["pipeline"], config.get("params") or {}, inputs, waits))
+        run = {"pipeline": config["pipeline"], "run_id": called.run_id}
+        result = NodeResult(SUCCESS, fired=list(node.ports), rendered=shown(rendered), statistics={"run": run})
+        for port in node.outputs:
+            given = {"kind": "object", "value": run} if port.name == "run" else called.outputs.get(port.name)
+            if given is None and port.kind == "table":
+                raise DataError(
+                    f"the pipeline {config['pipeline']!r} gave no table at its output {port.name!r}",
+                    hint=f"in the run {called.run_id} nothing led to it",
+                )
+            result.outputs[port.name] = given or {"kind": port.kind, "value": None}
         return result
 
     def _make(self, node: PlanNode) -> tuple[Node, tuple[Port, ...], Context]:

@@ -33,6 +33,7 @@ from airloom.spec.document import Document
 from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.params import as_expression_values, parse_given, read_params
 from airloom.spec.problem import Problem, errors, pointer, suggestion
+from airloom.spec.values import read_values
 
 
 @dataclasses.dataclass
@@ -85,7 +86,7 @@ def try_document(
     needs is not run either. With `statistics`, tables are reported with those of their columns. `on_node` is given the
     report of each node that was to run, as soon as it ended. Results are kept in a temporary folder.
     """
-    report = check(data, Facts(files=Files.of(settings), describe=describer(connections)))
+    report = check(data, _facts(settings, connections))
     trial = Trial({}, list(report.problems))
     if report.resolved is None or report.document is None:
         return trial
@@ -135,6 +136,11 @@ def try_document(
             if not skip(node):
                 on_node(node, trial.nodes[node])
     return trial
+
+
+def _facts(settings: Configuration, connections: Callable[[str], Any]) -> Facts:
+    values = read_values(settings.values_file)
+    return Facts(files=Files.of(settings), describe=describer(connections), values=values)
 
 
 def _single_plan(document: Document, resolved: Resolved) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from airloom.nodes.context import ENDING_NAMES, RUN_NAMES
@@ -15,6 +16,13 @@ from airloom.spec.expression import View
 
 NOT_GIVEN = object()
 """Stands for an input of the pipeline that has no default and was not handed over."""
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Stands for an input that another run has handed over, by its reference."""
+
+    reference: dict[str, Any]
 
 
 def inputs_of(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,6 +44,7 @@ class Upstream:
         self.names: Mapping[str, Any] = {
             "nodes": View([*plan.nodes, *(around.outer.nodes if around.outer else ())], self._node_ports),
             "params": around.params,
+            "values": around.outer.names["values"] if around.outer else plan.values,
             "trigger": around.trigger or {},
             "run": View((*RUN_NAMES, *ENDING_NAMES), self._fact)
             if step.kind == FINALLY
@@ -77,7 +86,7 @@ class Upstream:
                 raise ConfigurationError(
                     f"the input {port!r} of the pipeline was not handed over", hint="give it a default in the document"
                 )
-            return {"kind": "any", "value": value}
+            return value.reference if isinstance(value, Handed) else {"kind": "any", "value": value}
         if node in self.results:
             return self.results[node].outputs.get(port)
         return self._around.reference(node, port)

@@ -87,6 +87,9 @@ class Configuration(BaseSettings):
         description="What pipelines may ask over HTTP beside public addresses: networks and names, with a port or for "
         "all, such as 10.0.0.0/8,*.internal,127.0.0.1:8080, divided by commas, or a JSON list",
     )
+    values: Path | None = Field(
+        None, description="The file of values that documents read; default include/values.yaml below AIRLOOM_ROOT"
+    )
     disabled_nodes: list[str] = Field([], description="Node types that are switched off, as a JSON list")
 
     @field_validator("paths", mode="before")
@@ -127,6 +130,11 @@ class Configuration(BaseSettings):
     def nodes_folder(self) -> Path:
         """Return the folder of the user's own node types."""
         return (self.nodes or self.root / "include" / "nodes").absolute()
+
+    @property
+    def values_file(self) -> Path:
+        """Return the file of values."""
+        return (self.values or self.root / "include" / "values.yaml").absolute()
 
     @property
     def protected_folders(self) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""Expressions: `{{ … }}` over five names, in Jinja's sandbox.
+"""Expressions: `{{ … }}` over six names, in Jinja's sandbox.
 
 Nothing else of a run can be reached: no Airflow context, no Connection, no environment, no class.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airloom.spec.sandbox import Sandbox
 
-NAMES = ("nodes", "params", "trigger", "run", "loop")
+NAMES = ("nodes", "params", "values", "trigger", "run", "loop")
 PLACEHOLDER = "airloom_ph_"
 """How the name of a placeholder in captured SQL starts; the whole is `airloom_ph_<n>_`."""
 MAX_TEXT = 1_000_000

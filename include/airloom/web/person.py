@@ -105,7 +105,7 @@ class Person:
     def actor(self) -> Actor:
         """Return who acts where the person publishes."""
         if "admin" in self.rights:
-            return Actor(self.name, code=True, connections=None, uploads=None)
+            return Actor(self.name, code=True, connections=None, uploads=None, runs=None)
         simple = self._simple_rank is not None
         granted_code = any(grant.kind == "code" for grant in self.grants) and self._has_scope("publish")
         connections = frozenset(grant.object for grant in self.grants if grant.kind == "connection")
@@ -115,6 +115,7 @@ class Person:
             # Under the simple auth manager whoever may edit may use every Connection: it tells nobody apart.
             connections=None if simple and "create" in self.rights else connections,
             uploads=self.uploads,
+            runs=lambda pipeline: self.may("run", pipeline),
         )
 
     def may(self, act: Act, pipeline: str) -> bool:

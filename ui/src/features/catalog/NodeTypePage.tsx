@@ -95,8 +95,7 @@ function Shown({ detail }: { detail: NodeTypeDetail }) {
 }
 
 function Ports({ detail }: { detail: NodeTypeDetail }) {
-  const words = (ports: Record<string, unknown>[]) =>
-    ports.length === 0 ? "none" : ports.map((port) => `${String(port["name"])} (${String(port["kind"])})`).join(", ");
+  const words = (ports: Record<string, unknown>[]) => (ports.length === 0 ? "none" : ports.map(portInWords).join(", "));
   return (
     <Facts
       facts={[
@@ -105,6 +104,20 @@ function Ports({ detail }: { detail: NodeTypeDetail }) {
       ]}
     />
   );
+}
+
+function portInWords(port: Record<string, unknown>): string {
+  if (typeof port["interface"] === "string") {
+    return `those of the pipeline that ${port["interface"]} names`;
+  }
+  if (typeof port["each"] === "string") {
+    return `one for each of ${port["each"]} (${String(port["kind"])})`;
+  }
+  const only =
+    typeof port["when"] === "string"
+      ? ` where ${port["when"]} is ${typeof port["equals"] === "string" ? port["equals"] : "set"}`
+      : "";
+  return `${String(port["name"])} (${String(port["kind"])})${only}`;
 }
 
 function ConfigTable({ fields }: { fields: ConfigField[] }) {
