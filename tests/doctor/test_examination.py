@@ -73,6 +73,7 @@ class TestAirflow:
             ("core.min_serialized_dag_update_interval", "30", "wrong"),
             ("dag_processor.file_parsing_sort_mode", "alphabetical", "wrong"),
             ("dag_processor.min_file_process_interval", "30", "advice"),
+            ("database.sql_alchemy_max_overflow", "10", "advice"),
             ("dag_processor.bundle_refresh_check_interval", "60", "advice"),
             ("dag_processor.print_stats_interval", "30", "advice"),
             ("core.dag_discovery_safe_mode", "True", "advice"),

@@ -60,6 +60,10 @@ RULES = (
         "every publish reads the files of all pipelines",
         unless="your DAG folders hold Python files without DAGs: they would be parsed, too",
     ),
+    Rule(
+        "database.sql_alchemy_max_overflow", lambda value: not 0 <= int(value) < 40, "80",
+        "many clients at once take all connections of the API server, which then stands still for half a minute",
+    ),
     Rule("workers.min_heartbeat_interval", _at_most(2), "1", "a slot stays taken that many seconds after its task"),
     Rule(
         "workers.execution_api_retries", lambda value: int(value) >= 8, "10",

@@ -23,6 +23,9 @@ PLATFORM = {
     # A second publish within 30 seconds would otherwise leave the old graph under the new version.
     "core.min_serialized_dag_update_interval": "0",
     "core.dag_discovery_safe_mode": "False",
+    # Each of the API server's 40 threads may hold a connection and wait for a second; with the 15 of Airflow's default
+    # many clients wait for one another until the pool gives up, and the whole server stands still meanwhile.
+    "database.sql_alchemy_max_overflow": "80",
     "dag_processor.dag_bundle_config_list": json.dumps(BUNDLES),
     "dag_processor.bundle_refresh_check_interval": "1",
     "dag_processor.min_file_process_interval": "21600",

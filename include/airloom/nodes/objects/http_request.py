@@ -43,7 +43,7 @@ Size = Annotated[
 ]
 
 
-class HttpRequest(Action, outputs=[port("response", "object")], icon="globe"):
+class HttpRequest(Action, outputs=[port("response", "object")]):
     """Send a request over HTTP, and give its answer: status, headers and body.
 
     A Connection of type `http` holds the server's address and what signs in: user and password, a password alone as
