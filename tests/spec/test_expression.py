@@ -635,3 +635,11 @@ def test_an_if_without_else_says_what_it_lacks() -> None:
     for text in ("{{ 1 if params.on }}", "a{{ 1 if params.on }}", "{{ [1 if params.on] }}"):
         with pytest.raises(ExpressionError, match="it has no `else`: write `else none`"):
             render(text, {"params": {"on": False}})
+
+
+def test_a_text_that_sets_values_itself_is_as_it_was() -> None:
+    text = "{% set values = [1, 2] %}{{ values | sum }}"
+    assert check_expression(text) == []
+    assert references(text) == set()
+    assert render(text, {"values": {"a": 1}}) == "3"
+    assert references("{{ values.a }}") == {("values", "a")}
