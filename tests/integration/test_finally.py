@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from tests.integration.test_pipelines import Airloom, chain, eventually, integer, setting
 
+from airloom.store.records import StoredRun
 from airloom.store.store import Store
 
 if TYPE_CHECKING:
@@ -24,13 +25,20 @@ WAITING = chain("ending_late", setting("one"), setting("two", pool="shut"), sett
 BROKEN = chain("ending_badly", setting("one"), finally_={"nodes": [setting("last", "{{ 1 / 0 }}")], "edges": []})
 
 
+WHAT = "{{ trigger.pipeline }} {{ trigger.node }}: {{ trigger.error.code }}"
+TELLING = chain("told_of_failures", setting("told", WHAT), settings={"max_active_runs": 4})
+FAILING = chain("telling", setting("one"), setting("two", "{{ 1 / 0 }}"),
+                settings={"grouping": "none", "on_failure": "told_of_failures"})  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def airloom(installation: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airloom]:
     """Return an installation that has the documents as pipelines."""
     store = Store(installation.store_url)
     airloom = Airloom(installation, store, tmp_path_factory.mktemp("documents"))
     installation.api("POST", "/api/v2/pools", {"name": "shut", "slots": 0})
-    documents = []
+    assert airloom.publish(TELLING)[0]["problems"] == []
+    documents: list[Json] = [FAILING]
     for document in (ENDING, WAITING, BROKEN):
         last = document.pop("finally_")
         documents.append({**document, "finally": last})
@@ -69,3 +77,16 @@ def test_it_runs_after_a_run_that_is_cancelled_which_has_failed(airloom: Airloom
     assert airloom.wait("ending_late", run_id) == "failed"
     assert told(airloom, "ending_late", run_id).startswith("failed")
     assert airloom.nodes("ending_late", run_id)["three"].state == "not_run"
+
+
+def test_a_failed_run_starts_the_pipeline_that_is_to_know(airloom: Airloom) -> None:
+    run_id = airloom.start("telling")
+    assert airloom.wait("telling", run_id) == "failed"
+
+    def told_of() -> list[StoredRun]:
+        return [run for run in airloom.store.runs.page(pipeline="told_of_failures") if run.ended_at is not None]
+
+    (run,) = eventually(told_of)
+    assert (run.state, run.trigger, (run.event or {})["run"]) == ("success", "failure", run_id)
+    node = airloom.nodes("told_of_failures", run.run_id)["told"]
+    assert node.outputs["value"]["value"] == "telling two: expression"
