@@ -33,7 +33,7 @@ TRIGGERS = {
 class RunState:
     """Say how a DAG run is doing, the store's revision that it is pinned to, and how it came to be.
 
-    `trigger` is hand, api, clock, asset, backfill, pipeline or failure; `actor` the user where Airflow knows one; `event` the
+    `trigger` is hand, api, clock, asset, backfill or pipeline; `actor` the user where Airflow knows one; `event` the
     data of what started it.
     """
 
