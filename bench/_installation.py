@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,6 +67,20 @@ class Running:
         """Start a run of a DAG; return its id."""
         run = self.client.request("POST", f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None})
         return str(run["dag_run_id"])
+
+    def publish(self, documents: Iterable[dict[str, Any]]) -> None:
+        """Publish documents; this process then has the installation's environment. Exit where one has a problem."""
+        os.environ.update(self.environment)
+        from airloom.dags.actor import administrator
+        from airloom.dags.publishing import publish
+        from airloom.store.store import Store
+
+        store = Store(self.store_url)
+        for document in documents:
+            published = publish(store, document, actor=administrator("bench"))
+            if published.version is None:
+                raise SystemExit("\n".join(map(str, published.problems)))
+        store.close()
 
     def ended(self, dag: str, run_id: str) -> dict[str, Any]:
         """Wait for the end of a run and return what Airflow says of it; raise SystemFault unless it succeeds."""

@@ -12,7 +12,6 @@ from typing import Any
 import psycopg
 from _harness import Report, arguments, in_turn, median, ratio
 from _installation import Running, installation, wait_for
-from run import _publish
 
 from airloom.local.databases import databases
 
@@ -25,7 +24,7 @@ def main() -> None:
     report = Report("A short run, from the call to the row")
     with installation() as running:
         running.start()
-        _publish(running, [_document(grouping) for grouping in WAYS])
+        running.publish([_document(grouping) for grouping in WAYS])
         for grouping in WAYS:
             wait_for(lambda name=grouping: _is_there(running, f"chat_{name}"), 120, f"chat_{grouping}")
         address = databases(running.installation).warehouse.replace("+psycopg", "")
@@ -79,7 +78,7 @@ def _seconds(running: Running, warehouse: psycopg.Connection[Any], grouping: str
 
 def _has_row(warehouse: psycopg.Connection[Any], table: str, answer: str) -> bool:
     try:
-        return warehouse.execute(f"select 1 from {table} where answer = %s", [answer]).fetchone() is not None  # noqa: S608
+        return warehouse.execute(f"select 1 from {table} where answer = %s", [answer]).fetchone() is not None
     except psycopg.errors.UndefinedTable:
         return False
 

@@ -8,7 +8,6 @@ Airflow with the same executor, in turn; what is measured is the time from the s
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def main() -> None:
         _sales.write_data(files, asked.small)
         running.start()
         documents = {name: _sales.document(name, str(files), grouping=way) for name, way in WAYS.items()}
-        _publish(running, list(documents.values()))
+        running.publish(list(documents.values()))
         _write_bare(running, documents["ungrouped"], files)
         for dag in ("bare", *documents):
             wait_for(lambda dag=dag: _is_there(running, dag), 120, dag)
@@ -59,20 +58,6 @@ def _measure(report: Report, running: Running, files: Path, rows: int, rounds: i
     report.table(("", "seconds", "× PythonOperators"), lines)
     for dag in WAYS:
         report.goal(f"{rows:,} rows, {dag}, against PythonOperators", ratio(found[dag], found["bare"]), "≤", 1.15)
-
-
-def _publish(running: Running, documents: list[dict[str, Any]]) -> None:
-    os.environ.update(running.environment)
-    from airloom.dags.actor import administrator
-    from airloom.dags.publishing import publish
-    from airloom.store.store import Store
-
-    store = Store(running.store_url)
-    for document in documents:
-        published = publish(store, document, actor=administrator("bench"))
-        if published.version is None:
-            raise SystemExit("\n".join(map(str, published.problems)))
-    store.close()
 
 
 def _write_bare(running: Running, document: dict[str, Any], files: Path) -> None:
