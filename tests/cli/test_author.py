@@ -322,7 +322,7 @@ class TestNodes:
     def test_people_see_categories(self, airloom: Any) -> None:
         answer = airloom("nodes")
         assert answer.code == 0
-        assert "\ncontrol\n  merge " in answer.out
+        assert "\ncontrol\n  check " in answer.out
 
     def test_an_unknown_type_ends_with_1_and_a_suggestion(self, airloom: Any) -> None:
         answer = airloom("nodes", "fliter")
