@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
-NAMES = ("catalog", "check", "compile", "events", "publish", "run", "tables", "windows", "trial")
+NAMES = ("catalog", "check", "compile", "events", "loops", "publish", "run", "tables", "windows", "trial")
 MEASURED = "<!-- What follows is written by bench/all.py. -->\n"
 
 

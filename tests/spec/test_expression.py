@@ -629,3 +629,17 @@ def test_importing_expressions_imports_no_jinja():
         "import sys, airloom.spec.expression, airloom.spec.params; print({'jinja2', 'jsonschema'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
+
+
+def test_an_if_without_else_says_what_it_lacks() -> None:
+    for text in ("{{ 1 if params.on }}", "a{{ 1 if params.on }}", "{{ [1 if params.on] }}"):
+        with pytest.raises(ExpressionError, match="it has no `else`: write `else none`"):
+            render(text, {"params": {"on": False}})
+
+
+def test_a_text_that_sets_values_itself_is_as_it_was() -> None:
+    text = "{% set values = [1, 2] %}{{ values | sum }}"
+    assert check_expression(text) == []
+    assert references(text) == set()
+    assert render(text, {"values": {"a": 1}}) == "3"
+    assert references("{{ values.a }}") == {("values", "a")}

@@ -337,6 +337,17 @@ def _check_settings(document: Document, facts: Facts, problems: list[Problem]) -
                     Problem("params.default", f"a run by schedule needs a default of the param {name!r}",
                             pointer=pointer("params", name), hint="give it one, or leave the schedule out")
                 )  # fmt: skip
+    handler = document.settings.on_failure
+    if handler == document.id:
+        problems.append(
+            Problem("pipeline.circle", "a pipeline cannot run when it has failed itself",
+                    pointer="/settings/on_failure", hint="name another one")
+        )  # fmt: skip
+    elif handler and facts.calls is not None and facts.calls(handler) is None:
+        problems.append(
+            Problem("pipeline.unknown", f"there is no pipeline {handler!r}",
+                    pointer="/settings/on_failure", hint="publish it first")
+        )  # fmt: skip
     pool = document.settings.pool
     if pool and facts.pools is not None and pool not in facts.pools:
         problems.append(

@@ -146,11 +146,13 @@ class GraphCheck:
         home = self.homes.get(node)
         if home is not None:
             where = (
-                f"the body of {home.owner!r}" if home.owner else home.at.lstrip("/") or "the document, outside of it"
+                f"the body of {home.owner!r}"
+                if home.owner
+                else home.at.lstrip("/") or "the document, outside of this body"
             )
             self.problems.append(
                 Problem(
-                    "edge.border", f"{node!r} stands {where}", pointer=at,
+                    "edge.border", f"{node!r} stands in {where}", pointer=at,
                     hint="no edge crosses the border of a body; read a node outside of it by an expression, "
                     "and a node inside of it by the body's result",
                 )

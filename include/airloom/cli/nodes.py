@@ -119,6 +119,9 @@ def _print_fields(schema: Mapping[str, Any], title: str) -> None:
 def _print_example(example: Mapping[str, Any]) -> None:
     console.print(f"\n[bold]Example: {escape(example['title'])}[/bold]")
     _print_value(example["config"])
+    if "body" in example:
+        console.print("body:")
+        _print_value(example["body"])
     for word, ports in (("in", example["inputs"]), ("out", example["outputs"])):
         for port, value in ports.items():
             tables = value if isinstance(value, list) and value and all(map(_is_rows, value)) else [value]

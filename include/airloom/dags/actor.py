@@ -57,6 +57,17 @@ def missing_rights(
     ]
 
 
+def missing_right_after_failure(
+    actor: Actor, document: Mapping[str, Any], before: Mapping[str, Any] | None
+) -> list[Problem]:
+    """Return a problem where a new version names a pipeline to run after a failure that the actor may not run."""
+    named, known = ((found or {}).get("settings", {}).get("on_failure") for found in (document, before))
+    if named is None or named == known or actor.runs is None or actor.runs(named):
+        return []
+    message = f"{actor.name} may not run the pipeline {named!r}"
+    return [Problem("right.pipeline", message, pointer="/settings/on_failure", hint=PIPELINE_HINT)]
+
+
 def _missing(actor: Actor, use: Use) -> Iterable[tuple[str, str, str]]:
     if use.kind == "code" and not actor.code:
         yield "right.code", f"{actor.name} has no right to publish code ({use.name})", CODE_HINT

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from airloom.dags.runs import RunState, run_of, run_state
 from airloom.engine.data_folder import DataFolder
+from airloom.plan.plan import FINALLY
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError
 from airloom.store.records import ConflictError, NewEvent, NotFound
 
 if TYPE_CHECKING:
     from airloom.store.store import Store
+
+NOT_STARTED = (None, "scheduled", "queued", "up_for_retry", "up_for_reschedule")
+"""The states of tasks that have not begun, or wait for another try."""
 
 
 def cancel_run(pipeline: str, run_id: str) -> RunState:
@@ -30,7 +34,13 @@ def cancel_run(pipeline: str, run_id: str) -> RunState:
         raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} has ended", hint="there is nothing to cancel")
     with create_session(scoped=False) as session:
         run, dag = _run_and_dag(session, pipeline, run_id)
+        waiting = {task.task_id for task in run.get_task_instances(session=session) if task.state in NOT_STARTED}
         patch_dag_run_state(dag=dag, dag_run=run, state=DagRunMutableStates.FAILED, session=session)
+        if dag.has_task(FINALLY):
+            # It runs yet, and the run then has the state of the last tasks before it: that of a skipped one is success.
+            for task in run.get_task_instances(session=session):
+                if task.task_id in waiting and task.state == "skipped":
+                    task.set_state("upstream_failed", session=session)
     return run_of(pipeline, run_id)
 
 

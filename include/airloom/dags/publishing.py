@@ -12,7 +12,7 @@ from airloom.checks.check import check
 from airloom.checks.facts import Describe, Facts
 from airloom.checks.uses import Use, uses_of
 from airloom.dags import connections, parsing, platform, runs
-from airloom.dags.actor import Actor, missing_rights
+from airloom.dags.actor import Actor, missing_right_after_failure, missing_rights
 from airloom.engine.storage import Files
 from airloom.nodes.migration import newest_version
 from airloom.nodes.ports import Interface
@@ -139,7 +139,9 @@ def _parents_to_tell(store: Store, planned: Planned) -> list[Problem]:
 def rights_missing(store: Store, planned: Planned, actor: Actor) -> list[Problem]:
     """Return a problem for each thing that the actor may not use in a node that a new version adds or changes."""
     current = _current_document(store, planned.document["id"])
-    return missing_rights(actor, planned.document, planned.uses, current)
+    return missing_rights(actor, planned.document, planned.uses, current) + missing_right_after_failure(
+        actor, planned.document, current
+    )
 
 
 def publish_plan(

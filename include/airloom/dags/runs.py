@@ -19,8 +19,8 @@ from airloom.store.records import NotFound, StoredVersion
 if TYPE_CHECKING:
     from airloom.store.store import Store
 
-Origin = Literal["hand", "api"]
-"""What starts a run that somebody asks for: a person, or a program."""
+Origin = Literal["hand", "api", "failure"]
+"""What starts a run that is asked for: a person, a program, or the failure of another run."""
 
 TRIGGERS = {
     "timetable": "clock", "scheduled": "clock", "rest_api": "api", "operator": "pipeline",
@@ -111,8 +111,9 @@ def begin_run(
     correlation_id: str | None = None,
     run_id: str | None = None,
     logical_date: datetime | None = None,
+    event: dict[str, Any] | None = None,
 ) -> str:
-    """Start a run of a version that Airflow has read, and return the run's id.
+    """Start a run of a version that Airflow has read, and return the run's id; nodes read `event` as `trigger`.
 
     A second call with the same `run_id` starts none, and ends what a first one that was cut short had begun.
     Raises ConfigurationError for what Airflow refuses.
@@ -128,6 +129,7 @@ def begin_run(
         trigger=origin,
         actor=user,
         correlation_id=correlation_id,
+        event=event,
         params=dict(params),
     )
     if not is_new and run_state(pipeline, identifier) is not None:
@@ -141,6 +143,7 @@ def begin_run(
             origin=origin,
             correlation_id=correlation_id,
             logical_date=logical_date,
+            trigger=event,
         )
     except (ConfigurationError, SystemFault):
         if is_new:

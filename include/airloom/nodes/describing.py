@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from airloom.nodes.ports import Declared, Each, InterfacePorts, Maybe, Port
-from airloom.nodes.sdk import Node
+from airloom.nodes.sdk import Example, Node
 
 
 def describe_node(node: type[Node]) -> dict[str, Any]:
@@ -33,9 +33,16 @@ def describe_node(node: type[Node]) -> dict[str, Any]:
         "icon": declaration.icon,
         "stability": declaration.stability,
         "presets": [asdict(preset) for preset in declaration.presets],
-        "examples": [asdict(example) for example in node.examples],
+        "examples": [_example(example) for example in node.examples],
         "schema": node.config_schema(),
     }
+
+
+def _example(example: Example) -> dict[str, Any]:
+    shown = asdict(example)
+    if example.body is None:
+        del shown["body"]
+    return shown
 
 
 def _port(declared: Declared, *, target: bool) -> dict[str, Any]:

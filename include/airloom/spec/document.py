@@ -136,6 +136,9 @@ class PipelineSettings(Model):
         description="Which rows inside of a step are counted. small: those of inputs under a million rows, or files "
         "under 50 MB; all; none. What leaves a step is always counted",
     )
+    on_failure: Identifier | None = Field(
+        None, description="The pipeline that runs when a run of this one has failed; it reads the failure as `trigger`"
+    )
     enabled: bool = Field(True, description="Whether publishing makes the pipeline live, or leaves it paused")
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airloom.spec.sandbox import Sandbox
 
 NAMES = ("nodes", "params", "values", "trigger", "run", "loop")
+YOUNG = frozenset({"values"})
+"""Those that a text may also set itself: it may be older than they are."""
 PLACEHOLDER = "airloom_ph_"
 """How the name of a placeholder in captured SQL starts; the whole is `airloom_ph_<n>_`."""
 MAX_TEXT = 1_000_000
@@ -130,8 +132,10 @@ def references(text: str) -> set[tuple[str, ...]]:
         return set()
     tree, _ = _parse(_reader(), text)
     found: set[tuple[str, ...]] = set()
-    if tree is not None and _walk(tree) is not None:
+    walked = None if tree is None else _walk(tree)
+    if tree is not None and walked is not None:
         _collect_references(tree, found, in_loop=False)
+        found = {path for path in found if path[0] not in YOUNG & _assigned(walked)}
     return found
 
 
@@ -309,11 +313,11 @@ def _faults(sandbox: Sandbox, tree: nodes.Template, given: Mapping[str, str]) ->
     walked = _walk(tree)
     if walked is None:
         return [Problem("expression.syntax", "this expression is nested too deeply")]
-    assigned = {node.name for node in walked if isinstance(node, nodes.Name) and node.ctx != "load"}
+    assigned = _assigned(walked)
     known = {*NAMES, *sandbox.globals, *assigned}
     problems = [
         Problem("expression.name", f"{name!r} is a given name: choose another one")
-        for name in sorted(assigned & {*NAMES, *sandbox.globals})
+        for name in sorted(assigned & {*NAMES, *sandbox.globals} - YOUNG)
     ]
     for node in walked:
         if isinstance(node, nodes.Stmt | nodes.Template) and not isinstance(node, statements):
@@ -329,6 +333,13 @@ def _faults(sandbox: Sandbox, tree: nodes.Template, given: Mapping[str, str]) ->
         elif isinstance(node, nodes.Filter | nodes.Test):
             problems.extend(_unknown_function(sandbox, node))
     return problems
+
+
+def _assigned(walked: Iterable[nodes.Node]) -> set[str]:
+    """Return the names that a text sets."""
+    from jinja2 import nodes
+
+    return {node.name for node in walked if isinstance(node, nodes.Name) and node.ctx != "load"}
 
 
 def _walk(tree: nodes.Template) -> list[nodes.Node] | None:

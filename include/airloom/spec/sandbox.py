@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from jinja2 import StrictUndefined, Undefined, nodes, pass_context
 from jinja2.environment import TemplateExpression
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
@@ -119,8 +119,9 @@ def _plain(value: Any, known: dict[int, tuple[Any, Any]]) -> Any:
     if type(value) in _SCALARS:
         return value
     if isinstance(value, Undefined):
-        # Touching it raises: either "is undefined" or the sandbox's refusal.
+        # Touching it raises, either "is undefined" or the sandbox's refusal; but for an `if` without `else`.
         str(value)
+        raise UndefinedError("the condition of this `if` is false, and it has no `else`: write `else none`")
     if isinstance(value, str):
         return str(value)
     if callable(value):

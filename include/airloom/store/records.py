@@ -140,10 +140,10 @@ class Changes:
 class StoredRun:
     """Hold what is known of a run.
 
-    `state` is starting (Airflow has not taken it yet), queued, running, success or failed; `queued_at` is when it came
-    to be. `trigger` is what started it: hand, api, clock, asset, backfill or pipeline; `event` what an event brought.
-    `values` are those that somebody gave to nodes, `reuse` the outputs taken from another run; `rows` is how many rows
-    its sinks wrote, None where none told.
+    `state` is starting (Airflow has not taken it yet), queued, running, success or failed; `queued_at` is when it
+    came to be. `trigger` is what started it: hand, api, clock, asset, backfill, pipeline or failure; `event` what
+    an event brought. `values` are those that somebody gave to nodes, `reuse` the outputs taken from another run;
+    `rows` is how many rows its sinks wrote, None where none told.
     """
 
     pipeline: str

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from airloom.store.store import Store
-from airloom.worker import clean_up, connections, descriptions, examination, previews, questions
+from airloom.worker import clean_up, connections, descriptions, examination, failures, previews, questions
 from airloom.worker.runs import keep_ended_run, keep_started_run
 
 LANES = {"starts": 2, "answers": 8, "previews": 2, "delivery": 4, "housekeeping": 2}
@@ -37,6 +37,7 @@ def handlers() -> dict[str, Handler]:
 
     return {
         "unpause": Handler("starts", unpause),
+        failures.KIND: Handler("starts", failures.handle_failure),
         descriptions.KIND: Handler("answers", partial(descriptions.answer, connection=connection)),
         connections.KIND: Handler("answers", partial(questions.answer, function=connections.answer)),
         examination.KIND: Handler("answers", partial(questions.answer, function=examination.answer)),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airloom.store.records import NodeRun, NotFound, StoredRun, StoredVersion
 from airloom.store.store import Store
+from airloom.worker.failures import tell_of_failure
 
 if TYPE_CHECKING:
     from airloom.dags.node_states import NodeState
@@ -115,8 +116,9 @@ def keep_ended_run(store: Store, payload: dict[str, Any]) -> None:
         return
     states = node_results(pipeline, run_id, version.plan)
     store.node_runs.record(pipeline, run_id, [_node_run(version, run_id, state) for state in states])
-    # Last: an end counts as kept once this is.
+    # Behind that of the nodes: an end counts as kept once this is.
     store.runs.observe(_stored_run(version, run, rows=_rows_written(version, states)))
+    tell_of_failure(store, version, run, states)
     log.info("Run %s of pipeline %s ended with %s: %d nodes kept", run_id, pipeline, run.state, len(states))
 
 

@@ -200,6 +200,10 @@ export const looping = {
     { from: "shops", to: "each" },
     { from: "each", to: "all" },
   ],
+  finally: {
+    nodes: [node("state", "How it ended", "set", { value: "{{ run.state }}" }), node("tell", "Tell", "set", {})],
+    edges: [{ from: "state", to: "tell" }],
+  },
 };
 
 /** Return a document of many nodes, in chains of ten. */

@@ -160,7 +160,7 @@ const PIPELINE: State[] = [
     path: "/pipelines/daily_sales",
     answers: of(answer.looping, answer.run({ nodes: [] })),
     shows: "Each shop",
-    steps: (page) => page.getByRole("button", { name: "Fold the body" }).click(),
+    steps: (page) => page.getByRole("button", { name: "Fold Each shop" }).click(),
   },
   {
     name: "pipeline-200-nodes",

@@ -3485,7 +3485,7 @@ export interface components {
             version: number | null;
             /**
              * Trigger
-             * @description What started it: hand, api, clock, asset, backfill or pipeline
+             * @description What started it: hand, api, clock, asset, backfill, pipeline or failure
              */
             trigger: string | null;
             /**
@@ -3627,7 +3627,7 @@ export interface components {
             version: number | null;
             /**
              * Trigger
-             * @description What started it: hand, api, clock, asset, backfill or pipeline
+             * @description What started it: hand, api, clock, asset, backfill, pipeline or failure
              */
             trigger: string | null;
             /**

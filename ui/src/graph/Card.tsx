@@ -85,8 +85,8 @@ function CardOf({ id, data: { node }, selected }: NodeProps<CardNode>) {
             size="2xs"
             variant="ghost"
             aria-expanded={isOpen}
-            aria-label={isOpen ? "Fold the body" : `Unfold the body of ${size} nodes`}
-            title={isOpen ? "Fold the body" : `Unfold the body of ${size} nodes`}
+            aria-label={isOpen ? `Fold ${node.name ?? node.id}` : `Unfold ${node.name ?? node.id}, of ${size} nodes`}
+            title={isOpen ? "Fold" : `Unfold ${size} nodes`}
             onClick={(event) => {
               event.stopPropagation();
               toggle(id);

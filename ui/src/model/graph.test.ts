@@ -39,6 +39,26 @@ describe("foldedGraph", () => {
 });
 
 describe("graphOf", () => {
+  it("has what runs at the end as nodes of one that holds them", () => {
+    const graph = graphOf({
+      nodes: [{ id: "a", type: "set" }],
+      finally: {
+        nodes: [
+          { id: "note", type: "set" },
+          { id: "sent", type: "set" },
+        ],
+        edges: [{ from: "note", to: "sent" }],
+      },
+    });
+    expect(graph.nodes.map(({ id, parent }) => [id, parent])).toEqual([
+      ["a", null],
+      ["finally", null],
+      ["note", "finally"],
+      ["sent", "finally"],
+    ]);
+    expect(graph.edges.map(({ id }) => id)).toEqual(["note → sent"]);
+  });
+
   it("has the nodes of bodies with the node that they belong to, and edges with their ports", () => {
     const graph = graphOf({
       nodes: [

@@ -24,7 +24,11 @@ export interface PipelineDocument {
   params?: Record<string, Record<string, unknown>>;
   nodes?: DocumentNode[];
   edges?: DocumentEdge[];
+  finally?: { nodes?: DocumentNode[]; edges?: DocumentEdge[] } | null;
 }
+
+/** What holds the nodes that run at the end of a run; no node of a document can have this id. */
+export const FINALLY = "finally";
 
 export interface GraphNode {
   id: string;
@@ -64,6 +68,9 @@ export function graphOf(document: PipelineDocument): Graph {
     }
   };
   add(document, null);
+  if ((document.finally?.nodes ?? []).length > 0) {
+    add({ nodes: [{ id: FINALLY, type: FINALLY, name: "Finally", body: document.finally ?? {} }] }, null);
+  }
   const ids = new Set(nodes.map(({ id }) => id));
   return { nodes, edges: edges.filter(({ source, target }) => ids.has(source) && ids.has(target)) };
 }

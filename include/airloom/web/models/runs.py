@@ -18,7 +18,7 @@ class RunSummary(Answer):
     run_id: str = Field(examples=["manual__2026-11-30T09:00:00+00:00_1f2e3d4c"])
     state: str = Field(description="starting, queued, running, success or failed")
     version: int | None = Field(description="The version of the pipeline that it runs")
-    trigger: str | None = Field(description="What started it: hand, api, clock, asset, backfill or pipeline")
+    trigger: str | None = Field(description="What started it: hand, api, clock, asset, backfill, pipeline or failure")
     actor: str | None = Field(description="Who started it, or for whom it runs")
     correlation_id: str | None
     queued_at: datetime

@@ -13,7 +13,7 @@ export function Examples({ examples }: { examples: Values[] }) {
         Examples
       </Heading>
       <Stack gap="6">
-        {examples.map(({ title, config, inputs, outputs, ...more }) => (
+        {examples.map(({ title, config, inputs, outputs, body, ...more }) => (
           <Box key={JSON.stringify([title, config])} borderWidth="1px" borderRadius="md" p="4">
             {typeof title === "string" && (
               <Heading as="h3" size="sm" mb="3">
@@ -27,6 +27,11 @@ export function Examples({ examples }: { examples: Values[] }) {
             <Part title="Config">
               <Json value={config ?? {}} />
             </Part>
+            {body !== undefined && body !== null && (
+              <Part title="Body">
+                <Json value={body} />
+              </Part>
+            )}
             {Object.keys(more).length > 0 && <Json value={more} />}
           </Box>
         ))}

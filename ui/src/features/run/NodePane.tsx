@@ -1,5 +1,5 @@
-import { Box, Button, Flex, Heading, NativeSelect, Stack, Tabs, Text } from "@chakra-ui/react";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link as Anchor, Box, Button, Flex, Heading, NativeSelect, Stack, Tabs, Text } from "@chakra-ui/react";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { X } from "lucide-react";
 
 import type { NodeReport, RunDetail } from "src/api/client";
@@ -10,7 +10,7 @@ import { Json } from "src/kit/Json";
 import { bytesText, countText, durationText } from "src/kit/numbers";
 import { StateBadge } from "src/kit/StateBadge";
 import { Time } from "src/kit/Time";
-import { graphOf, type DocumentNode, type PipelineDocument } from "src/model/graph";
+import { FINALLY, graphOf, type DocumentNode, type PipelineDocument } from "src/model/graph";
 
 import { Log } from "./Log";
 import { NodeError } from "./NodeError";
@@ -57,7 +57,11 @@ export function NodePane({ run, node, document }: Props) {
         </NativeSelect.Root>
       )}
       {report === undefined ? (
-        <Empty title="The run knows nothing of this node">It is not a node of the version that ran.</Empty>
+        <Empty title={node === FINALLY ? "The end of a run" : "The run knows nothing of this node"}>
+          {node === FINALLY
+            ? "These nodes run when all others have ended, however they ended."
+            : "It is not a node of the version that ran."}
+        </Empty>
       ) : (
         <>
           {report.error !== null && <NodeError error={report.error} />}
@@ -102,7 +106,25 @@ function NodeHead({ id, node }: { id: string; node: DocumentNode | undefined }) 
   );
 }
 
+/** Return the run of another pipeline that a node has started, null where it has not. */
+function calledRun(statistics: Record<string, unknown>): { pipeline: string; runId: string } | null {
+  const run = statistics["run"] as Record<string, unknown> | undefined;
+  const [pipeline, runId] = [run?.["pipeline"], run?.["run_id"]];
+  return typeof pipeline === "string" && typeof runId === "string" ? { pipeline, runId } : null;
+}
+
+function CalledRun({ pipeline, runId }: { pipeline: string; runId: string }) {
+  return (
+    <Anchor asChild>
+      <Link to="/pipelines/$pipeline/runs/$run" params={{ pipeline, run: runId }}>
+        {pipeline}
+      </Link>
+    </Anchor>
+  );
+}
+
 function About({ report, node }: { report: NodeReport; node: DocumentNode | undefined }) {
+  const called = calledRun(report.statistics);
   return (
     <Stack gap="4">
       <Facts
@@ -113,6 +135,7 @@ function About({ report, node }: { report: NodeReport; node: DocumentNode | unde
           ["Attempt", report.attempt === 0 ? null : report.attempt],
           ["Started", report.started_at === null ? null : <Time key="started" at={report.started_at} />],
           ["Fired", report.fired.join(", ")],
+          ["Ran", called === null ? null : <CalledRun key="called" {...called} />],
         ]}
       />
       {Object.keys(report.statistics).length > 0 && (
