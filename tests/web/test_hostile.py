@@ -48,6 +48,8 @@ def test_a_body_that_is_no_document_is_refused(web: Web, text: str) -> None:
         "/pipelines?search=" + "a" * 300,
         "/pipelines?search=%00",
         "/runs?pipeline=%00",
+        "/pipelines/sales/runs/a%00b/attempts",
+        "/pipelines/sales/runs/a%00b/nodes/orders/logs",
         "/runs?cursor=" + "WyJhIl0",
         "/pipelines?cursor=WzFd",
         "/figures?days=0",
@@ -69,3 +71,13 @@ def test_a_subject_may_have_any_name(web: Web) -> None:
     assert web.ask("PUT", path, "ann", json={"level": "reader"}).json()["subject"] == 'o\'neill "x"'
     nul = "/pipelines/sales/collaborators/user/a%00b"
     assert web.ask("PUT", nul, "ann", json={"level": "reader"}).status_code == 422
+
+
+def test_a_run_has_no_id_that_no_database_keeps(web: Web) -> None:
+    for body in ({"run_ids": ["a", "b\0"]}, {"run_ids": ["a" * 300]}):
+        answer = web.ask("POST", "/pipelines/sales/runs/delete", "ann", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "VALIDATION_ERROR")
+    for act in ("cancel", "retry", "rerun"):
+        answer = web.ask("POST", f"/pipelines/sales/runs/a%00b/{act}", "ann", json={})
+        assert answer.status_code in (404, 422), (act, answer.text)
+    assert web.ask("DELETE", "/pipelines/sales/runs/a%00b", "ann").status_code in (404, 422)

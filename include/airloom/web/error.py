@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 from airloom.spec.error import AirloomError
@@ -130,6 +130,13 @@ def add_handlers(app: FastAPI) -> None:
     async def answer_database_away(request: Request, error: OperationalError) -> JSONResponse:
         log.warning("A database does not answer: %s", type(error.orig).__name__)
         return _answer(request, 503, "SERVICE_UNAVAILABLE", "a database does not answer; try again in a moment")
+
+    @app.exception_handler(DataError)
+    async def answer_unkept_value(request: Request, error: DataError) -> JSONResponse:
+        # Airflow's database; the store's own are AirloomErrors.
+        log.warning("A database refuses a value: %s", type(error.orig).__name__)
+        message = "a value of the request is one that no database keeps, such as a text with a NUL character"
+        return _answer(request, 422, "VALIDATION_ERROR", message)
 
 
 def unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -61,10 +61,13 @@ class BackfillStarted(Answer):
     times: list[datetime] = Field(description="Of its runs, the earliest first")
 
 
+RunId = Annotated[str, Field(max_length=250, pattern=r"^[^\x00]*$")]
+
+
 class RunSelection(BaseModel):
     """Runs of a pipeline."""
 
-    run_ids: list[str] = Field(min_length=1, max_length=200)
+    run_ids: list[RunId] = Field(min_length=1, max_length=200)
 
 
 class RunDeletion(Answer):
