@@ -23,7 +23,7 @@ from airloom.spec.configuration import Configuration
 PACKAGE = Path(airloom.__file__).parent
 COMMANDS = re.compile(r"(?<![\w./-])airloom ([a-z][a-z-]*(?: [A-Za-z0-9…./_=-]+)*)")
 VARIABLES = re.compile(r"\bAIRLOOM_([A-Z_]+)\b")
-OTHER_VARIABLES = {"VALUE", 
+OTHER_VARIABLES = {"VALUE",
     "X",  # stands for a name
     "PART", "INSTALLATION", "SUPERVISOR_USER", "SUPERVISOR_GUARD",  # set by an installation for its own processes
     "DATABASE_PASSWORD", "TASK_DATABASE_PASSWORD",  # of docker-compose.yaml
