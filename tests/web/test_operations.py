@@ -42,7 +42,8 @@ class TestDoctor:
         findings = {(finding["area"], finding["name"]): finding for finding in answer.json()["findings"]}
         assert answer.json()["right"] is False
         assert {area for area, _ in findings} == {"machine", "folders", "Airflow", "store"}
-        assert findings["folders", "AIRLOOM_DATA"]["message"] == "s3://key:***@bucket/data"
+        # What else it says depends on the packages that are here.
+        assert findings["folders", "AIRLOOM_DATA"]["message"].startswith("s3://key:***@bucket/data")
         assert findings["store", "database"]["state"] == "wrong"
         assert "is PostgreSQL running" in findings["store", "database"]["hint"]
 
