@@ -62,3 +62,16 @@ def test_what_airflow_does_not_have_is_named_and_read_again(
     monkeypatch.setattr("airloom.dags.agreement.GRACE", timedelta(minutes=-5))
     assert restore_agreement(store) == ["deleted", "earlier", "stale"]
     assert requests == ["deleted", "earlier", "stale"]
+
+
+def test_the_log_names_the_first_of_many(
+    store: Store, requests: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [f"many_{number:02}" for number in range(13)]
+    for name in names:
+        publish(store, document(name), actor=administrator("ann"))
+    requests.clear()
+    monkeypatch.setattr("airloom.dags.agreement.GRACE", timedelta(minutes=-5))
+    assert restore_agreement(store) == requests == names
+    lines = [record.getMessage() for record in caplog.records if record.name == "airloom.dags.agreement"]
+    assert (len(lines), lines[-1]) == (11, "So it is with 3 more")

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=30)
 """What is published is read within seconds; a DAG processor with much to do takes longer."""
 PAGE = 1000
+MOST_NAMED = 10
+"""The pipelines that one look names in the log."""
 
 
 def unread_pipelines(store: Store, now: datetime | None = None) -> dict[str, str]:
@@ -42,7 +44,12 @@ def restore_agreement(store: Store) -> list[str]:
     So a DAG that somebody deleted in Airflow comes back while its pipeline is live; its runs do not.
     """
     found = unread_pipelines(store)
-    for pipeline, fault in found.items():
+    named = list(found.items())[:MOST_NAMED]
+    for pipeline, fault in named:
         log.warning("Pipeline %s is live, and %s: its file is read again", pipeline, fault)
+    if len(found) > len(named):
+        # As after many were published at once, which takes Airflow minutes.
+        log.warning("So it is with %d more", len(found) - len(named))
+    for pipeline in found:
         parsing.request_parse(pipeline)
     return list(found)
