@@ -114,10 +114,11 @@ def test_other_processes_find_the_installation_and_keep_what_they_have(
     assert mode(home / "environment") == 0o600
     monkeypatch.setenv("AIRLOOM_HOME", str(home))
     monkeypatch.setenv("AIRLOOM_THREADS", "3")
-    monkeypatch.delenv("AIRLOOM_DATA", raising=False)
+    # Set and taken away, so that it is taken away again behind this test.
+    monkeypatch.setenv("AIRLOOM_DATA", "")
+    del os.environ["AIRLOOM_DATA"]
     assert load_environment()
     assert (os.environ["AIRLOOM_THREADS"], os.environ["AIRLOOM_DATA"]) == ("3", "s3://a=b/c d")
-    monkeypatch.delenv("AIRLOOM_DATA")
 
 
 def test_without_an_installation_the_environment_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
