@@ -112,12 +112,10 @@ class CallingSurroundings(TaskSurroundings):
 
     def _state(self, pipeline: str, run_id: str) -> str | None:
         """Return the state of a run, None where there is none."""
-        from airflow.sdk.exceptions import AirflowRuntimeError
-
-        try:
-            state = self._task.get_dagrun_state(dag_id=pipeline, run_id=run_id)
-        except AirflowRuntimeError:
+        # Asked for the state alone, Airflow gives the same error for a run that is not there and for any other fault.
+        if self._task.get_dr_count(dag_id=pipeline, run_ids=[run_id]) == 0:
             return None
+        state = self._task.get_dagrun_state(dag_id=pipeline, run_id=run_id)
         return str(getattr(state, "value", state))
 
     def _wait(self, pipeline: str, run_id: str) -> None:

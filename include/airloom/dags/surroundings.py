@@ -101,7 +101,8 @@ class TaskSurroundings:
         call = self._task.xcom_pull(
             dag_id=caller.get("pipeline"), run_id=caller.get("run_id"), task_ids=caller.get("task"), key=CALL
         )
-        if not isinstance(call, dict) or (call["pipeline"], call["run_id"]) != (self.run.pipeline, self.run.run_id):
+        ours = (self.run.pipeline, self.run.run_id)
+        if not isinstance(call, dict) or (call.get("pipeline"), call.get("run_id")) != ours:
             raise ConfigurationError("the run that called for this one does not know of it", hint="start it anew")
         return {name: Handed(unpacked(reference) or {}) for name, reference in call["inputs"].items()}
 

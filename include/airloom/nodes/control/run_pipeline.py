@@ -10,9 +10,7 @@ from airloom.nodes.ports import Interfaces, Port, no_interfaces
 from airloom.nodes.sdk import Action, ConfigurationError, Example, PipelineId, interface_ports
 
 
-class RunPipeline(
-    Action, role="wait", inputs=[interface_ports("pipeline")], outputs=[interface_ports("pipeline")], icon="workflow"
-):
+class RunPipeline(Action, role="wait", inputs=[interface_ports("pipeline")], outputs=[interface_ports("pipeline")]):
     """Run another pipeline, hand it its inputs, and give its outputs on.
 
     The ports are the `inputs` and `outputs` that the other document declares. The run is one of that pipeline, with its
