@@ -16,7 +16,9 @@ from airloom.store.migrate import ensure_task_role, migrate
 from airloom.store.store import Store
 
 READS = {"versions", "node_files", "pipelines", "problems", "revision"}
-CALLS = {"airloom_run_started(text,text)", "airloom_run_ended(text,text,text)"}
+CALLS = {
+    "airloom_run_started(text,text)", "airloom_run_ended(text,text,text)", "airloom_run_reuse(text,text)",
+}  # fmt: skip
 MODES = (
     "access share", "row share", "row exclusive", "share update exclusive", "share", "share row exclusive", "exclusive",
     "access exclusive",
