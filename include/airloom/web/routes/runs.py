@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -256,34 +257,33 @@ async def _started(
     logical_date: datetime | None,
     wish: Wish | None = None,
 ) -> RunSummary:
-    start = None
-    if wish is not None:
+    begin: Callable[..., str]
+    if wish is None:
+        version = await run_in_threadpool(live_version, store, pipeline)
+        _check_params(version, params)
+        begin = functools.partial(begin_run, store, version, params)
+    else:
         start = await run_in_threadpool(plan_partial, store, pipeline, params, wish)
         if start.problems:
             raise refused(start.problems)
         version, params = start.version, start.params
-    else:
-        version = await run_in_threadpool(live_version, store, pipeline)
-        _check_params(version, params)
+        begin = functools.partial(begin_partial, store, start)
     await _has_been_read(version)
 
-    def begin() -> StoredRun:
-        facts = {
-            "user": person.name,
-            "origin": "hand" if person.by_cookie else "api",
-            "correlation_id": correlation_id(),
-            "run_id": None if key is None else _run_id_of(key, person, pipeline),
-            "logical_date": logical_date,
-        }
-        begun = begin_run(store, version, params, **facts) if start is None else begin_partial(store, start, **facts)
-        audit.record(person, "run", pipeline=pipeline, run_id=begun)
-        return stored_run(store, pipeline, begun)
+    def begun() -> StoredRun:
+        run_id = begin(
+            user=person.name,
+            origin="hand" if person.by_cookie else "api",
+            correlation_id=correlation_id(),
+            run_id=None if key is None else _run_id_of(key, person, pipeline),
+            logical_date=logical_date,
+        )
+        audit.record(person, "run", pipeline=pipeline, run_id=run_id)
+        return stored_run(store, pipeline, run_id)
 
-    run = await run_in_threadpool(begin)
-    asked = None if wish is None else {"nodes": wish.nodes, "run_id": wish.reuse, "writes": wish.writes}
-    if run.params != params or asked != (
-        run.reuse and {name: run.reuse[name] for name in ("nodes", "run_id", "writes")}
-    ):
+    run = await run_in_threadpool(begun)
+    asked = None if wish is None else (wish.nodes, wish.reuse, wish.writes)
+    if run.params != params or asked != (run.reuse and tuple(run.reuse[key] for key in ("nodes", "run_id", "writes"))):
         raise ConflictError("another run was started with this Idempotency-Key", hint="send a new key")
     response.headers["Location"] = quote(request.url_for("get_run", pipeline=pipeline, run_id=run.run_id).path)
     return RunSummary.model_validate(run)
