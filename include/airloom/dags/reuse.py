@@ -236,6 +236,7 @@ def _settle_tasks(session: Any, run: Any, plan: Plan, partial: PartialRun) -> No
     """End the tasks of a run of which no node works, before anybody else can see the run."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
+    from airflow.sdk.execution_time.xcom import XCom
     from sqlalchemy import update
 
     states: dict[str, str] = {}
@@ -247,7 +248,9 @@ def _settle_tasks(session: Any, run: Any, plan: Plan, partial: PartialRun) -> No
         states[step.id] = "success" if reused else "skipped"
         values = outcome_of(step, results).values if reused else {}
         for key, value in values.items():
-            XComModel.set(key, value, dag_id=run.dag_id, task_id=step.id, run_id=run.run_id, session=session)
+            place = {"key": key, "dag_id": run.dag_id, "task_id": step.id, "run_id": run.run_id}
+            kept = XCom.serialize_value(value, **place)  # as a task does it
+            XComModel.set(value=kept, **place, serialize=False, session=session)
     for gate in plan.gates:
         if gate.upstream in states:
             fired = partial.results.get(gate.node, {}).get("fired", [])
