@@ -31,7 +31,7 @@ PARTS = {
     "again": "Computed again, for what they gave was not kept",
     "reused": "Reused",
     "skipped": "Skipped, for nothing leads to them",
-    "silent": "Silent, for they write",
+    "silent": "Silent, for they write or stand in finally",
     "left_out": "Left out",
 }
 """What is said of each part of a run of a part of a pipeline."""
