@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from airloom.engine.child import run_in_child
@@ -18,6 +19,7 @@ from airloom.engine.storage import Files
 from airloom.nodes.calling import call
 from airloom.nodes.catalog import NodeFileUnknown, catalog, remember
 from airloom.nodes.context import Context, PlainContext
+from airloom.nodes.functions import known_file
 from airloom.nodes.ports import Port
 from airloom.nodes.sdk import Node, ports_of
 from airloom.plan.plan import FINALLY, GROUP, PIPELINE, Plan, PlanNode, PlanStep
@@ -45,7 +47,8 @@ from airloom.runtime.upstream import Upstream
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Counts, EngineName
 from airloom.spec.duration import parse_duration, retry_pause
-from airloom.spec.error import AirloomError, DataError, SystemFault
+from airloom.spec.error import AirloomError, ConfigurationError, DataError, SystemFault
+from airloom.spec.node_file import NodeFile
 from airloom.spec.scope import visits
 from airloom.spec.upload import uploads_named
 
@@ -313,7 +316,8 @@ class _Step:
         made = make_node(self._class(node), rendered)
         around = self.around
         facts = replace(around.run, node=node.id)
-        context = PlainContext(facts, around.params, self.workplace.files, around.connection, around.log)
+        functions = partial(self._function, node)
+        context = PlainContext(facts, around.params, self.workplace.files, around.connection, around.log, functions)
         return made, ports_of(type(made), made).inputs, context
 
     def _class(self, node: PlanNode) -> type[Node]:
@@ -336,6 +340,17 @@ class _Step:
             )
         self.workplace.classes[node.id] = node_class
         return node_class
+
+    def _function(self, node: PlanNode, name: str) -> NodeFile:
+        digest = node.functions.get(name, "")
+        file = known_file(digest) or (self.around.node_file(digest) if digest else None)
+        if file is None:
+            raise ConfigurationError(
+                f"the file of the function {name!r} that this was published with is not known here ({digest[:12]})",
+                node=node.id,
+                hint="publish the pipeline again where its file is",
+            )
+        return file
 
     def _render(self, node: PlanNode) -> dict[str, Any]:
         try:
