@@ -34,7 +34,7 @@ PLACE = re.compile(r"`([\w.]+)` in `([\w/]+\.py)`")
 CODE = re.compile(r"`([^`]+)`")
 TABLES = ("KINDS", "OPERATORS", "READERS", "DIALECTS", "ICONS", "FUNCTIONS", "PARTS")
 """Tables of the package that an addition is a line of."""
-FIRST_TO_COME = ("include/nodes", "nodes/dialects")
+FIRST_TO_COME = ("include/nodes", "include/code", "nodes/dialects")
 """Folders that the first addition to them makes."""
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from airloom.engine.child import MemoryExceeded, QueryTimeout, ask, run_in_child, safe_start
+from airloom.engine.child import MemoryExceeded, QueryTimeout, StandingChild, ask, run_in_child, safe_start
 from airloom.spec.configuration import configuration
 from airloom.spec.error import ConfigurationError, DataError, SystemFault
 
@@ -307,6 +307,55 @@ def test_leaves_no_zombie_and_no_open_file(start):
         with contextlib.suppress(QueryTimeout):
             run_in_child(time.sleep, 60, timeout=0.05, start=start)
     assert (len(os.listdir("/proc/self/fd")), children_of_this_process()) == before
+
+
+class TestStandingChild:
+    """A child for one piece of work after the other."""
+
+    @pytest.fixture
+    def child(self):
+        child = StandingChild(memory=200 * 2**20)
+        yield child
+        child.end()
+
+    def test_one_process_does_the_pieces(self, child):
+        process = child.run(os.getpid, timeout=LONG)
+        assert process != os.getpid()
+        with pytest.raises(SystemFault, match="factorial"):
+            child.run(math.factorial, -1, timeout=LONG)
+        assert child.run(add, 1, 2, timeout=LONG) == 3
+        assert child.run(os.getpid, timeout=LONG) == process
+        child.end()
+        assert not is_alive(process)
+
+    @pytest.mark.parametrize(
+        ("function", "argument", "timeout", "error"),
+        [
+            (time.sleep, 60, 0.2, QueryTimeout),
+            (os._exit, 3, LONG, SystemFault),
+            (bytearray, 400 * 2**20, LONG, MemoryExceeded),
+        ],
+    )
+    def test_another_takes_the_place_of_one_that_a_piece_ended(self, child, function, argument, timeout, error):
+        process = child.run(os.getpid, timeout=LONG)
+        with pytest.raises(error):
+            child.run(function, argument, timeout=timeout)
+        assert not is_alive(process)
+        assert child.run(os.getpid, timeout=LONG) != process
+
+    def test_one_that_was_killed_between_pieces_is_told(self, child):
+        os.kill(child.run(os.getpid, timeout=LONG), signal.SIGKILL)
+        with pytest.raises(SystemFault, match="killed from outside"):
+            child.run(add, 1, 2, timeout=LONG)
+        assert child.run(add, 1, 2, timeout=LONG) == 3
+
+    def test_it_leaves_nothing(self, child, tmp_path, monkeypatch):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        before = len(os.listdir("/proc/self/fd")), children_of_this_process()
+        child.run(make_files, str(tmp_path), timeout=LONG)
+        child.end()
+        assert list(tmp_path.iterdir()) == []
+        assert (len(os.listdir("/proc/self/fd")), children_of_this_process()) == before
 
 
 def write_and_hang(path):

@@ -13,6 +13,7 @@ from tests.runtime.conftest import node, rows_of
 
 from airloom.runtime.progress import PART
 from airloom.runtime.results import NodeResult
+from airloom.runtime.table_child import SESSIONS
 
 if TYPE_CHECKING:
     from tests.runtime.conftest import Run, Workshop
@@ -263,3 +264,34 @@ def test_rows_of_all_items_come_together(workshop: Workshop) -> None:
         edges="items>each each>large",
     )
     assert rows_of(found["large"]) == [{"n": 2, "square": 4}, {"n": 3, "square": 9}]
+
+
+class TestTables:
+    """Table nodes in bodies share a process and its databases; each item is worked out by itself all the same."""
+
+    def loop(self, workshop: Workshop, items: Any, sql: str, config: dict[str, Any] | None = None) -> NodeResult:
+        """Return how a loop ended whose body makes a table of one row of its item, and asks it this."""
+        inner = [
+            node("row", "set", value=[{"n": "{{ loop.item }}"}]),
+            node("sum", "sql", sql=sql, **(config or {})),
+            node("back", "set", value="{{ nodes.sum.rows.first(1)[0].n }}"),
+        ]
+        edges = [{"from": "row", "to": "sum"}, {"from": "sum", "to": "back"}]
+        each = node("each", "for_each", on_error="continue")
+        body = {"nodes": inner, "edges": edges, "result": "back"}
+        nodes = node("items", "set", value=items), {**each, "body": body}
+        return workshop.begin(*nodes, edges="items>each").all()["each"]
+
+    def test_items_of_other_types(self, workshop: Workshop) -> None:
+        items = [1, 2, "a", 3.5, "b", 4]
+        assert results(self.loop(workshop, items, "select n as n from rows")) == items
+
+    def test_what_fails_leaves_those_after_it_alone(self, workshop: Workshop) -> None:
+        found = self.loop(workshop, [1, "x", 3], "select n + 1 as n from rows")
+        assert results(found) == [2, None, 4]
+        assert [(error["index"], error["node"]) for error in results(found, "errors")] == [(1, "sum")]
+
+    def test_a_config_that_differs_for_each_item(self, workshop: Workshop) -> None:
+        count = SESSIONS + 3
+        sql = "select n + {{ loop.item }} as n from rows"
+        assert results(self.loop(workshop, list(range(count)), sql)) == [2 * n for n in range(count)]

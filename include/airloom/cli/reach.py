@@ -29,7 +29,7 @@ ELSEWHERE = frozenset(
     | {"run", "runs", "logs", "backfill", "nodes", "connection", "upload", "new", "templates"}
 )
 """The commands that reach an installation by its API, too."""
-ANYWHERE = frozenset({"try", "schema", "node", "add", "import"})
+ANYWHERE = frozenset({"try", "schema", "node", "add", "import", "test-code"})
 """Others that need no installation."""
 
 

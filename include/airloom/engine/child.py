@@ -93,7 +93,47 @@ def run_in_child(
         job = (level, scratch, memory, function, arguments)
         child: _Forked | _Served = _Forked(*job) if start == "fork" else _Served(job, prepare)
         with child:
-            return _received(child, timeout, answers or {})  # type: ignore[no-any-return]
+            message = _received(child, timeout, answers or {})
+            child.ended()
+            return _outcome(message)  # type: ignore[no-any-return]
+
+
+class StandingChild:
+    """A child process for one piece of work after the other, each bounded as one of `run_in_child`, by fork.
+
+    It starts with the first piece, and anew after one that it did not outlive. What a piece leaves in its modules is
+    there for the next.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._child: _Forked | None = None
+        self._stack = contextlib.ExitStack()
+
+    def run(self, function: Callable[..., Result], *arguments: Any, timeout: float) -> Result:
+        """Return what a function returns; function and arguments are pickled. Raises what `run_in_child` raises."""
+        if self._child is None:
+            scratch = tempfile.TemporaryDirectory(prefix=SCRATCH, ignore_cleanup_errors=True)
+            level = logging.getLogger().getEffectiveLevel()
+            child = _Forked(level, self._stack.enter_context(scratch), self._memory)
+            self._stack.enter_context(child)
+            self._child = child
+        try:
+            # Whether it is there shows when it is to answer.
+            with contextlib.suppress(ConnectionError):
+                self._child.connection.send((function, arguments))
+            message = _received(self._child, timeout, {})
+        except BaseException:
+            self.end()
+            raise
+        if isinstance(message[1], MemoryExceeded):
+            self.end()
+        return _outcome(message)  # type: ignore[no-any-return]
+
+    def end(self) -> None:
+        """End the child, and remove its temporary files; a further `run` starts another."""
+        self._stack.close()
+        self._child = None
 
 
 class _Forked:
@@ -190,7 +230,8 @@ def _start(process: Any) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _received(child: _Forked | _Served, timeout: float, answers: Mapping[str, Callable[..., Any]]) -> Any:
+def _received(child: _Forked | _Served, timeout: float, answers: Mapping[str, Callable[..., Any]]) -> tuple[Any, ...]:
+    """Return the message that says how the work ended: `result` or `error`, and what else it holds."""
     connection = child.connection
     deadline = time.monotonic() + timeout
     while True:
@@ -219,13 +260,15 @@ def _received(child: _Forked | _Served, timeout: float, answers: Mapping[str, Ca
             with contextlib.suppress(ConnectionError):
                 connection.send(answer)
             deadline += time.monotonic() - asked
-        elif message[0] == "error":
-            child.ended()
-            message[1].add_note(f"In the child process:\n{message[2]}")
-            raise message[1]
         else:
-            child.ended()
-            return message[1]
+            return tuple(message)
+
+
+def _outcome(message: tuple[Any, ...]) -> Any:
+    if message[0] == "error":
+        message[1].add_note(f"In the child process:\n{message[2]}")
+        raise message[1]
+    return message[1]
 
 
 def _kill(process: int) -> None:
@@ -262,9 +305,10 @@ def _work(
     level: int,
     scratch: str,
     memory: int | None,
-    function: Callable[..., Any],
-    arguments: tuple[Any, ...],
+    function: Callable[..., Any] | None = None,
+    arguments: tuple[Any, ...] = (),
 ) -> None:
+    """Call the function, or without one whatever functions come, and send how each call ended."""
     global _to_parent
     _detach(parent)
     # Set for this process, and for the programs that it starts.
@@ -273,20 +317,11 @@ def _work(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    try:
-        if memory is not None:
-            _limit_memory(memory)
-        message: tuple[Any, ...] = ("result", function(*arguments))
-    except Exception as error:  # noqa: BLE001 - whatever happened is reported to the parent
-        message = _failure(error)
-    # A thread that the work left behind may still log.
-    handler.acquire()
-    try:
-        connection.send(message)
-    except ConnectionError:
-        return
-    except Exception as error:  # noqa: BLE001 - what cannot be pickled fails in many ways
-        connection.send(_failure(error))
+    jobs = iter(connection.recv, None) if function is None else [(function, arguments)]
+    with contextlib.suppress(EOFError, ConnectionError):
+        for job in jobs:
+            handler.tell(memory, *job)
+            memory = None
 
 
 def _call_pickled(pickled: bytes) -> Any:
@@ -302,6 +337,25 @@ class _LogPipe(logging.handlers.QueueHandler):
     def enqueue(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(ConnectionError):
             self.queue.send(("log", record))
+
+    def tell(self, memory: int | None, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        """Call a function within so much memory, and send the parent how that ended."""
+        try:
+            if memory is not None:
+                _limit_memory(memory)
+            message: tuple[Any, ...] = ("result", function(*arguments))
+        except Exception as error:  # noqa: BLE001 - whatever happened is reported to the parent
+            message = _failure(error)
+        # A thread that the work left behind may still log.
+        self.acquire()
+        try:
+            self.queue.send(message)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what cannot be pickled fails in many ways
+            self.queue.send(_failure(error))
+        finally:
+            self.release()
 
     def ask(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """Return what the parent answers."""

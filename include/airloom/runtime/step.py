@@ -5,19 +5,23 @@ from __future__ import annotations
 import socket
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
+from airloom.engine.address import is_url
 from airloom.engine.child import run_in_child
 from airloom.engine.data_folder import DataFolder
 from airloom.engine.reference import TableReference
 from airloom.engine.spark.session import BESIDE_HEAP
 from airloom.engine.storage import Files
+from airloom.engine.tables import one_database
 from airloom.nodes.calling import call
 from airloom.nodes.catalog import NodeFileUnknown, catalog, remember
-from airloom.nodes.context import Context, PlainContext
+from airloom.nodes.context import Context, PlainContext, RunFacts
+from airloom.nodes.functions import known_file
 from airloom.nodes.ports import Port
 from airloom.nodes.sdk import Node, ports_of
 from airloom.plan.plan import FINALLY, GROUP, PIPELINE, Plan, PlanNode, PlanStep
@@ -39,13 +43,15 @@ from airloom.runtime.results import (
     error_json,
     error_text,
 )
+from airloom.runtime.table_child import TableChild
 from airloom.runtime.table_plan import TableNode, TableWork
 from airloom.runtime.table_work import TableDone, run_table_work
 from airloom.runtime.upstream import Upstream
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Counts, EngineName
 from airloom.spec.duration import parse_duration, retry_pause
-from airloom.spec.error import AirloomError, DataError, SystemFault
+from airloom.spec.error import AirloomError, ConfigurationError, DataError, SystemFault
+from airloom.spec.node_file import NodeFile
 from airloom.spec.scope import visits
 from airloom.spec.upload import uploads_named
 
@@ -111,6 +117,28 @@ class Workplace:
         """How nodes outside of bodies ended, for whoever is interrupted."""
         self.at_work = ""
         """The node that runs now."""
+        self.table_child: TableChild | None = None
+
+    @property
+    def memory(self) -> int:
+        """Return the bytes that a process of table nodes may allocate."""
+        memory = int(self.settings.memory_limit * 1.5) + BESIDE_TABLES
+        return memory if self.engine == "duckdb" else memory + BESIDE_HEAP
+
+    @contextmanager
+    def body_tables(self, run: RunFacts) -> Iterator[None]:
+        """Let the tables of bodies, also of those in them, be worked with in one process and one database meanwhile."""
+        if self.table_child is not None:
+            yield
+            return
+        folder = self.data.run_folder(run.pipeline, run.run_id)
+        with nullcontext() if is_url(folder) else one_database(folder):
+            self.table_child = TableChild(self.memory, folder)
+            try:
+                yield
+            finally:
+                self.table_child.end()
+                self.table_child = None
 
     def run(
         self,
@@ -282,6 +310,7 @@ class _Step:
             body = BodyRun(node, self.workplace, self.around, self.upstream)
         with ExitStack() as stack:
             if body is not None:
+                stack.enter_context(self.workplace.body_tables(self.around.run))
                 stack.callback(body.end)
             values = self.inputs.values(node, made, ports, stack)
             answer = call(made, ports, values, context, body)
@@ -318,7 +347,8 @@ class _Step:
         made = make_node(self._class(node), rendered)
         around = self.around
         facts = replace(around.run, node=node.id)
-        context = PlainContext(facts, around.params, self.workplace.files, around.connection, around.log)
+        functions = partial(self._function, node)
+        context = PlainContext(facts, around.params, self.workplace.files, around.connection, around.log, functions)
         return made, ports_of(type(made), made).inputs, context
 
     def _class(self, node: PlanNode) -> type[Node]:
@@ -341,6 +371,17 @@ class _Step:
             )
         self.workplace.classes[node.id] = node_class
         return node_class
+
+    def _function(self, node: PlanNode, name: str) -> NodeFile:
+        digest = node.functions.get(name, "")
+        file = known_file(digest) or (self.around.node_file(digest) if digest else None)
+        if file is None:
+            raise ConfigurationError(
+                f"the file of the function {name!r} that this was published with is not known here ({digest[:12]})",
+                node=node.id,
+                hint="publish the pipeline again where its file is",
+            )
+        return file
 
     def _render(self, node: PlanNode) -> dict[str, Any]:
         try:
@@ -390,18 +431,16 @@ class _Step:
         targets = {
             f"{node.id}.{port}": self.outputs.place(node.id, port, "parquet") for node in leaving for port in node.ports
         }
-        memory = int(self.settings.memory_limit * 1.5) + BESIDE_TABLES
         work_of_all = TableWork(
             tuple(work), sources, targets, self.workplace.files, self.settings.memory_limit, self.settings.threads,
             self.workplace.engine, self.settings.spark_master, self.outputs.place(nodes[-1].id, "on", "spark"),
             self.around.sample_rows, self.workplace.counts,
         )  # fmt: skip
-        return run_in_child(
-            run_table_work,
-            work_of_all,
-            timeout=self.settings.query_timeout,
-            memory=memory if self.workplace.engine == "duckdb" else memory + BESIDE_HEAP,
-        )
+        timeout = self.settings.query_timeout
+        if self.workplace.table_child is not None and self.workplace.engine == "duckdb":
+            alike = all(node.method == "query" for node in nodes)
+            return self.workplace.table_child.run(work_of_all, alike=alike, timeout=timeout)
+        return run_in_child(run_table_work, work_of_all, timeout=timeout, memory=self.workplace.memory)
 
 
 def _all_live(node: PlanNode, inputs: Mapping[str, list[str]]) -> bool:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,41 @@ def run_table_work(work: TableWork) -> TableDone:
         session = session_class(work.engine)(work, stack, close=False)
         _left_open.append(session.connection)
         done = session.execute(session.compile(work.sources), work.sources, work.targets)
+    done.seconds = time.monotonic() - started
+    return done
+
+
+@dataclass
+class _Standing:
+    """A session that stays open for works that differ in their sources and targets alone, and what it compiled."""
+
+    session: Session
+    compiled: CompiledTables
+
+
+_standing: dict[str, _Standing] = {}
+
+
+def run_alike(work: TableWork, key: str, folder: str, lasting: Mapping[str, TableReference]) -> TableDone:
+    """Run a work as `run_table_work` does, in the session of an earlier one of the same key, where there is one.
+
+    Works of a key read no files but their sources, and differ in these and in their targets alone: `lasting` are the
+    sources that all have, the others lie in `folder` or are brought here for each work. To be run in a process of its
+    own that ends some time.
+    """
+    started = time.monotonic()
+    standing = _standing.pop(key, None)
+    if standing is None:
+        stack = contextlib.ExitStack()
+        folders = [place for place in (folder, tempfile.gettempdir()) if place]
+        session = Session(replace(work, sources=lasting, targets={}), stack, folders, close=False)
+        _left_open.append((session, stack))
+        standing = _Standing(session, session.compile(work.sources))
+    elif not standing.compiled.holds_for(work.sources):
+        standing.compiled = standing.session.compile(work.sources)
+    done = standing.session.execute(standing.compiled, work.sources, work.targets)
+    # What failed begins anew.
+    _standing[key] = standing
     done.seconds = time.monotonic() - started
     return done
 

@@ -348,6 +348,7 @@ export const version = (number: number, shown: object = document): Schemas["Vers
   revision: number * 4,
   hash: "9f2a",
   document: shown as Schemas["VersionDetail"]["document"],
+  functions: {},
 });
 
 export const difference: Schemas["Difference"] = {

@@ -4248,6 +4248,14 @@ export interface components {
             plan?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Functions
+             * @description The texts of the functions that its nodes name, as they were when it was published
+             * @default {}
+             */
+            functions: {
+                [key: string]: string;
+            };
         };
         /**
          * VersionSummary
