@@ -1,4 +1,4 @@
-import { Alert, Box, Button, ButtonGroup, Checkbox, Heading, Skeleton, Stack, Text } from "@chakra-ui/react";
+import { Alert, Box, Button, Checkbox, Flex, Heading, Skeleton, Stack, Text } from "@chakra-ui/react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -51,9 +51,9 @@ export function PartActions({ run, node, document }: Props) {
   }
   return (
     <>
-      <ButtonGroup size="xs" variant="outline" flexWrap="wrap" aria-label="Run a part of the pipeline" role="group">
+      <Flex gap="2" wrap="wrap" aria-label="Run a part of the pipeline" role="group">
         {(Object.keys(VERBS) as Choice[]).map((each) => (
-          <Button key={each} onClick={() => setChoice(each)}>
+          <Button key={each} size="xs" variant="outline" onClick={() => setChoice(each)}>
             {VERBS[each]}
           </Button>
         ))}
@@ -61,12 +61,16 @@ export function PartActions({ run, node, document }: Props) {
           title="Go on from here, in this run?"
           verb="Retry from here"
           onConfirm={() => retry.mutate()}
-          trigger={<Button loading={retry.isPending}>Retry from here</Button>}
+          trigger={
+            <Button size="xs" variant="outline" loading={retry.isPending}>
+              Retry from here
+            </Button>
+          }
         >
           This node and all that follow it run again, by version {run.version} and with the params of this run. Nodes
           that write do so again.
         </Confirm>
-      </ButtonGroup>
+      </Flex>
       {choice !== null && (
         <PartDialog run={run} node={node} choice={choice} document={document} onClose={() => setChoice(null)} />
       )}
