@@ -218,7 +218,7 @@ def _telling(task: str, parallel: int, item: str, attempts: list[TaskAttempt]) -
     """Return which of the tasks of a loop tells of an item, or of the loop where none is named."""
     if item.isdecimal():
         return f"{task}--{int(item) % parallel + 1}"
-    begun = [one for one in attempts if one.started_at is not None]
+    begun = [one for one in attempts if one.started_at is not None and one.state != "upstream_failed"]
     parts = [one for one in begun if one.task.startswith(f"{task}--")]
     failed = [one for one in parts if one.state == "failed"]
     if any(one.task == task for one in begun) or not parts:
