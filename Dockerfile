@@ -32,7 +32,8 @@ RUN if [ -n "$SPARK" ]; then apt-get update \
 COPY --from=packages /opt/airloom /opt/airloom
 # A new volume takes these folders' owner.
 RUN useradd --system --uid 10001 --home-dir /var/lib/airloom --shell /usr/sbin/nologin airloom \
-    && mkdir -p /airloom/include/pipelines /airloom/include/nodes /airloom/include/data /airloom/output \
+    && mkdir -p /airloom/include/pipelines /airloom/include/nodes /airloom/include/code /airloom/include/data \
+       /airloom/output \
        /var/lib/airloom/airflow /var/lib/airloom/bundles /var/lib/airloom/data /var/lib/airloom/logs \
     && python -c "from airloom.local.airflow import configuration_file; print(configuration_file(), end='')" \
        > /var/lib/airloom/airflow/airflow.cfg \

@@ -60,7 +60,7 @@ def installed(session: pytest.Session, **variables: str) -> Iterator[Running]:
     base = Path(tempfile.mkdtemp(prefix="airloom-integration-"))
     # PostgreSQL's own account has to pass where root runs the tests.
     base.chmod(0o755)
-    for name in ("pipelines", "files"):
+    for name in ("pipelines", "files", "code"):
         (base / name).mkdir()
     installation = Installation.open(
         port=free_port(),
@@ -69,6 +69,7 @@ def installed(session: pytest.Session, **variables: str) -> Iterator[Running]:
             "AIRLOOM_HOME": str(base / "home"),
             "AIRLOOM_PIPELINES": str(base / "pipelines"),
             "AIRLOOM_PATHS": f'["{base / "files"}", "include/data", "tests/conformance/data"]',
+            "AIRLOOM_CODE": str(base / "code"),
             "AIRLOOM_NODES": str(ROOT / "tests" / "conformance" / "nodes"),
             **variables,
         },

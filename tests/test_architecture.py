@@ -34,7 +34,7 @@ PLACE = re.compile(r"`([\w.]+)` in `([\w/]+\.py)`")
 CODE = re.compile(r"`([^`]+)`")
 TABLES = ("KINDS", "OPERATORS", "READERS", "DIALECTS", "ICONS", "FUNCTIONS", "PARTS")
 """Tables of the package that an addition is a line of."""
-FIRST_TO_COME = ("include/nodes", "nodes/dialects")
+FIRST_TO_COME = ("include/nodes", "include/code", "nodes/dialects")
 """Folders that the first addition to them makes."""
 
 
@@ -158,6 +158,9 @@ def test_its_first_step_leaves_what_is_shown(followed: tuple[dict[str, Any], Pla
     assert shown["by_island.statistics"].pop("seconds") > 0
     assert left["by_island.statistics"].pop("seconds") > 0
     assert left["by_island.rows"].pop("uri").endswith(shown["by_island.rows"].pop("uri").removeprefix("…"))
+    expected, file = (found["penguins-by_island.inner"]["penguins"]["statistics"]["read"][0] for found in (shown, left))
+    assert file["uri"].endswith(expected.pop("uri").removeprefix("…"))
+    assert [expected.pop("etag"), file.pop("uri"), file.pop("etag")]
     assert shown == left
 
 

@@ -256,3 +256,27 @@ def test_a_changed_value_is_a_new_version_of_the_pipelines_that_read_it(
     assert concerned is not None
     assert "this installation has no value 'region'" in concerned[0].problems[0]
     assert store.version("reading").number == 2
+
+
+def test_a_changed_function_is_a_new_version_unless_its_tests_fail(
+    store: Store, settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings.setenv("AIRLOOM_CODE", str(tmp_path))
+    configuration.cache_clear()
+    function, tests = tmp_path / "shout.py", tmp_path / "shout_test.py"
+    function.write_text("def shout(value):\n    return 'HEY'\n")
+    tests.write_text("def test_loud():\n    assert shout(None).isupper()\n")
+    document = {"id": "loud", "nodes": [{"id": "shout", "type": "python_code", "config": {"function": "shout"}}]}
+    assert publish(store, document, actor=administrator("ann")).problems == []
+    assert upgrade(store) == []
+    function.write_text("def shout(value):\n    return 'hey'\n")
+    [replanned] = upgrade(store) or []
+    assert "test_loud failed" in replanned.problems[0]
+    [problem] = publish(store, document, actor=administrator("ann")).problems
+    assert (problem.code, problem.node) == ("code.test", "shout")
+    assert store.pipeline("loud").version == 1
+    function.write_text("def shout(value):\n    return 'HO'\n")
+    [replanned] = upgrade(store) or []
+    assert replanned.changes == ["node shout: the file of its function shout is another"]
+    assert "'HEY'" in store.functions(store.version("loud", 1))["shout"].text
+    assert "'HO'" in store.functions(store.version("loud", 2))["shout"].text

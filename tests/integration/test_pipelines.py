@@ -446,3 +446,26 @@ def test_a_dag_that_is_deleted_in_airflow_comes_back_while_its_pipeline_is_live(
     eventually(lambda: "deleted" in [dag["dag_id"] for dag in airloom.running.api("GET", "/api/v2/dags")["dags"]], 90)
     assert time.monotonic() - began < 75
     assert airloom("run", "deleted", "--wait")["state"] == "success"
+
+
+# Functions of users
+
+
+def test_a_run_has_the_function_that_its_version_was_published_with(airloom: Airloom) -> None:
+    folder = Path(airloom.running.environment["AIRLOOM_CODE"])
+    function, tests = folder / "shout.py", folder / "shout_test.py"
+    function.write_text("def shout(value):\n    return value.upper() + '!'\n")
+    tests.write_text("def test_loud():\n    assert shout('a').isupper()\n")
+    shout = {"id": "shout", "type": "python_code", "config": {"function": "shout"}}
+    document = chain("loud", setting("say", "hey"), shout, setting("said", "{{ nodes.shout.value }}"))
+    assert airloom.publish(document)[0]["problems"] == []
+    function.write_text("def shout(value):\n    return 'quiet'\n")
+    [refused] = airloom.publish(document, ends_with=1)
+    assert [(found["code"], found["node"]) for found in refused["problems"]] == [("code.test", "shout")]
+    function.unlink()
+    # The folder has it no more: the task gets the text from the store.
+    assert airloom("run", "loud", "--wait")["state"] == "success"
+    shown = airloom("explain", "loud")
+    assert "value.upper()" in shown["functions"]["shout"]
+    [said] = [node for node in shown["nodes"] if node["node"] == "said"]
+    assert said["outputs"]["value"]["value"] == "HEY!"

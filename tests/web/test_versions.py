@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from tests.web.conftest import Web
+
+from airloom.spec.configuration import configuration
 
 
 def document(value: Any, **fields: Any) -> dict[str, Any]:
@@ -110,3 +113,31 @@ def test_who_did_what_stands_in_airflows_event_log(web: Web) -> None:
     with create_session() as session:
         rows = session.execute(select(Log.event, Log.owner).where(Log.dag_id == "sales").order_by(Log.id.desc()))
         assert [tuple(row) for row in rows][:4] == [("airloom.publish", "ann")] * 3 + [("airloom.make", "ann")]
+
+
+def test_a_version_shows_the_text_of_the_functions_that_it_runs(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRLOOM_CODE", str(tmp_path))
+    configuration.cache_clear()
+    (tmp_path / "double.py").write_text("def double(value):\n    return 2 * value\n")
+    (tmp_path / "double_test.py").write_text("def test_one():\n    assert double(1) == 2\n")
+    nodes = [{"id": "only", "type": "python_code", "config": {"function": "double"}}]
+    body = {"document": {"id": "sales", "nodes": nodes}}
+    refused = web.ask("POST", "/pipelines/sales/publish", "ann", json=body)
+    [problem] = refused.json()["details"]
+    assert (refused.status_code, problem["code"], problem["pointer"]) == (
+        422,
+        "right.code",
+        "/nodes/0/config/function",
+    )
+    web.store.grants.give("pipeline", "sales", "user", "cody", "publisher", by="ann")
+    assert web.ask("POST", "/pipelines/sales/publish", "cody", json=body).status_code == 201
+    (tmp_path / "double_test.py").write_text("def test_one():\n    assert double(1) == 3\n")
+    refused = web.ask("POST", "/pipelines/sales/publish", "cody", json=body)
+    assert (refused.status_code, refused.json()["details"][0]["code"]) == (422, "code.test")
+    (tmp_path / "double.py").unlink()
+    assert web.get("/pipelines/sales/versions/4", "ann")["functions"] == {
+        "double": "def double(value):\n    return 2 * value\n"
+    }
+    assert web.get("/pipelines/sales/versions/1", "ann")["functions"] == {}

@@ -10,6 +10,7 @@ from os import cpu_count
 from threading import BoundedSemaphore
 from typing import Any
 
+from airloom.checks.code_tests import problems_of_tests
 from airloom.checks.columns import ColumnReport, ask_for_columns, prepare, report_columns
 from airloom.checks.config import SECRET_TEXT, CheckedNode, ConfigCheck
 from airloom.checks.facts import Facts
@@ -71,7 +72,13 @@ def check(data: object, facts: Facts | None = None) -> Report:
     facts = facts or Facts()
     if unheld := list(faults(data)):
         return Report(None, unheld)
-    return _check_here(data, facts) if safe_start() == "fork" else _check_apart(data, facts)
+    report = _check_here(data, facts) if safe_start() == "fork" else _check_apart(data, facts)
+    if facts.run_tests and report.resolved is not None:
+        # Here, where it is remembered what has passed.
+        report.problems += problems_of_tests(report.resolved)
+        if not report.correct:
+            report.resolved = None
+    return report
 
 
 def _check_apart(data: object, facts: Facts) -> Report:

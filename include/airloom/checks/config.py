@@ -16,10 +16,11 @@ from airloom.engine.storage import UploadMissing
 from airloom.nodes.catalog import UnknownNodeType, catalog
 from airloom.nodes.context import ENDING_NAMES, RUN_NAMES
 from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at, value_at
+from airloom.nodes.functions import UnknownFunction, WrongFunction, read_function
 from airloom.nodes.ports import ERROR, RESERVED, Interface, InterfacePorts, Interfaces, Port, no_interfaces
 from airloom.nodes.sdk import Loop, Node, Ports, ports_of
 from airloom.spec.connection import how_to_make
-from airloom.spec.document import Document, Edge, NodeEntry
+from airloom.spec.document import IDENTIFIER, Document, Edge, NodeEntry
 from airloom.spec.error import AirloomError, ConfigurationError
 from airloom.spec.expression import (
     capture_declared,
@@ -31,6 +32,7 @@ from airloom.spec.expression import (
 )
 from airloom.spec.fault import problems_of
 from airloom.spec.meant import as_meant
+from airloom.spec.node_file import NodeFile
 from airloom.spec.params import as_expression_values, column_types, read_params
 from airloom.spec.problem import Problem, pointer, suggestion
 from airloom.spec.scope import Scope, visits
@@ -79,6 +81,8 @@ class CheckedNode:
     """What its expressions read, such as `("nodes", "orders", "rows")`, each with the place of the first of them."""
     connections: dict[str, str] = field(default_factory=dict)
     """The Connections that its config names, by their places in it."""
+    functions: dict[str, NodeFile] = field(default_factory=dict)
+    """The files of the functions that its config names, by these names."""
 
     @property
     def read(self) -> Node | None:
@@ -135,6 +139,7 @@ class ConfigCheck:
         self._check_paths(entry, texts, inside, marks, writes=node_class.effect_of(entry.config) == "write")
         self._check_pool(entry, at)
         self._check_pipelines(entry, inside, marks)
+        functions = self._check_functions(entry, inside, marks)
         sample = self._sample(entry, texts, marks)
         node, draft, sure = self._validate(node_class, entry, sample, inside)
         ports = ports_of(node_class, node if node is not None else entry.config, self._interfaces(node_class, entry))
@@ -151,7 +156,7 @@ class ConfigCheck:
                 for place, mark, value in marks_of(node_class.config_schema(), sample)
                 if mark["is"] == "connection"
             }
-        return CheckedNode(entry, at, node_class, ports, node, draft, sure, found, named)
+        return CheckedNode(entry, at, node_class, ports, node, draft, sure, found, named, functions)
 
     def _as_near_type(self, entry: NodeEntry, at: str, near: str) -> CheckedNode | None:
         """Return the node as one of a type of nearly the same name, where its config fits that."""
@@ -291,6 +296,22 @@ class ConfigCheck:
                     ways[other] = [*ways[current], other]
                     waiting.append(other)
         return None
+
+    def _check_functions(self, entry: NodeEntry, inside: str, marks: Marks) -> dict[str, NodeFile]:
+        found: dict[str, NodeFile] = {}
+        for place, mark in marks.items():
+            named = value_at(entry.config, place)
+            if mark.get("is") != "function" or not isinstance(named, str):
+                continue
+            if has_expression(named):
+                self._add("code.open", "an expression cannot name a function, for its text is published with this",
+                          inside + place, entry.id, "write its name")  # fmt: skip
+            elif re.fullmatch(IDENTIFIER, named):
+                try:
+                    found[named] = read_function(named, mark["argument"])
+                except (UnknownFunction, WrongFunction) as error:
+                    self._add(error.code, error.message, inside + place, entry.id, error.hint)
+        return found
 
     # Expressions
 

@@ -62,6 +62,8 @@ class Facts:
     """Gives, by node, what each question asks for; it takes a bounded time, whatever another system does."""
     switched_off: frozenset[str] = frozenset()
     """The node types that no version may use any more."""
+    run_tests: bool = False
+    """Whether the tests of functions are run: nothing is published that fails them."""
     values: Values = field(default_factory=Values)
     """What documents may read as `values`."""
     calls: Callable[[str], frozenset[str] | None] | None = None

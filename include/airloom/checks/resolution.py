@@ -89,6 +89,7 @@ class Resolution:
             tuple(sorted(set(read))),
             tuple(sorted({name for kind, name, *_ in references if kind == "values"})),
             self.catalog.file_of(node.node_class),
+            node.functions,
         )
 
     def _effect(self, name: str, graph: ScopeGraph) -> Effect:

@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from airloom.engine.relation import Columns
+from airloom.nodes import functions
 from airloom.nodes.catalog import catalog, remember
 from airloom.nodes.kinds import KINDS
 from airloom.nodes.ports import Interface
@@ -33,11 +34,13 @@ class ResolvedNode:
     """The values of the installation that its expressions read."""
     file: NodeFile | None = None
     """The user's file that the class comes from."""
+    functions: Mapping[str, NodeFile] = field(default_factory=dict)
+    """The files of the users' functions that its config names, by these names."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The process that reads this may not know the text of a user's file.
         declared = self.node_class.declaration
-        rest = (self.ports, self.effect, self.reads, self.values, self.file)
+        rest = (self.ports, self.effect, self.reads, self.values, self.file, self.functions)
         return _resolved_node, (self.entry, declared.type, declared.version, *rest)
 
     @property
@@ -55,11 +58,14 @@ def _resolved_node(
     reads: tuple[str, ...],
     values: tuple[str, ...],
     file: NodeFile | None,
+    named: Mapping[str, NodeFile],
 ) -> ResolvedNode:
     if file is not None:
         remember(file)
+    for function in named.values():
+        functions.remember(function)
     node_class = catalog().get(name, version, file.hash if file is not None else "")
-    return ResolvedNode(entry, node_class, ports, effect, reads, values, file)
+    return ResolvedNode(entry, node_class, ports, effect, reads, values, file, named)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def _uses(name: str, node: ResolvedNode) -> Iterator[Use]:
 
 def _language(mark: Mapping[str, Any]) -> str | None:
     """Return the language of a field that holds code; SQL over a node's own inputs reaches nothing else and is none."""
-    if mark["is"] == "raw":
+    if mark["is"] in ("raw", "function"):
         return mark.get("language")
     return "sql" if mark["is"] == "sql" and mark.get("form") == "foreign" else None
 

@@ -9,6 +9,7 @@ import typer
 
 from airloom.cli import (
     author,
+    code,
     connections,
     explain,
     extra,
@@ -38,6 +39,7 @@ app = typer.Typer(
 for group in (
     local,
     author,
+    code,
     nodes,
     pipelines,
     runs,

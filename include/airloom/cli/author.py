@@ -74,7 +74,7 @@ def _problems_of(data: object) -> list[Problem]:
     from airloom.spec.configuration import configuration
     from airloom.spec.values import read_values
 
-    facts = Facts(files=Files.of(configuration()), values=read_values(configuration().values_file))
+    facts = Facts(files=Files.of(configuration()), values=read_values(configuration().values_file), run_tests=True)
     report = check(data, facts)
     if report.resolved is None or not any(use.kind == "connection" for use in uses_of(report.resolved)):
         return report.problems

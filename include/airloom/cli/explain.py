@@ -41,6 +41,7 @@ def explain(
         run_id = run_id or newest_run(pipeline)
         run = run_of(pipeline, run_id) if run_id else None
         version = store.version(pipeline) if run is None else store.version_at(pipeline, run.revision or 0)
+        functions = store.functions(version)
     nodes = node_results(pipeline, run.run_id, version.plan) if run else []
     text = pipeline_text(version.document, version.plan)
     if as_json:
@@ -48,6 +49,7 @@ def explain(
             {
                 "version": version.number,
                 "document": version.document,
+                "functions": {name: file.text for name, file in functions.items()},
                 "plan": version.plan,
                 "file": text,
                 "run": run and asdict(run),
@@ -57,6 +59,9 @@ def explain(
         return
     _heading(f"Document: version {version.number}, by {version.author}")
     console.print(escape(write_text(version.document, "yaml").rstrip()))
+    for file in functions.values():
+        _heading(f"Code: {file.name}, as version {version.number} runs it")
+        console.print(escape(file.text.rstrip()))
     _heading(f"Plan: {len(version.plan['steps'])} steps, each one task of Airflow")
     _print_plan(version.plan)
     _heading(f"DAG file: {pipeline}.py, as Airflow's Code tab shows it")

@@ -14,7 +14,10 @@ from airloom.spec.duration import PATTERN
 Json = Mapping[str, Any]
 
 WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
-MEANINGS = {"column": "column", "path": "path", "pipeline": "pipeline", "raw": "text, not rendered", "secret": "secret"}
+MEANINGS = {
+    "column": "column", "function": "name of a function", "path": "path", "pipeline": "pipeline",
+    "raw": "text, not rendered", "secret": "secret",
+}  # fmt: skip
 SQL = {"condition": "SQL condition", "formula": "SQL formula", "query": "SQL query", "foreign": "SQL of the system"}
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from airloom.dags.connections import KeptConnection, ListedConnection
     from airloom.dags.logs import LogLine, TaskAttempt
     from airloom.dags.publishing import Published
+    from airloom.plan.partial import Wish
     from airloom.spec.difference import Change
+    from airloom.spec.problem import Problem
     from airloom.spec.template import Template
     from airloom.store.records import StoredPipeline, StoredRun, StoredVersion, VersionEntry
 
@@ -27,7 +29,7 @@ ELSEWHERE = frozenset(
     | {"run", "runs", "logs", "backfill", "nodes", "connection", "upload", "new", "templates"}
 )
 """The commands that reach an installation by its API, too."""
-ANYWHERE = frozenset({"try", "schema", "node", "add", "import"})
+ANYWHERE = frozenset({"try", "schema", "node", "add", "import", "test-code"})
 """Others that need no installation."""
 
 
@@ -72,6 +74,14 @@ class Compared:
     after: int
     changes: list[Change]
     plan: list[str]
+
+
+@dataclass(frozen=True)
+class PreviewedRun:
+    """Hold what becomes of each node where a part of a pipeline runs, and what is in the way of that."""
+
+    parts: Mapping[str, str]
+    problems: list[Problem]
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,11 @@ class Reach(Protocol):
 
     def runs(self, pipeline: str | None, state: str | None, limit: int) -> list[StoredRun]: ...
 
-    def start_run(self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None) -> str: ...
+    def start_run(
+        self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None, wish: Wish | None = None
+    ) -> str: ...
+
+    def preview_run(self, pipeline: str, params: Mapping[str, Any], wish: Wish) -> PreviewedRun: ...
 
     def backfill(self, pipeline: str, wanted: Backfill, *, dry_run: bool) -> list[datetime]: ...
 

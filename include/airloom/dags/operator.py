@@ -67,7 +67,10 @@ class NodeOperator(BaseOperator, BranchMixIn):
 
     def execute(self, context: Context) -> None:
         """Run the step; keep what its nodes gave; skip the tasks that no fired port leads to."""
+        from dataclasses import replace
+
         from airloom.dags.outcome import FINAL_FAILURES, line_of
+        from airloom.dags.partial import partial_run, with_step
         from airloom.runtime.results import error_text
         from airloom.runtime.step import Workplace
         from airloom.spec.configuration import configuration
@@ -80,14 +83,22 @@ class NodeOperator(BaseOperator, BranchMixIn):
         step = plan.step(self.step_id)
         surroundings = self.surroundings(context)
         workplace = Workplace(self.document, configuration())
+        beside: dict[str, NodeResult] = {}
+        if (partial := partial_run(context)) is not None:
+            beside, whole = partial.results_of(step), step
+            step = partial.step(step, plan)
+            plan = with_step(plan, step)
+            surroundings.run = replace(surroundings.run, logical_date=partial.date or surroundings.run.logical_date)
         try:
-            results = self.run_step(workplace, surroundings)
+            results = self.run_step(workplace, plan, surroundings, beside) if step.nodes else {}
         except AirflowTaskTimeout:
             self.on_kill()
             stopped = step.exits or (workplace.at_work,)
             results = workplace.ended if not step.exits else {}
             results |= {node: self._timed_out(plan.nodes[node], surroundings.run.last_attempt) for node in stopped}
-        outcome = self.outcome(results, surroundings)
+        if partial is not None:
+            step, results = step if step.nodes else whole, {**beside, **partial.checked(results)}
+        outcome = self.outcome(step, results, surroundings)
         for node, result in results.items():
             self.log.info(line_of(plan.nodes[node], result))
             # Airflow logs the one that fails the task.
@@ -108,16 +119,18 @@ class NodeOperator(BaseOperator, BranchMixIn):
             followed = [task for follower in outcome.followed for task in first.get(follower, (follower,))]
             self.skip_all_except(context["ti"], [*followed, *last])
 
-    def run_step(self, workplace: Workplace, surroundings: TaskSurroundings) -> dict[str, NodeResult]:
-        """Run the nodes of the step."""
-        return workplace.run(self.plan, self.step_id, surroundings).nodes
+    def run_step(
+        self, workplace: Workplace, plan: Plan, surroundings: TaskSurroundings, beside: dict[str, NodeResult]
+    ) -> dict[str, NodeResult]:
+        """Run the nodes of the step; `beside` are the results of those that it has in a run of the whole alone."""
+        return workplace.run(plan, self.step_id, surroundings, beside=beside).nodes
 
-    def outcome(self, results: dict[str, NodeResult], surroundings: TaskSurroundings) -> Outcome:
+    def outcome(self, step: PlanStep, results: dict[str, NodeResult], surroundings: TaskSurroundings) -> Outcome:
         """Return what the task does."""
         from airloom.dags.outcome import outcome_of
 
         called = self.document if surroundings.caller is not None else None
-        return outcome_of(self.plan.step(self.step_id), results, called)
+        return outcome_of(step, results, called)
 
     def surroundings(self, context: Context) -> TaskSurroundings:
         """Return what the step may ask of Airflow."""

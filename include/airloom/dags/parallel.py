@@ -10,7 +10,7 @@ from airloom.dags.outcome import PART, Outcome
 
 if TYPE_CHECKING:
     from airloom.dags.surroundings import TaskSurroundings
-    from airloom.plan.plan import PlanStep
+    from airloom.plan.plan import Plan, PlanStep
     from airloom.runtime.results import NodeResult
     from airloom.runtime.step import Workplace
 
@@ -24,16 +24,18 @@ class PartOperator(NodeOperator):
         self.parts = step.parallel
         self.chooses = False
 
-    def run_step(self, workplace: Workplace, surroundings: TaskSurroundings) -> dict[str, NodeResult]:
+    def run_step(
+        self, workplace: Workplace, plan: Plan, surroundings: TaskSurroundings, beside: dict[str, NodeResult]
+    ) -> dict[str, NodeResult]:
         """Run the node for the items of this part."""
         from airloom.runtime.loop import Part
 
         share = Part(self.number, self.parts)
-        return workplace.run(self.plan, self.step_id, surroundings, share=share).nodes
+        return workplace.run(plan, self.step_id, surroundings, share=share).nodes
 
-    def outcome(self, results: dict[str, NodeResult], surroundings: TaskSurroundings) -> Outcome:
+    def outcome(self, step: PlanStep, results: dict[str, NodeResult], surroundings: TaskSurroundings) -> Outcome:
         """Return what the task does; a failure that an edge or `on_error` takes is left to the task behind it."""
-        found = super().outcome(results, surroundings)
+        found = super().outcome(step, results, surroundings)
         if found.failure is not None or found.skipped:
             return found
         kept: dict[str, Any] = {"attempt": surroundings.run.first_attempt}
@@ -46,11 +48,13 @@ class PartOperator(NodeOperator):
 class CollectOperator(NodeOperator):
     """Give what the tasks have done that share the items of a loop."""
 
-    def run_step(self, workplace: Workplace, surroundings: TaskSurroundings) -> dict[str, NodeResult]:
+    def run_step(
+        self, workplace: Workplace, plan: Plan, surroundings: TaskSurroundings, beside: dict[str, NodeResult]
+    ) -> dict[str, NodeResult]:
         """Return the result of the node: the first failure of a part that is handled, or what all parts have done."""
         from airloom.runtime.results import NodeResult
 
-        step = self.plan.step(self.step_id)
+        step = plan.step(self.step_id)
         parts = surroundings.parts(step)
         for part in parts:
             if "failed" in part:
@@ -58,4 +62,4 @@ class CollectOperator(NodeOperator):
         # An item that has failed for good fails no less in another attempt of this task.
         surroundings.run = replace(surroundings.run, last_attempt=True)
         attempts = [part["attempt"] for part in parts]
-        return workplace.run(self.plan, self.step_id, surroundings, share=attempts).nodes
+        return workplace.run(plan, self.step_id, surroundings, share=attempts).nodes

@@ -184,8 +184,10 @@ def plan_document(document: object, facts: Facts) -> Planned:
     refused = _what_airflow_refuses(canonical, plan)
     if refused is not None:
         return Planned(canonical, None, [refused, *report.problems])
-    files = {node.file.hash: node.file for node in report.resolved.every_node.values() if node.file is not None}
-    return Planned(canonical, plan, report.problems, uses_of(report.resolved), list(files.values()))
+    nodes = report.resolved.every_node.values()
+    files = [file for node in nodes for file in (node.file, *node.functions.values()) if file is not None]
+    kept = {file.hash: file for file in files}
+    return Planned(canonical, plan, report.problems, uses_of(report.resolved), list(kept.values()))
 
 
 def pinned(version: StoredVersion) -> dict[str, Any]:
@@ -289,6 +291,7 @@ def gather_facts(store: Store, describe: Describe | None = None) -> Facts:
         values=read_values(configuration().values_file),
         calls=calls,
         interface=interface,
+        run_tests=True,
     )
 
 

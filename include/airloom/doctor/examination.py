@@ -83,7 +83,12 @@ def examine_folders(*, shared: bool) -> Iterator[Finding]:
             yield from _covered(settings, Path(path))
     if "://" in settings.uploads_url and settings.uploads is not None:
         yield _reachable("AIRLOOM_UPLOADS", settings.uploads_url)
-    for name, folder in (("AIRLOOM_PIPELINES", settings.pipelines_folder), ("AIRLOOM_NODES", settings.nodes_folder)):
+    folders = {
+        "AIRLOOM_PIPELINES": settings.pipelines_folder,
+        "AIRLOOM_NODES": settings.nodes_folder,
+        "AIRLOOM_CODE": settings.code_folder,
+    }
+    for name, folder in folders.items():
         yield _readable(name, folder)
 
 

@@ -51,6 +51,8 @@ from airloom.spec.error import ConfigurationError, DataError, SystemFault
 Library = Literal["pandas", "polars", "arrow"]
 LARGEST_VALUE = 50_000_000
 """Bytes of JSON that code may return."""
+MOST_FAILURES = 100
+"""Failures of tests that are told of one file."""
 SMALL_VALUE = 1_000_000
 """Bytes of JSON that this process reads itself: whatever they hold, it takes less than 50 MB and half a second."""
 SCRATCH = "airloom-box-"
@@ -91,7 +93,8 @@ class NoBoxHere(SystemFault):
 class Code:
     """A user's Python: the source, the function in it to call, and the run's parameters, which it may ask for.
 
-    `seconds` and `memory` (bytes, the interpreter and its libraries included) bound it.
+    `seconds` and `memory` (bytes, the interpreter and its libraries included) bound it. `file` is the name of the file
+    that the source comes from, empty where it stands in a document.
     """
 
     source: str
@@ -99,6 +102,20 @@ class Code:
     params: Mapping[str, Any]
     seconds: float
     memory: int
+    file: str = ""
+
+    @property
+    def field(self) -> str:
+        """Return the field of a node's config that the code comes from."""
+        return "function" if self.file else "code"
+
+
+@dataclass(frozen=True)
+class FailedTest:
+    """Say which test of a function failed, none where the whole file did, and how, with file and line."""
+
+    test: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -118,6 +135,8 @@ class _Fault(BaseModel):
     refused: bool = False
     absent: bool = False
     trace: str = Field("", max_length=200_000)
+    file: str = ""
+    test: str = Field("", max_length=1000)
 
 
 class _Report(BaseModel):
@@ -125,6 +144,8 @@ class _Report(BaseModel):
 
     missing: dict[str, str]
     fault: _Fault | None
+    tests: int = 0
+    failures: list[_Fault] = Field([], max_length=MOST_FAILURES)
 
 
 def available() -> list[Wall]:
@@ -179,7 +200,7 @@ def run_value(code: Code, value: Any, log: logging.Logger) -> Any:
         if size > LARGEST_VALUE:
             raise CodeError(
                 f"{code.function} returned {size:,} bytes of JSON; at most {LARGEST_VALUE:,} can be kept",
-                field="code",
+                field=code.field,
                 hint="make a table of it",
             )
         try:
@@ -189,14 +210,32 @@ def run_value(code: Code, value: Any, log: logging.Logger) -> Any:
         except (MemoryExceeded, CodeTimeout):
             raise
         except DataError as error:
-            raise CodeError(f"{code.function} returned {error.message}", field="code", hint=error.hint) from None
+            raise CodeError(f"{code.function} returned {error.message}", field=code.field, hint=error.hint) from None
+
+
+def run_tests(code: Code, tests: str, file: str, log: logging.Logger) -> tuple[int, list[FailedTest]]:
+    """Run the tests of a function, the text of `file`; return how many there are, and those that failed.
+
+    Raises NoBoxHere.
+    """
+    with _Box(code, None, log, (file, tests)) as box:
+        try:
+            report = box.run()
+        except (CodeError, CodeTimeout, MemoryExceeded, SystemFault) as error:
+            if isinstance(error, NoBoxHere):
+                raise
+            return 0, [FailedTest("", error.message)]
+        return report.tests, [FailedTest(failure.test, box.told(failure)) for failure in report.failures]
 
 
 class _Box:
     """One run of code: a private folder for what goes in and out, and the process."""
 
-    def __init__(self, code: Code, library: Library | None, log: logging.Logger) -> None:
+    def __init__(
+        self, code: Code, library: Library | None, log: logging.Logger, tests: tuple[str, str] | None = None
+    ) -> None:
         self.code = code
+        self.tests = tests
         self.library = library
         self.log = log
         self.folder = ""
@@ -238,7 +277,7 @@ class _Box:
             raise self.memory_error() from None
         except QueryTimeout:
             message = f"the result could not be read within {self.code.seconds:g} seconds"
-            raise CodeTimeout(message, field="code", hint="return less, or raise the node's timeout") from None
+            raise CodeTimeout(message, field=self.code.field, hint="return less, or raise the node's timeout") from None
 
     def _run(self, *, boxed: bool) -> tuple[int, bytes]:
         with ExitStack() as stack:
@@ -276,7 +315,7 @@ class _Box:
                 raise self.memory_error()
         raise CodeTimeout(
             f"the code took longer than {self.code.seconds:g} seconds and was stopped",
-            field="code",
+            field=self.code.field,
             hint="give it less to do, or raise the node's timeout",
         )
 
@@ -286,6 +325,9 @@ class _Box:
         return {
             "source": self.code.source,
             "function": self.code.function,
+            "file": self.code.file,
+            "tests": self.tests,
+            "most_failures": MOST_FAILURES,
             "library": self.library,
             "params": dict(self.code.params),
             "memory": self.code.memory,
@@ -333,7 +375,7 @@ class _Box:
         try:
             read = _Report.model_validate_json(report)
         except ValidationError:
-            raise CodeError(f"the code ended its process itself (exit code {status})", field="code") from None
+            raise CodeError(f"the code ended its process itself (exit code {status})", field=self.code.field) from None
         if read.fault is not None:
             self._raise_fault(read.fault)
         return read
@@ -342,17 +384,21 @@ class _Box:
         name = signal.Signals(number).name
         if number == signal.SIGXCPU:
             raise CodeTimeout(
-                "the code computed longer than it may", field="code", hint="give it less to do, or raise the timeout"
+                "the code computed longer than it may",
+                field=self.code.field,
+                hint="give it less to do, or raise the timeout",
             )
         if number == signal.SIGKILL:
             raise SystemFault("the code's process was killed from outside", hint="is the machine short of memory?")
-        raise CodeError(f"the code's process crashed ({name})", field="code", hint="what it printed is in the log")
+        raise CodeError(
+            f"the code's process crashed ({name})", field=self.code.field, hint="what it printed is in the log"
+        )
 
     def memory_error(self) -> MemoryExceeded:
         """Return the error for code that went beyond its memory."""
         return MemoryExceeded(
             f"the code needed more than its {self.code.memory:,} bytes of memory",
-            field="code",
+            field=self.code.field,
             hint="give it less to do, or raise the node's memory",
         )
 
@@ -369,14 +415,21 @@ class _Box:
             self.log.error("the code failed:\n%s", _printable(fault.trace))
         if fault.kind == "memory" or (fault.kind == "raised" and _SHORT_OF_MEMORY.search(fault.message)):
             raise self.memory_error()
-        place = ""
-        lines = self.code.source.splitlines()
-        if fault.line is not None and 0 < fault.line <= len(lines):
-            place = f", line {fault.line}: {lines[fault.line - 1].strip()[:200]}"
         hint = _CLOSED if fault.refused else None
         if fault.absent:
             hint = "install it beside Airloom, on every worker"
-        raise CodeError(_printable(fault.message) + place, field="code", hint=hint)
+        raise CodeError(self.told(fault), field=self.code.field, hint=hint)
+
+    def told(self, fault: _Fault) -> str:
+        """Return what a fault is, with the place in the code or in its tests."""
+        named = self.tests is not None and fault.file == self.tests[0]
+        lines = (self.tests[1] if self.tests is not None and named else self.code.source).splitlines()
+        message = _printable(fault.message)
+        if fault.line is None or not 0 < fault.line <= len(lines):
+            return message
+        file = self.tests[0] if self.tests is not None and named else self.code.file
+        place = f"{file}, line {fault.line}" if file else f"line {fault.line}"
+        return f"{message}, {place}: {lines[fault.line - 1].strip()[:200]}"
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from airloom.engine import walls
 
 SOURCE = "<code>"
 """The file name of the user's code in a traceback."""
+TESTS = "<tests>"
+"""That of the tests of a function."""
 _BATCH_ROWS = 65_536
 _LONGEST_TEXT = 2000
 _MOST_LINES = 30
@@ -47,11 +49,14 @@ def main() -> None:
     try:
         report["missing"] = _enclose(request)
         _forget_ourselves(request["packages"])
-        _run(request)
+        if request["tests"]:
+            report["tests"], report["failures"] = _run_tests(request)
+        else:
+            _run(request)
     except Fault as fault:
         report["fault"] = {"kind": fault.kind, "message": _short(str(fault))}
     except BaseException as error:  # noqa: BLE001 whatever user code raises, SystemExit too, is its result
-        report["fault"] = _described(error, request["source"])
+        report["fault"] = _described(error, _sources(request))
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -87,7 +92,7 @@ def _run(request: dict[str, Any]) -> None:
     if not request["function"]:
         return
     given = _read_table(library, request["input"]) if library else _read_value(request["input"])
-    function = _defined(request["source"], request["function"])
+    function = _function_of(_defined("code_of_node", request["source"], SOURCE), request["function"])
     asks_for_params = len(inspect.signature(function).parameters) > 1
     result = function(given, request["params"]) if asks_for_params else function(given)
     write = _write_table if library else _write_value
@@ -99,10 +104,36 @@ def _run(request: dict[str, Any]) -> None:
         raise
 
 
-def _defined(source: str, name: str) -> Callable[..., Any]:
-    module = types.ModuleType("code_of_node")
-    sys.modules[module.__name__] = module
-    exec(compile(source, SOURCE, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 this is what a box is for
+def _run_tests(request: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
+    """Run the functions `test_…` of a file of tests; return how many there are, and what those say that failed."""
+    name, (_, tests) = request["function"], request["tests"]
+    # By this name the tests import it.
+    function = _function_of(_defined(name, request["source"], SOURCE), name)
+    module = _defined(f"{name}_test", tests, TESTS, {name: function})
+    found = {key: test for key, test in vars(module).items() if key.startswith("test_") and callable(test)}
+    if not found:
+        raise Fault("code", "there is no test: a function whose name begins with test_")
+    failures: list[dict[str, Any]] = []
+    for key, test in found.items():
+        try:
+            if inspect.signature(test).parameters or inspect.iscoroutinefunction(test):
+                raise TypeError("a test is a plain function without parameters")
+            test()
+        except BaseException as error:  # noqa: BLE001 whatever a test raises is its result
+            if len(failures) < request["most_failures"]:
+                failures.append({**_described(error, _sources(request)), "test": _short(key)})
+    return len(found), failures
+
+
+def _defined(name: str, source: str, place: str, known: dict[str, Any] | None = None) -> types.ModuleType:
+    module = types.ModuleType(name)
+    module.__dict__.update(known or {})
+    sys.modules[name] = module
+    exec(compile(source, place, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 this is what a box is for
+    return module
+
+
+def _function_of(module: types.ModuleType, name: str) -> Callable[..., Any]:
     function: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(function):
         raise Fault("code", f"the code defines no function {name}")
@@ -193,25 +224,33 @@ def _write_value(library: str, result: Any, function: str, file: int) -> None:
 # What went wrong, in the user's own code
 
 
-def _described(error: BaseException, source: str) -> dict[str, Any]:
-    lines = source.splitlines()
-    places: list[tuple[int, str]] = []
+def _sources(request: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return the name and the text of each file of the user, by its name in a traceback."""
+    found = {SOURCE: (request["file"], request["source"])}
+    return {**found, TESTS: tuple(request["tests"])} if request["tests"] else found
+
+
+def _described(error: BaseException, sources: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    places: list[tuple[str, int, str]] = []
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == SOURCE:
-            places.append((trace.tb_lineno, trace.tb_frame.f_code.co_name))
+        if trace.tb_frame.f_code.co_filename in sources:
+            places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno, trace.tb_frame.f_code.co_name))
         trace = trace.tb_next
-    if isinstance(error, SyntaxError) and error.filename == SOURCE and error.lineno:
-        places.append((error.lineno, ""))
+    if isinstance(error, SyntaxError) and error.filename in sources and error.lineno:
+        places.append((error.filename, error.lineno, ""))
     message = f"{type(error).__name__}: {_text_of(error)}".removesuffix(": ")
     shown = []
-    for line, name in places[-_MOST_LINES:]:
+    for place, line, name in places[-_MOST_LINES:]:
+        file, source = sources[place]
+        lines = source.splitlines()
         text = lines[line - 1].strip() if 0 < line <= len(lines) else ""
-        shown.append(f"  line {line}, in {name}\n    {_short(text)}")
+        shown.append(f"  {file and f'{file}, '}line {line}, in {name}\n    {_short(text)}")
     return {
         "kind": "memory" if isinstance(error, MemoryError) else "raised",
         "message": _short(message),
-        "line": places[-1][0] if places else None,
+        "line": places[-1][1] if places else None,
+        "file": sources[places[-1][0]][0] if places else "",
         "refused": isinstance(error, OSError),
         "absent": isinstance(error, ModuleNotFoundError),
         "trace": "\n".join([*shown, _short(message)]),

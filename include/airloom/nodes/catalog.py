@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airloom import __version__
-from airloom.nodes import own
+from airloom.nodes import functions, own
 from airloom.nodes.homes import Home, homes_in_module, homes_in_text
 from airloom.nodes.manifest import FOLDER, manifest
 from airloom.nodes.modules import module_spec
@@ -141,8 +141,9 @@ class Catalog:
         return own.file_of_module(node_class.__module__)
 
     def fingerprint(self) -> str:
-        """Return a hash of what plans depend on: the release, and the files of all node types."""
+        """Return a hash of what plans depend on: the release, and the files of node types and of code."""
         texts = [f"{file.name} {file.hash}" for file in self._files.files]
+        texts += ["code", *code] if (code := functions.fingerprint()) else []
         return hashlib.sha256("\n".join([_installed_fingerprint(), *texts]).encode()).hexdigest()
 
     @functools.cached_property

@@ -5,17 +5,25 @@ from __future__ import annotations
 import ast
 import warnings
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, ByteSize, Field, PlainSerializer, WithJsonSchema
 
+from airloom.engine.box import Code
+from airloom.nodes.context import Context
 from airloom.nodes.fields import Mark
 from airloom.spec.configuration import configuration
+from airloom.spec.document import IDENTIFIER
 from airloom.spec.duration import Duration
 
-__all__ = ["CodeTime", "Memory", "Python", "check_code"]
+__all__ = [
+    "LONGEST_CODE", "CodeTime", "Memory", "Python", "TableFunction", "ValueFunction", "check_code",
+    "check_one_source", "code_of",
+]  # fmt: skip
 
 LONGEST = timedelta(days=1)
+LONGEST_CODE = 100_000
+"""Characters of code."""
 SMALLEST_MEMORY = 300_000_000
 """Bytes that an interpreter with pandas or polars needs before it has a table."""
 
@@ -36,8 +44,14 @@ def _above_zero(time: timedelta) -> timedelta:
     return time
 
 
-Python = Annotated[str, Field(min_length=1, max_length=100_000), Mark("raw", language="python")]
+Python = Annotated[str, Field(min_length=1, max_length=LONGEST_CODE), Mark("raw", language="python")]
 """Python source; not rendered, so braces are Python's own."""
+
+TableFunction = Annotated[str, Field(pattern=IDENTIFIER), Mark("function", argument="df", language="python")]
+"""The name of a user's function of a table."""
+
+ValueFunction = Annotated[str, Field(pattern=IDENTIFIER), Mark("function", argument="value", language="python")]
+"""The name of a user's function of a value."""
 
 CodeTime = Annotated[Duration, AfterValidator(_above_zero)]
 """How long code may run."""
@@ -49,6 +63,30 @@ Memory = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^[0-9.]+ ?[KMG]?i?B$", "examples": ["500MB", "2GB"]}),
 ]
 """How much memory code may take, Python and its libraries included."""
+
+
+class Coded(Protocol):
+    """What a node is that runs users' Python."""
+
+    code: str | None
+    function: str | None
+    timeout: timedelta
+    memory: ByteSize
+
+
+def check_one_source(node: Coded) -> None:
+    """Raise ValueError where a node has code and the name of a function, or neither."""
+    if (node.code is None) == (node.function is None):
+        raise ValueError("give either code (the text) or function (the name of one in a file)")
+
+
+def code_of(node: Coded, inline: str, context: Context) -> Code:
+    """Return what a node runs in the box: its own code, whose function is `inline`, or the function that it names."""
+    seconds = node.timeout.total_seconds()
+    if node.function is None:
+        return Code(node.code or "", inline, context.params, seconds, node.memory)
+    file = context.function(node.function)
+    return Code(file.text, node.function, context.params, seconds, node.memory, file.name)
 
 
 def check_code(code: str, function: str, argument: str) -> str:

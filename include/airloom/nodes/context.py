@@ -9,7 +9,8 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from airloom.engine.storage import Files
-from airloom.spec.error import AirloomError, Failure
+from airloom.spec.error import AirloomError, ConfigurationError, Failure
+from airloom.spec.node_file import NodeFile
 from airloom.spec.schedule import interval, local_time
 
 RUN_NAMES = (
@@ -98,6 +99,9 @@ class Context(Protocol):
         Its secrets are then replaced by `***` in logs, errors and results.
         """
 
+    def function(self, name: str) -> NodeFile:
+        """Return the file of a user's function that the node names, in the text that was published."""
+
     def emit(self, event: Mapping[str, Any]) -> None:
         """Show progress while the node runs, such as `{"rows": 1000}`."""
 
@@ -147,6 +151,11 @@ class ItemFailed(AirloomError):
         self.reason: str = error["message"]
 
 
+def no_functions(name: str) -> NodeFile:
+    """Raise ConfigurationError: before a run, no function is needed."""
+    raise ConfigurationError(f"only a run has the function {name!r}")
+
+
 @dataclass(frozen=True)
 class PlainContext:
     """A context of given parts: what a run, a check and a test hand to a node."""
@@ -156,6 +165,11 @@ class PlainContext:
     files: Files
     connections: Callable[[str], Any]
     log: logging.Logger
+    functions: Callable[[str], NodeFile] = no_functions
+
+    def function(self, name: str) -> NodeFile:
+        """Return the file of a user's function that the node names."""
+        return self.functions(name)
 
     def connection(self, name: str) -> Any:
         """Return an Airflow Connection; raise ConfigurationError where there is none."""

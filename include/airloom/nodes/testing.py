@@ -19,10 +19,12 @@ from airloom.engine.storage import Files
 from airloom.engine.types import spelled
 from airloom.nodes.calling import call, queries_of
 from airloom.nodes.context import Context, RunFacts
+from airloom.nodes.functions import read_function
 from airloom.nodes.kinds import plain
 from airloom.nodes.sdk import Example, Fired, Node, Table, ports_of
 from airloom.spec.document import EngineName
 from airloom.spec.error import ConfigurationError
+from airloom.spec.node_file import NodeFile
 
 Row = dict[str, Any]
 SQL_TYPES: tuple[tuple[type, str], ...] = (
@@ -116,6 +118,10 @@ class NoSurroundings:
     def connection(self, name: str) -> Any:
         """Raise ConfigurationError."""
         raise ConfigurationError(f"there is no Connection {name!r}")
+
+    def function(self, name: str) -> NodeFile:
+        """Return the file of a user's function as the folder of code has it."""
+        return read_function(name)
 
     def emit(self, event: Mapping[str, Any]) -> None:
         """Show nothing."""

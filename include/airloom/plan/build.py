@@ -275,6 +275,7 @@ class _Builder:
             columns=relations if sql else {},
             role=declaration.role,
             file=node.file.hash if node.file else "",
+            functions={function: file.hash for function, file in node.functions.items()},
             hash=digest,
             after=self.after.get(name, ()),
             body=body,
@@ -299,6 +300,7 @@ class _Builder:
                 declaration.type, declaration.version, node.file.hash if node.file else "", node.entry.config,
                 reads, others, inside, body.result if body else None,
                 *([[node.values, [self.resolved.values[value] for value in node.values]]] if node.values else []),
+                *([[function, file.hash] for function, file in node.functions.items()]),
             ]  # fmt: skip
             hashes[name] = _digest(facts)
         return hashes

@@ -41,6 +41,9 @@ def _node_changes(name: str, before: Json | None, after: Json | None) -> list[st
         changes.append(f"node {name}: its ports are others")
     if before["file"] != after["file"]:
         changes.append(f"node {name}: its type is that of {'a changed' if before['file'] else 'the present'} file")
+    functions = (before["functions"], after["functions"])
+    changed = [function for function in functions[1] if functions[0].get(function) != functions[1][function]]
+    changes += [f"node {name}: the file of its function {function} is another" for function in changed]
     if before["body"] and after["body"]:
         changes += plan_changes(before["body"], after["body"])
     return changes

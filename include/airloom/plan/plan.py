@@ -70,8 +70,11 @@ class PlanNode:
     role: str = "work"
     file: str = ""
     """The hash of the user's file that the node type comes from."""
+    functions: Mapping[str, str] = field(default_factory=dict)
+    """The hashes of the files of the users' functions that its config names, by these names."""
     hash: str = ""
-    """Two nodes of the same hash do the same with the same: type, version, config, and the hashes of what it reads."""
+    """Two nodes of the same hash do the same with the same: type, version, functions, config, and the hashes of what it
+    reads."""
     after: tuple[str, ...] = ()
     body: Plan | None = None
 
@@ -202,6 +205,11 @@ def nodes_of(plan: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         if node.get("body") is not None:
             found |= nodes_of(node["body"])
     return found
+
+
+def functions_of(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hashes of the files of all users' functions that a plan in JSON names, by the functions' names."""
+    return {function: file for node in nodes_of(plan).values() for function, file in node.get("functions", {}).items()}
 
 
 def _read_1(data: Mapping[str, Any]) -> Plan:

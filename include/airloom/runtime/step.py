@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from airloom.engine.address import is_url
@@ -20,6 +21,7 @@ from airloom.engine.tables import one_database
 from airloom.nodes.calling import call
 from airloom.nodes.catalog import NodeFileUnknown, catalog, remember
 from airloom.nodes.context import Context, PlainContext, RunFacts
+from airloom.nodes.functions import known_file
 from airloom.nodes.ports import Port
 from airloom.nodes.sdk import Node, ports_of
 from airloom.plan.plan import FINALLY, GROUP, PIPELINE, Plan, PlanNode, PlanStep
@@ -48,7 +50,8 @@ from airloom.runtime.upstream import Upstream
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.document import Counts, EngineName
 from airloom.spec.duration import parse_duration, retry_pause
-from airloom.spec.error import AirloomError, DataError, SystemFault
+from airloom.spec.error import AirloomError, ConfigurationError, DataError, SystemFault
+from airloom.spec.node_file import NodeFile
 from airloom.spec.scope import visits
 from airloom.spec.upload import uploads_named
 
@@ -143,15 +146,19 @@ class Workplace:
         step_id: str,
         surroundings: Surroundings,
         skip: Callable[[str], bool] = lambda node: False,
+        beside: Mapping[str, NodeResult] | None = None,
         share: Part | Sequence[int] | None = None,
     ) -> StepResult:
         """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised.
 
-        In a step without exits, the nodes that `skip` names are not run. Of a loop whose items several tasks share,
-        `share` is the part that this one works through, and nothing is given; or, for the task behind them all, the
-        first attempt of each: it gives what they have done.
+        In a step without exits, the nodes that `skip` names are not run. `beside` are the results of nodes that the
+        step would have in a run of the whole pipeline. Of a loop whose items several tasks share, `share` is the part
+        that this one works through, and nothing is given; or, for the task behind them all, the first attempt of each:
+        it gives what they have done.
         """
-        return _Step(self, plan, plan.step(step_id), surroundings, skip, share).run()
+        step = _Step(self, plan, plan.step(step_id), surroundings, skip, share)
+        step.results.update(beside or {})
+        return step.run()
 
 
 class _Step:
@@ -190,7 +197,7 @@ class _Step:
             return
         if self.step.kind == "table" and len(self.step.nodes) > 1:
             self._run_group()
-        if len(self.results) < len(self.step.nodes):
+        if any(node not in self.results for node in self.step.nodes):
             for identifier in self.step.nodes:
                 self._run_node(self.plan.nodes[identifier])
 
@@ -223,7 +230,8 @@ class _Step:
                 self.results[node.id] = NodeResult(SKIPPED if decision == "skipped" else NOT_RUN)
         leaving = {node.id for node in nodes}.intersection(self.step.exits)
         if len(leaving) < len(self.step.exits) or not self._run_together(nodes):
-            self.results.clear()
+            for identifier in self.step.nodes:
+                self.results.pop(identifier, None)
 
     def _run_together(self, nodes: list[PlanNode]) -> bool:
         try:
@@ -352,7 +360,8 @@ class _Step:
         made = make_node(self._class(node), rendered)
         around = self.around
         facts = replace(around.run, node=node.id)
-        context = PlainContext(facts, around.params, self.workplace.files, around.connection, around.log)
+        functions = partial(self._function, node)
+        context = PlainContext(facts, around.params, self.workplace.files, around.connection, around.log, functions)
         return made, ports_of(type(made), made).inputs, context
 
     def _class(self, node: PlanNode) -> type[Node]:
@@ -375,6 +384,17 @@ class _Step:
             )
         self.workplace.classes[node.id] = node_class
         return node_class
+
+    def _function(self, node: PlanNode, name: str) -> NodeFile:
+        digest = node.functions.get(name, "")
+        file = known_file(digest) or (self.around.node_file(digest) if digest else None)
+        if file is None:
+            raise ConfigurationError(
+                f"the file of the function {name!r} that this was published with is not known here ({digest[:12]})",
+                node=node.id,
+                hint="publish the pipeline again where its file is",
+            )
+        return file
 
     def _render(self, node: PlanNode) -> dict[str, Any]:
         try:

@@ -39,6 +39,9 @@ class Configuration(BaseSettings):
     )
     pipelines: Path | None = Field(None, description="The drop folder; default `<root>/include/pipelines`")
     nodes: Path | None = Field(None, description="The folder of your own node types; default `<root>/include/nodes`")
+    code: Path | None = Field(
+        None, description="The folder of functions that Python nodes name; default `<root>/include/code`"
+    )
     paths: Annotated[list[str] | None, NoDecode] = Field(
         None,
         description="Folders and URL prefixes that pipelines may read and write, divided by colons, or a JSON list; "
@@ -132,6 +135,11 @@ class Configuration(BaseSettings):
         return (self.nodes or self.root / "include" / "nodes").absolute()
 
     @property
+    def code_folder(self) -> Path:
+        """Return the folder of the user's functions."""
+        return (self.code or self.root / "include" / "code").absolute()
+
+    @property
     def values_file(self) -> Path:
         """Return the file of values."""
         return (self.values or self.root / "include" / "values.yaml").absolute()
@@ -140,7 +148,7 @@ class Configuration(BaseSettings):
     def protected_folders(self) -> tuple[Path, ...]:
         """Return the folders that no pipeline may read or write, whatever `paths` allows."""
         uploads = () if "://" in self.uploads_url else (Path(self.uploads_url),)
-        return (self.home_folder, self.pipelines_folder, self.nodes_folder, *uploads)
+        return (self.home_folder, self.pipelines_folder, self.nodes_folder, self.code_folder, *uploads)
 
     @property
     def data_url(self) -> str:

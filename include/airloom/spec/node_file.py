@@ -1,4 +1,4 @@
-"""A user's file of node types: what is hashed is what runs."""
+"""A user's file of node types, or of code: what is hashed is what runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NodeFile:
-    """Hold the text of a file of node types; `name` is that of the file, such as `greet.py`."""
+    """Hold the text of a file; `name` is that of the file, such as `greet.py`."""
 
     name: str
     text: str

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tex
 from sqlalchemy.dialects.postgresql import insert
 
 from airloom.checks.uses import Use
+from airloom.plan.plan import functions_of
 from airloom.spec.error import ConfigurationError
 from airloom.spec.node_file import NodeFile
 from airloom.store.database import fingerprint, open_engine
@@ -217,6 +218,16 @@ class Store:
     def unarchive(self, pipeline: str, by: str) -> None:
         """Put an archived pipeline back in its current version; does nothing where it is live."""
         self._set_archived(pipeline, PipelineRow.archived.is_(True), by, archived=False, closing=False)
+
+    def functions(self, version: StoredVersion) -> dict[str, NodeFile]:
+        """Return the files of the users' functions that a version was published with, by the functions' names."""
+        named = functions_of(version.plan)
+        query = select(NodeFileRow.hash, NodeFileRow.name, NodeFileRow.text).where(NodeFileRow.hash.in_(named.values()))
+        if not named:
+            return {}
+        with self._engine.connect() as connection:
+            files = {row.hash: NodeFile(row.name, row.text) for row in connection.execute(query)}
+        return {function: files[digest] for function, digest in named.items() if digest in files}
 
     def closing(self) -> list[str]:
         """Return the ids of the archived pipelines that are served until their runs have ended."""

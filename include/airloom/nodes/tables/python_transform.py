@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from airloom.engine.box import Code, Library, run_table
+from airloom.engine.box import Library, run_table
 from airloom.engine.portable import check_declarable
 from airloom.engine.types import clashing_names
-from airloom.nodes.code import CodeTime, Memory, Python, check_code
+from airloom.nodes.code import CodeTime, Memory, Python, TableFunction, check_code, check_one_source, code_of
 from airloom.nodes.sdk import Batches, Columns, ColumnType, Context, Example, Node
 
 MODULES = {"pandas": "pandas", "polars": "polars", "arrow": "pyarrow"}
@@ -20,10 +20,14 @@ class PythonTransform(Node, code=True):
     """Make a table of a table with Python of your own.
 
     The code defines `transform(df)`, or `transform(df, params)` with the run's parameters, and returns a data frame of
-    the same library. It runs in a box: it reaches its packages and the rows, and nothing else.
+    the same library. It runs in a box: it reaches its packages and the rows, and nothing else. Instead, `function`
+    names a function of the folder of code, which is called in the same way.
     """
 
-    code: Python = Field(description="Python that defines `transform(df)`, or `transform(df, params)`")
+    code: Python | None = Field(None, description="Python that defines `transform(df)`, or `transform(df, params)`")
+    function: TableFunction | None = Field(
+        None, description="In place of code: `clean` of `include/code/clean.py`, which takes `df`, and `params`"
+    )
     library: Library = Field("pandas", description="What `df` is: a data frame of pandas or polars, or an Arrow table")
     columns: dict[Annotated[str, Field(min_length=1)], ColumnType] | None = Field(
         None, min_length=1, description="Names and types of all columns that come out, in order; a run is held to them"
@@ -58,8 +62,13 @@ class PythonTransform(Node, code=True):
 
     @field_validator("code")
     @classmethod
-    def _has_transform(cls, code: str) -> str:
-        return check_code(code, "transform", "df")
+    def _has_transform(cls, code: str | None) -> str | None:
+        return None if code is None else check_code(code, "transform", "df")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> PythonTransform:
+        check_one_source(self)
+        return self
 
     @field_validator("library")
     @classmethod
@@ -84,5 +93,4 @@ class PythonTransform(Node, code=True):
 
     def run(self, rows: Batches, *, context: Context) -> Batches:
         """Run the code on the rows; raise what `engine.box` raises."""
-        code = Code(self.code, "transform", context.params, self.timeout.total_seconds(), self.memory)
-        return run_table(code, self.library, rows, self.columns, context.log)
+        return run_table(code_of(self, "transform", context), self.library, rows, self.columns, context.log)

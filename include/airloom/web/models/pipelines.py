@@ -193,6 +193,9 @@ class VersionDetail(VersionSummary):
 
     document: dict[str, Any]
     plan: dict[str, Any] | None = Field(None, description="How it runs; null unless it was asked for")
+    functions: dict[str, str] = Field(
+        {}, description="The texts of the functions that its nodes name, as they were when it was published"
+    )
 
 
 class Readiness(Answer):

@@ -43,7 +43,9 @@ def get_version(
     plan: Annotated[bool, Query(description="With how it runs")] = False,
 ) -> VersionDetail:
     """Return a version with its document."""
-    found = VersionDetail.model_validate(store.version(pipeline, number))
+    version = store.version(pipeline, number)
+    functions = {name: file.text for name, file in store.functions(version).items()}
+    found = VersionDetail.model_validate(version).model_copy(update={"functions": functions})
     return found if plan else found.model_copy(update={"plan": None})
 
 
