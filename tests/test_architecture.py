@@ -158,6 +158,9 @@ def test_its_first_step_leaves_what_is_shown(followed: tuple[dict[str, Any], Pla
     assert shown["by_island.statistics"].pop("seconds") > 0
     assert left["by_island.statistics"].pop("seconds") > 0
     assert left["by_island.rows"].pop("uri").endswith(shown["by_island.rows"].pop("uri").removeprefix("…"))
+    expected, file = (found["penguins-by_island.inner"]["penguins"]["statistics"]["read"][0] for found in (shown, left))
+    assert file["uri"].endswith(expected.pop("uri").removeprefix("…"))
+    assert [expected.pop("etag"), file.pop("uri"), file.pop("etag")]
     assert shown == left
 
 

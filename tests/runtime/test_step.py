@@ -218,7 +218,8 @@ def test_statistics_are_kept_by_node_and_port(workshop: Workshop) -> None:
     )
     edges = "read>split split.small>write split.other>count"
     together = workshop.run(*nodes, edges=edges)
-    assert together["read"].statistics == {"rows": {"rows": 5}}
+    assert together["read"].statistics["rows"] == {"rows": 5}
+    assert [file["uri"] for file in together["read"].statistics["read"]] == [str(workshop.folder / "rows.jsonl")]
     assert together["split"].statistics["rows"] == {"small": 2, "other": 3}
     assert together["write"].statistics["rows"] == {"done": 2}
     assert together["count"].outputs["value"]["value"] == 2

@@ -16,7 +16,8 @@ from airloom.store.migrate import ensure_task_role, migrate
 from airloom.store.store import Store
 
 READS = {"versions", "node_files", "pipelines", "problems", "revision"}
-CALLS = {"airloom_run_started(text,text)", "airloom_run_ended(text,text,text)"}
+SAYS = {"airloom_run_started(text,text)", "airloom_run_ended(text,text,text)"}
+ASKS = {"airloom_run_reuse(text,text)"}
 MODES = (
     "access share", "row share", "row exclusive", "share update exclusive", "share", "share row exclusive", "exclusive",
     "access exclusive",
@@ -199,15 +200,23 @@ def test_of_sequences_it_has_none(task: psycopg.Connection, everything: Everythi
         assert [got(task, statement.format(name)) for statement in OF_SEQUENCES] == [None] * len(OF_SEQUENCES)
 
 
-def test_of_functions_it_calls_two(task: psycopg.Connection, everything: Everything) -> None:
+def test_of_functions_it_calls_three(task: psycopg.Connection, everything: Everything) -> None:
     called = {}
     for name in everything.functions:
         function, _, arguments = name.removesuffix(")").partition("(")
         places = ", ".join(f"null::{kind}" for kind in arguments.split(",") if kind)
         called[name] = got(task, f"select {function}({places})")
     refused = {name for name, come in called.items() if come is None}
-    assert refused == set(everything.functions) - CALLS
-    assert all("InvalidParameterValue" in str(called[name]) for name in CALLS)
+    assert refused == set(everything.functions) - SAYS - ASKS
+    assert all("InvalidParameterValue" in str(called[name]) for name in SAYS)
+
+
+def test_of_a_run_it_learns_what_that_reuses_and_no_more(task: psycopg.Connection, store: Store) -> None:
+    reuse = {"run_id": "first", "parts": {"paid": "run", "orders": "reused"}}
+    store.runs.begin("sales", "second", version=1, trigger="hand", actor="ann", params={"key": 1}, reuse=reuse)
+    query = "select airloom_run_reuse(%s, %s)"
+    assert task.execute(query, ("sales", "second")).fetchone() == (reuse,)
+    assert task.execute(query, ("sales", "first")).fetchone() == (None,)
 
 
 def test_of_the_server_it_has_nothing(task: psycopg.Connection, everything: Everything, store_url: str) -> None:

@@ -12,11 +12,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from airloom.checks.check import check
-from airloom.cli.reach import TOKEN, URL, Compared, EndedRun, ListedPipeline, ListedTemplate, ListedUpload
+from airloom.cli.reach import (
+    TOKEN,
+    URL,
+    Compared,
+    EndedRun,
+    ListedPipeline,
+    ListedTemplate,
+    ListedUpload,
+    PreviewedRun,
+)
 from airloom.dags.connections import ConnectionExists, KeptConnection, ListedConnection, read_new_connection
 from airloom.dags.logs import LogLine, TaskAttempt
 from airloom.dags.parsing import UNREAD_HINT
 from airloom.dags.publishing import Published
+from airloom.dags.reuse import refused_partial
 from airloom.dags.runs import refused_params
 from airloom.spec.difference import Change
 from airloom.spec.error import ConfigurationError, SystemFault
@@ -24,11 +34,13 @@ from airloom.spec.problem import Problem
 from airloom.spec.template import Template
 from airloom.store.records import NotFound, StoredPipeline, StoredRun, StoredVersion, VersionEntry
 from airloom.web.client import ApiRefused, Client
+from airloom.web.models.runs import Reuse
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from airloom.dags.backfill import Backfill
+    from airloom.plan.partial import Wish
     from airloom.web.models.answer import Answer
     from airloom.web.models.catalog import Catalog
     from airloom.web.models.pipelines import VersionSummary
@@ -123,10 +135,23 @@ class Afar:
         found = self.client.runs(pipeline=pipeline, state=state, details=True)
         return [_record(StoredRun, run) for run in itertools.islice(found, limit)]
 
-    def start_run(self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None) -> str:
-        """Start a run; return its id."""
-        with _params_refused():
-            return self.client.start_run(pipeline, params, logical_date=logical_date).run_id
+    def start_run(
+        self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None, wish: Wish | None = None
+    ) -> str:
+        """Start a run, of a part of the pipeline where there is a wish; return its id."""
+        if wish is None:
+            with _params_refused():
+                return self.client.start_run(pipeline, params, logical_date=logical_date).run_id
+        try:
+            return self.client.start_run(pipeline, params, logical_date=logical_date, wish=wish).run_id
+        except ApiRefused as refused:
+            raise refused_partial(_problems_of(refused)) from None
+
+    def preview_run(self, pipeline: str, params: Mapping[str, Any], wish: Wish) -> PreviewedRun:
+        """Say what a run of a part would do."""
+        answer = self.client.preview_run(pipeline, params, wish)
+        problems = [Problem.from_json(problem) for problem in answer.problems]
+        return PreviewedRun({node.node: node.part for node in answer.nodes}, problems)
 
     def backfill(self, pipeline: str, wanted: Backfill, *, dry_run: bool) -> list[datetime]:
         """Start the runs of a pipeline's schedule in a range; return their times."""
@@ -240,7 +265,8 @@ class Afar:
 
 def _record(kind: type[Record], answer: Answer) -> Record:
     """Return the record of the store that an answer tells of."""
-    return kind(**{field.name: getattr(answer, field.name) for field in fields(kind)})
+    values = {field.name: getattr(answer, field.name) for field in fields(kind)}
+    return kind(**{name: value.model_dump() if isinstance(value, Reuse) else value for name, value in values.items()})
 
 
 def _without_document(found: VersionSummary) -> StoredVersion:

@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airloom.cli.reach import Compared, EndedRun, ListedPipeline, ListedTemplate, ListedUpload
+from airloom.cli.reach import Compared, EndedRun, ListedPipeline, ListedTemplate, ListedUpload, PreviewedRun
 from airloom.spec.error import ConfigurationError
 from airloom.spec.template import template
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airloom.dags.logs import LogLine, TaskAttempt
     from airloom.dags.publishing import Published
     from airloom.engine.upload_folder import UploadFolder
+    from airloom.plan.partial import Wish
     from airloom.spec.template import Template
     from airloom.store.records import StoredPipeline, StoredRun, StoredUpload, StoredVersion, VersionEntry
     from airloom.store.store import Store
@@ -119,12 +120,26 @@ class Here:
             self.store.pipeline(pipeline)
         return self.store.runs.page(pipeline=pipeline, state=state, limit=limit)
 
-    def start_run(self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None) -> str:
-        """Start a run; return its id."""
+    def start_run(
+        self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None, wish: Wish | None = None
+    ) -> str:
+        """Start a run, of a part of the pipeline where there is a wish; return its id."""
         load_airflow()
+        from airloom.dags.reuse import start_partial
         from airloom.dags.runs import start_run
 
-        return start_run(self.store, pipeline, params, user=getpass.getuser(), logical_date=logical_date)
+        user = getpass.getuser()
+        if wish is not None:
+            return start_partial(self.store, pipeline, params, wish, user=user, logical_date=logical_date)
+        return start_run(self.store, pipeline, params, user=user, logical_date=logical_date)
+
+    def preview_run(self, pipeline: str, params: Mapping[str, Any], wish: Wish) -> PreviewedRun:
+        """Say what a run of a part would do."""
+        load_airflow()
+        from airloom.dags.reuse import plan_partial
+
+        start = plan_partial(self.store, pipeline, params, wish)
+        return PreviewedRun(start.selection.parts, start.problems)
 
     def backfill(self, pipeline: str, wanted: Backfill, *, dry_run: bool) -> list[datetime]:
         """Start the runs of a pipeline's schedule in a range; return their times."""

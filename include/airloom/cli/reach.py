@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from airloom.dags.connections import KeptConnection, ListedConnection
     from airloom.dags.logs import LogLine, TaskAttempt
     from airloom.dags.publishing import Published
+    from airloom.plan.partial import Wish
     from airloom.spec.difference import Change
+    from airloom.spec.problem import Problem
     from airloom.spec.template import Template
     from airloom.store.records import StoredPipeline, StoredRun, StoredVersion, VersionEntry
 
@@ -75,6 +77,14 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class PreviewedRun:
+    """Hold what becomes of each node where a part of a pipeline runs, and what is in the way of that."""
+
+    parts: Mapping[str, str]
+    problems: list[Problem]
+
+
+@dataclass(frozen=True)
 class EndedRun:
     """Hold how a run ended, as JSON and node by node."""
 
@@ -124,7 +134,11 @@ class Reach(Protocol):
 
     def runs(self, pipeline: str | None, state: str | None, limit: int) -> list[StoredRun]: ...
 
-    def start_run(self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None) -> str: ...
+    def start_run(
+        self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None, wish: Wish | None = None
+    ) -> str: ...
+
+    def preview_run(self, pipeline: str, params: Mapping[str, Any], wish: Wish) -> PreviewedRun: ...
 
     def backfill(self, pipeline: str, wanted: Backfill, *, dry_run: bool) -> list[datetime]: ...
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from airloom.cli.documents import AsJson, split_params
 from airloom.cli.output import Exit, complaints, console, print_json, print_table, shown_time
 from airloom.cli.pipelines import Pipeline
-from airloom.cli.reach import NodeEnd, reach
+from airloom.cli.reach import NodeEnd, PreviewedRun, reach
 from airloom.spec.error import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 app = typer.Typer()
 Params = Annotated[list[str] | None, typer.Option(help="A parameter, as name=value; may be repeated.")]
 Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run's id; the newest run otherwise.")]
-COLOURS = {"success": "green", "failed": "red", "skipped": "magenta"}
+COLOURS = {"success": "green", "reused": "cyan", "failed": "red", "skipped": "magenta"}
+PARTS = {
+    "run": "Run",
+    "again": "Computed again, for what they gave was not kept",
+    "reused": "Reused",
+    "skipped": "Skipped, for nothing leads to them",
+    "silent": "Silent, for they write or stand in finally",
+    "left_out": "Left out",
+}
+"""What is said of each part of a run of a part of a pipeline."""
 ENDED = ("success", "failed")
 FEW_NODES = 4
 LOOK_EVERY = 1.0
@@ -43,18 +52,43 @@ def run(
             help="Its logical date, such as 2026-01-31 or 2026-01-31T06:00, in the schedule's time zone.",
         ),
     ] = None,
+    only: Annotated[str | None, typer.Option(metavar="NODE", help="Run this node alone.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="NODE", help="Run this node and all that follow it.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="NODE", help="Run this node and all that it needs.")] = None,
+    reuse: Annotated[
+        str | None, typer.Option(metavar="RUN", help="The run whose outputs and params a part of the pipeline takes.")
+    ] = None,
+    writes: Annotated[
+        bool, typer.Option("--writes", help="In a part of the pipeline, run nodes that write, too.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what a part of the pipeline would run and reuse.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it has ended; with 1 where it failed.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="The longest time to wait, in seconds.")] = 3600,
     as_json: AsJson = False,
 ) -> None:
-    """Start a run of a pipeline's current version."""
+    """Start a run of a pipeline's current version, or of a part of it, which takes the rest from another run.
+
+    In a part of a pipeline, nodes that write are silent unless --writes is given.
+    """
+    from airloom.plan.partial import Wish
     from airloom.spec.params import parse_given
 
+    wish = Wish(only, first, until, reuse, writes)
+    is_partial = wish != Wish()
+    if dry_run and not is_partial:
+        raise typer.BadParameter("it goes with --only, --from or --until", param_hint="--dry-run")
     with reach() as installation:
         document = installation.version(pipeline).document
         given = parse_given(document.get("params", {}), split_params(param or []))
         logical_date = None if day is None else _moment(day, _zone(document), "--date")
-        run_id = installation.start_run(pipeline, given, logical_date)
+        if dry_run:
+            _print_parts(installation.preview_run(pipeline, given, wish), pipeline, as_json)
+            return
+        run_id = installation.start_run(pipeline, given, logical_date, wish if is_partial else None)
         if installation.is_paused(pipeline):
             _print_paused(pipeline, "the run waits")
         if not wait:
@@ -286,6 +320,23 @@ def _count(times: list[datetime]) -> str:
 def _started_by(run: StoredRun) -> str:
     by = f" ({run.actor})" if run.actor and run.trigger != "clock" else ""
     return f"{run.trigger or ''}{by}"
+
+
+def _print_parts(previewed: PreviewedRun, pipeline: str, as_json: bool) -> None:
+    """Print what becomes of the nodes of a part; end with 1 where something is in the way."""
+    if as_json:
+        problems = [problem.to_json() for problem in previewed.problems]
+        print_json({"pipeline": pipeline, "nodes": dict(previewed.parts), "problems": problems})
+    else:
+        for part, words in PARTS.items():
+            if nodes := [node for node, found in previewed.parts.items() if found == part]:
+                console.print(f"[bold]{words}[/bold]: {escape(', '.join(nodes))}")
+        for problem in previewed.problems:
+            complaints.print(f"[red]{escape(problem.message)}[/red]")
+            if problem.hint:
+                complaints.print(f"  → {escape(problem.hint)}")
+    if previewed.problems:
+        raise typer.Exit(Exit.FAILED)
 
 
 def _print_paused(pipeline: str, consequence: str) -> None:

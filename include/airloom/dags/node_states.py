@@ -12,6 +12,7 @@ from typing import Any
 
 from airloom.dags.surroundings import index_path
 from airloom.dags.xcom import unpacked
+from airloom.plan.partial import REUSED
 from airloom.plan.plan import INNER
 
 NOT_STARTED = ("scheduled", "queued", "deferred", "awaiting_input", "up_for_retry", "up_for_reschedule")
@@ -19,7 +20,10 @@ NOT_STARTED = ("scheduled", "queued", "deferred", "awaiting_input", "up_for_retr
 
 @dataclass(frozen=True)
 class NodeState:
-    """Say how one node of a run is doing: `waiting`, `running`, `success`, `failed`, `skipped` or `not_run`."""
+    """Say how one node of a run is doing: `waiting`, `running`, or how it ended.
+
+    That is `success`, `reused` (as another run has left it), `failed`, `skipped` or `not_run`.
+    """
 
     node: str
     task: str
@@ -155,6 +159,8 @@ def _state(node: str, task_state: str | None, kept: _Kept) -> str:
         return "waiting"
     if task_state in ("running", "restarting"):
         return "running"
+    if REUSED in (kept.values.get(f"{node}.statistics") or {}):
+        return REUSED
     if f"{node}.error" in kept.values:
         return "failed"  # also where the task ended well because an error edge or on_error took the failure
     if task_state in ("skipped", "removed"):

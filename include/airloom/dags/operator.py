@@ -64,7 +64,10 @@ class NodeOperator(BaseOperator, BranchMixIn):
 
     def execute(self, context: Context) -> None:
         """Run the step; keep what its nodes gave; skip the tasks that no fired port leads to."""
+        from dataclasses import replace
+
         from airloom.dags.outcome import FINAL_FAILURES, line_of, outcome_of
+        from airloom.dags.partial import partial_run, with_step
         from airloom.runtime.results import error_text
         from airloom.runtime.step import Workplace
         from airloom.spec.configuration import configuration
@@ -77,13 +80,21 @@ class NodeOperator(BaseOperator, BranchMixIn):
         step = plan.step(self.task_id)
         surroundings = self.surroundings(context)
         workplace = Workplace(self.document, configuration())
+        beside: dict[str, NodeResult] = {}
+        if (partial := partial_run(context)) is not None:
+            beside, whole = partial.results_of(step), step
+            step = partial.step(step, plan)
+            plan = with_step(plan, step)
+            surroundings.run = replace(surroundings.run, logical_date=partial.date or surroundings.run.logical_date)
         try:
-            results = workplace.run(plan, step.id, surroundings).nodes
+            results = workplace.run(plan, step.id, surroundings, beside=beside).nodes if step.nodes else {}
         except AirflowTaskTimeout:
             self.on_kill()
             stopped = step.exits or (workplace.at_work,)
             results = workplace.ended if not step.exits else {}
             results |= {node: self._timed_out(plan.nodes[node], surroundings.run.last_attempt) for node in stopped}
+        if partial is not None:
+            step, results = step if step.nodes else whole, {**beside, **partial.checked(results)}
         outcome = outcome_of(step, results, self.document if surroundings.caller is not None else None)
         for node, result in results.items():
             self.log.info(line_of(plan.nodes[node], result))

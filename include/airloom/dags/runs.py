@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from airloom.dags import parsing
 from airloom.dags.node_states import NodeState, node_results
+from airloom.dags.partial import MARK
 from airloom.dags.platform import bundle_name, wait_until
 from airloom.spec.error import ConfigurationError, SystemFault
 from airloom.spec.params import read_params
 from airloom.spec.problem import Problem
-from airloom.store.records import NotFound, StoredVersion
+from airloom.store.records import ConflictError, NotFound, StoredVersion
 
 if TYPE_CHECKING:
     from airloom.store.store import Store
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 Origin = Literal["hand", "api", "failure"]
 """What starts a run that is asked for: a person, a program, or the failure of another run."""
 
+Settle = Callable[[Any, Any], None]
+"""What is done to a run of Airflow's within the transaction that makes it, given that and the session."""
 TRIGGERS = {
     "timetable": "clock", "scheduled": "clock", "rest_api": "api", "operator": "pipeline",
     "operator_triggered": "pipeline", "asset": "asset", "asset_triggered": "asset", "backfill": "backfill",
@@ -112,11 +115,14 @@ def begin_run(
     run_id: str | None = None,
     logical_date: datetime | None = None,
     event: dict[str, Any] | None = None,
+    reuse: dict[str, Any] | None = None,
+    settle: Settle | None = None,
 ) -> str:
     """Start a run of a version that Airflow has read, and return the run's id; nodes read `event` as `trigger`.
 
-    A second call with the same `run_id` starts none, and ends what a first one that was cut short had begun.
-    Raises ConfigurationError for what Airflow refuses.
+    `reuse` is what a run of a part of the pipeline does, as `PartialRun` has it, and `settle` ends the tasks that are
+    not to run. A second call with the same `run_id` starts none, and ends what a first one that was cut short had
+    begun. Raises ConfigurationError for what Airflow refuses.
     """
     pipeline = version.pipeline
     identifier = run_id or f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
@@ -131,6 +137,7 @@ def begin_run(
         correlation_id=correlation_id,
         event=event,
         params=dict(params),
+        reuse=reuse,
     )
     if not is_new and run_state(pipeline, identifier) is not None:
         return identifier
@@ -144,8 +151,9 @@ def begin_run(
             correlation_id=correlation_id,
             logical_date=logical_date,
             trigger=event,
+            settle=settle,
         )
-    except (ConfigurationError, SystemFault):
+    except (ConfigurationError, ConflictError, SystemFault):
         if is_new:
             store.runs.remove(pipeline, identifier)
         raise
@@ -179,42 +187,50 @@ def trigger_run(
     origin: Origin = "hand",
     correlation_id: str | None = None,
     logical_date: datetime | None = None,
+    settle: Settle | None = None,
 ) -> str:
     """Start a run of a published pipeline and return its run id; raise ConfigurationError for what Airflow refuses.
 
-    `trigger` is what started the run where it is an event with data; nodes read it as `trigger`. `correlation_id` is
-    that of the request: each task of the run writes it into its log.
+    `settle` is called with the run and the session, before the run can be seen. `trigger` is what started the run where
+    it is an event with data; nodes read it as `trigger`. `correlation_id` is that of the request: each task of the run
+    writes it into its log.
     """
     from airflow.api.common.trigger_dag import trigger_dag
     from airflow.sdk.exceptions import AirflowException
+    from airflow.utils.session import create_session
     from airflow.utils.types import DagRunTriggeredByType
     from sqlalchemy.exc import IntegrityError
 
     if logical_date is not None and (other := _run_at(pipeline, logical_date)):
         raise _date_taken(pipeline, logical_date, other)
-    told = {"trigger": trigger, "correlation_id": correlation_id}
+    told = {"trigger": trigger, "correlation_id": correlation_id, MARK: True if settle is not None else None}
     ours = {name: value for name, value in told.items() if value is not None}
     conf = {**(params or {}), **({"airloom": ours} if ours else {})}
     try:
-        run = trigger_dag(
-            pipeline,
-            triggered_by=DagRunTriggeredByType.REST_API if origin == "api" else DagRunTriggeredByType.CLI,
-            triggering_user_name=user,
-            run_id=run_id,
-            conf=conf,
-            note=note,
-            logical_date=logical_date,
-            replace_microseconds=False,
-        )
+        with create_session(scoped=False) as session:
+            run = trigger_dag(
+                pipeline,
+                triggered_by=DagRunTriggeredByType.REST_API if origin == "api" else DagRunTriggeredByType.CLI,
+                triggering_user_name=user,
+                run_id=run_id,
+                conf=conf,
+                note=note,
+                logical_date=logical_date,
+                replace_microseconds=False,
+                session=session,
+            )
+            if run is not None and settle is not None:
+                settle(run, session)
+            started = None if run is None else str(run.run_id)
     except IntegrityError:
         if logical_date is None:
             raise
         raise _date_taken(pipeline, logical_date, _run_at(pipeline, logical_date)) from None
     except (AirflowException, ValueError) as error:
         raise ConfigurationError(f"Airflow refused to start pipeline {pipeline!r}: {error}") from None
-    if run is None:
+    if started is None:
         raise SystemFault(f"Airflow started no run of pipeline {pipeline!r}")
-    return str(run.run_id)
+    return started
 
 
 def _run_at(pipeline: str, logical_date: datetime) -> str | None:

@@ -73,11 +73,13 @@ class Outputs:
     ) -> NodeResult:
         """Return the result of a node of a table step; an `inner` one leaves nothing outside of its step."""
         result = NodeResult(SUCCESS, fired=list(node.ports), rendered=shown(rendered))
+        # By these a later run knows whether the node would read the same again.
+        read = {"read": done.read[node.id]} if node.id in done.read else {}
         if inner:
             named = {
                 port: done.counts[f"{node.id}.{port}"] for port in node.ports if f"{node.id}.{port}" in done.counts
             }
-            result.statistics = {"rows": named} if named else {}
+            result.statistics = {**({"rows": named} if named else {}), **read}
             return result
         if node.id in done.written:
             result.outputs = {port: {"kind": "object", "value": done.written[node.id]} for port in node.ports}
@@ -85,7 +87,7 @@ class Outputs:
         else:
             result.outputs = {port: done.outputs[f"{node.id}.{port}"].to_json() for port in node.ports}
             rows = {port: reference["rows"] for port, reference in result.outputs.items()}
-        result.statistics = {"rows": rows, "seconds": round(seconds, 3)}
+        result.statistics = {"rows": rows, "seconds": round(seconds, 3), **read}
         return result
 
     def _keep_choice(self, node: PlanNode, ports: tuple[Port, ...], answer: Fired) -> NodeResult:

@@ -146,12 +146,16 @@ class Workplace:
         step_id: str,
         surroundings: Surroundings,
         skip: Callable[[str], bool] = lambda node: False,
+        beside: Mapping[str, NodeResult] | None = None,
     ) -> StepResult:
         """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised.
 
-        In a step without exits, the nodes that `skip` names are not run.
+        In a step without exits, the nodes that `skip` names are not run. `beside` are the results of nodes that the
+        step would have in a run of the whole pipeline.
         """
-        return _Step(self, plan, plan.step(step_id), surroundings, skip).run()
+        step = _Step(self, plan, plan.step(step_id), surroundings, skip)
+        step.results.update(beside or {})
+        return step.run()
 
 
 class _Step:
@@ -188,7 +192,7 @@ class _Step:
             return
         if self.step.kind == "table" and len(self.step.nodes) > 1:
             self._run_group()
-        if len(self.results) < len(self.step.nodes):
+        if any(node not in self.results for node in self.step.nodes):
             for identifier in self.step.nodes:
                 self._run_node(self.plan.nodes[identifier])
 
@@ -221,7 +225,8 @@ class _Step:
                 self.results[node.id] = NodeResult(SKIPPED if decision == "skipped" else NOT_RUN)
         leaving = {node.id for node in nodes}.intersection(self.step.exits)
         if len(leaving) < len(self.step.exits) or not self._run_together(nodes):
-            self.results.clear()
+            for identifier in self.step.nodes:
+                self.results.pop(identifier, None)
 
     def _run_together(self, nodes: list[PlanNode]) -> bool:
         try:

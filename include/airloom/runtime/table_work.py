@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +40,21 @@ from airloom.spec.error import AirloomError, ConfigurationError, DataError
 log = logging.getLogger(__name__)
 SMALL_ROWS = 1_000_000
 SMALL_BYTES = 50_000_000
+MOST_FILES = 100
+"""So many files of a source are kept with how its node ended."""
 
 
 @dataclass
 class TableDone:
-    """What a child gives back: a reference for each output that leaves, what sinks wrote, rows of what stays inside."""
+    """What a child gives back: a reference for each output that leaves, what sinks wrote, rows of what stays inside.
+
+    `read` are the files that each source read, as they were, where they are few.
+    """
 
     outputs: dict[str, TableReference] = field(default_factory=dict)
     written: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    read: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -255,6 +261,9 @@ class Execution:
         self._take_up()
         for node in self.work.nodes:
             if node.id in self.scans:
+                files = self.scans[node.id][0].files
+                if len(files) <= MOST_FILES:
+                    done.read[node.id] = [asdict(file) for file in files]
                 with blamed(node.id):
                     self._hand_on(node, targets, done)
         left = [name for name in targets if name not in done.outputs]

@@ -1,4 +1,4 @@
-"""What a task process asks of the store: a published version, a file of node types.
+"""What a task process asks of the store: a published version, a file of node types, what its run reuses.
 
 Raw psycopg, for every task pays for its imports.
 """
@@ -38,6 +38,16 @@ def node_file(url: str, hash: str) -> NodeFile | None:
     with connect(url) as connection:
         found = connection.execute("select name, text from node_files where hash = %s", (hash,)).fetchone()
     return None if found is None else NodeFile(*found)
+
+
+def run_reuse(url: str, pipeline: str, run_id: str) -> dict[str, Any] | None:
+    """Return what a run is to do of its pipeline and what it reuses, or None for a run of the whole.
+
+    `url` is as in `published_at`. Raises StoreUnavailable where the database does not answer.
+    """
+    with connect(url) as connection:
+        row = connection.execute("select airloom_run_reuse(%s, %s)", (pipeline, run_id)).fetchone()
+    return None if row is None else row[0]
 
 
 @contextlib.contextmanager

@@ -93,9 +93,9 @@ def has_role(url: str, role: str) -> bool:
 def ensure_task_role(url: str, password: str, role: str | None = None) -> str:
     """Create or update the role that task processes use, and return the SQLAlchemy URL for it.
 
-    The role reads what the bundle serves and users' node types, and may say that a run has begun or ended; it sees no
-    draft, no file of the drop folder, no run, no event, and not who uses what. It is called `task_role(url)` unless
-    `role` says otherwise.
+    The role reads what the bundle serves and users' node types, and may say that a run has begun or ended, and ask what
+    one reuses; it sees no draft, no file of the drop folder, no other run, no event, and not who uses what. It is
+    called `task_role(url)` unless `role` says otherwise.
     `url` names a migrated store, with a user who may create roles; raises ConfigurationError where they may not, and
     where a role of that name is somebody else's.
     """
@@ -159,5 +159,6 @@ def _make_task_role(url: str, name: str, password: str) -> None:
             sql.SQL("grant select on versions, node_files, pipelines, problems, revision to {}").format(role),
             sql.SQL("grant execute on function airloom_run_started(text, text) to {}").format(role),
             sql.SQL("grant execute on function airloom_run_ended(text, text, text) to {}").format(role),
+            sql.SQL("grant execute on function airloom_run_reuse(text, text) to {}").format(role),
         ):
             connection.execute(statement)

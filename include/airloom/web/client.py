@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from airloom.dags.backfill import Repeat
 from airloom.dags.parsing import unread_text
+from airloom.plan.partial import Wish
 from airloom.store.records import Level, SubjectKind
 from airloom.web.http import LARGEST_PAGE, ApiRefused, Http
 from airloom.web.models.access import Collaborator, GrantedUse, Me, NewToken, Token
@@ -41,7 +42,7 @@ from airloom.web.models.pipelines import (
     VersionDetail,
     VersionSummary,
 )
-from airloom.web.models.runs import BackfillStarted, RunDeletion, RunDetail, RunSummary
+from airloom.web.models.runs import BackfillStarted, RunDeletion, RunDetail, RunPreview, RunSummary
 from airloom.web.models.templates import TemplateDetail, TemplateSummary
 from airloom.web.models.uploads import Upload, UploadDetail, UploadPreview
 
@@ -254,11 +255,20 @@ class Client(Http):
         *,
         logical_date: datetime | None = None,
         key: str | None = None,
+        wish: Wish | None = None,
     ) -> RunSummary:
-        """Start a run of the current version of a pipeline; a second request with the same `key` starts none."""
+        """Start a run of the current version of a pipeline; a second request with the same `key` starts none.
+
+        `wish` is for a run of a part of it.
+        """
         body = {"params": dict(params or {}), "logical_date": logical_date and logical_date.isoformat()}
+        body |= {} if wish is None else _wish(wish)
         headers = {} if key is None else {"Idempotency-Key": key}
         return self._send(RunSummary, "POST", _pipeline(pipeline) + "/runs", json=body, headers=headers)
+
+    def preview_run(self, pipeline: str, params: Mapping[str, Any], wish: Wish) -> RunPreview:
+        """Say what a run of a part of a pipeline would do, and what is in its way."""
+        return self._post(RunPreview, _pipeline(pipeline) + "/runs/preview", {"params": dict(params), **_wish(wish)})
 
     def rerun(self, pipeline: str, run_id: str, params: Mapping[str, Any] | None = None) -> RunSummary:
         """Start another run of the current version with the params of this one, and these in place of them."""
@@ -506,6 +516,10 @@ def _part(text: str) -> str:
 
 def _pipeline(pipeline: str) -> str:
     return f"/pipelines/{_part(pipeline)}"
+
+
+def _wish(wish: Wish) -> dict[str, Any]:
+    return {"nodes": wish.nodes or None, "reuse": wish.reuse, "writes": wish.writes}
 
 
 def _run(pipeline: str, run_id: str) -> str:

@@ -28,7 +28,7 @@ def tell_of_failure(store: Store, version: StoredVersion, run: RunState, states:
     A failure of a run that a failure has started starts none, so that pipelines do not start each other for ever.
     """
     handler = version.document.get("settings", {}).get("on_failure")
-    if handler is None or run.state != "failed" or run.run_id.startswith(PREFIX):
+    if handler is None or run.state != "failed" or run.run_id.startswith(PREFIX) or _is_silent(store, run):
         return
     error = next((state.error for state in states if state.state == "failed" and not state.fired and state.error), None)
     event = {
@@ -44,6 +44,12 @@ def tell_of_failure(store: Store, version: StoredVersion, run: RunState, states:
     name = uuid.uuid5(uuid.NAMESPACE_OID, f"{run.pipeline} {run.run_id} {event['ended_at']}")
     payload = {"pipeline": handler, "run_id": f"{PREFIX}{name}", "event": event, "actor": version.author}
     store.outbox.enqueue(KIND, payload, key=f"failure {name}", deduplication=f"failure {name}")
+
+
+def _is_silent(store: Store, run: RunState) -> bool:
+    """Tell whether a run is one of a part of the pipeline, which nobody asked to write."""
+    kept = store.runs.get(run.pipeline, run.run_id)
+    return kept is not None and kept.reuse is not None and not kept.reuse.get("writes")
 
 
 def handle_failure(store: Store, payload: dict[str, Any]) -> None:

@@ -169,7 +169,7 @@ def _stored_run(version: StoredVersion, run: RunState, rows: int | None = None) 
 def _rows_written(version: StoredVersion, states: list[NodeState]) -> int | None:
     """Return how many rows the sinks say they wrote, together; None where none says so."""
     writing = {name for name, planned in version.plan["nodes"].items() if planned.get("effect") == "write"}
-    sinks = [state.outputs.get("done") for state in states if state.node in writing]
+    sinks = [state.outputs.get("done") for state in states if state.node in writing and state.state == "success"]
     done = [reference.get("value") for reference in sinks if isinstance(reference, dict)]
     counts = [value["rows"] for value in done if isinstance(value, dict) and isinstance(value.get("rows"), int)]
     return sum(counts) if counts else None

@@ -289,6 +289,60 @@ export const failedRun = run({
   ],
 });
 
+/** A run of a part, which another run has done the first half of. */
+export const partRun = run({
+  trigger: "hand",
+  rows: null,
+  reuse: {
+    run_id: "run_0",
+    nodes: { from: "by_day" },
+    writes: false,
+    parts: { orders: "reused", paid: "reused", by_day: "run", report: "silent" },
+  },
+  nodes: [
+    ...["orders", "paid"].map((name) =>
+      report(name, {
+        state: "reused",
+        started_at: null,
+        ended_at: null,
+        seconds: null,
+        statistics: { reused: "run_0" },
+      }),
+    ),
+    report("by_day", { rows: 31 }),
+    report("report", { state: "skipped", rows: null, outputs: [], fired: [], seconds: null, started_at: null }),
+  ],
+});
+
+export const partPreview = (more: Partial<Schemas["RunPreview"]> = {}): Schemas["RunPreview"] => ({
+  version: 4,
+  params: { least: 1 },
+  nodes: [
+    { node: "orders", part: "again" },
+    { node: "paid", part: "reused" },
+    { node: "by_day", part: "run" },
+    { node: "report", part: "silent" },
+  ],
+  problems: [],
+  ...more,
+});
+
+export const partProblems = [
+  {
+    code: "partial.reuse",
+    message:
+      "node 'paid' gave in run 'run_1' what is gone: at rows, /data/daily_sales/run_1/paid/-/rows-1.parquet is not there any more",
+    hint: "run from node 'paid', or reuse another run",
+    severity: "error",
+  },
+  {
+    code: "partial.reuse",
+    message: "node 'orders' is to read again what it read in run 'run_1', and data/orders.csv has changed since",
+    hint: "run from node 'orders', or reuse another run",
+    severity: "error",
+  },
+];
+
 export const loopRun = run({
   state: "running",
   progress: 0.4,

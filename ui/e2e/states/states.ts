@@ -235,6 +235,36 @@ const RUNS: State[] = [
     answers: of(answer.looping, answer.loopRun),
     shows: "Fired",
   },
+  { name: "run-part", path: RUN, answers: of(answer.document, answer.partRun, 0), shows: "Reused run" },
+  {
+    name: "run-part-reused-node",
+    path: `${RUN}?node=paid`,
+    answers: of(answer.document, answer.partRun, 0),
+    shows: "Taken from",
+  },
+  {
+    name: "run-part-dialog",
+    path: `${RUN}?node=by_day`,
+    answers: { "/pipelines/daily_sales/runs/preview": body(answer.partPreview()) },
+    shows: "Are computed again",
+    steps: async (page) => page.getByRole("button", { name: "Run from here" }).press("Enter"),
+  },
+  {
+    name: "run-part-refused",
+    path: `${RUN}?node=by_day`,
+    answers: {
+      "/pipelines/daily_sales/runs/preview": body(answer.partPreview({ nodes: [], problems: answer.partProblems })),
+    },
+    shows: "This run cannot begin",
+    steps: async (page) => page.getByRole("button", { name: "Only this node" }).press("Enter"),
+  },
+  {
+    name: "run-part-loading",
+    path: `${RUN}?node=by_day`,
+    answers: { "/pipelines/daily_sales/runs/preview": "never" },
+    shows: "A new run of the current version",
+    steps: async (page) => page.getByRole("button", { name: "Run until here" }).press("Enter"),
+  },
   { name: "run-rows", path: `${RUN}?node=by_day&tab=rows`, shows: "31 rows" },
   {
     name: "run-rows-gone",

@@ -11,6 +11,7 @@ export type PipelineDetail = Schemas["PipelineDetail"];
 export type RunSummary = Schemas["RunSummary"];
 export type RunDetail = Schemas["RunDetail"];
 export type NodeReport = Schemas["NodeReport"];
+export type NodePart = Schemas["NodePart"];
 export type NodeOutput = Schemas["NodeOutput"];
 export type NodeTypeSummary = Schemas["NodeTypeSummary"];
 export type NodeTypeDetail = Schemas["NodeTypeDetail"];

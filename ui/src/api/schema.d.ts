@@ -752,6 +752,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pipelines/{pipeline}/runs/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Run
+         * @description Say what a run of a part of the current version would run, reuse and leave out, and what is in its way.
+         */
+        post: operations["preview_run_api_v1_pipelines__pipeline__runs_preview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pipelines/{pipeline}/runs/{run_id}/rerun": {
         parameters: {
             query?: never;
@@ -1888,6 +1908,27 @@ export interface components {
             after?: unknown;
         };
         /**
+         * ChosenNodes
+         * @description Which nodes run: only one, those from one on, those until one, or those between two.
+         */
+        ChosenNodes: {
+            /**
+             * Only
+             * @description This node alone
+             */
+            only?: string | null;
+            /**
+             * From
+             * @description This node and all that follow it
+             */
+            from?: string | null;
+            /**
+             * Until
+             * @description This node and all that it needs
+             */
+            until?: string | null;
+        };
+        /**
          * CleanUp
          * @description What to remove.
          */
@@ -2746,6 +2787,20 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * NodePart
+         * @description What becomes of a node.
+         */
+        NodePart: {
+            /** Node */
+            node: string;
+            /**
+             * Part
+             * @description run; again (computed again, for its output was not kept); reused; skipped (nothing leads to it); silent (it writes, and nobody asked for that); left_out
+             * @enum {string}
+             */
+            part: "run" | "again" | "reused" | "skipped" | "silent" | "left_out";
+        };
+        /**
          * NodeReport
          * @description How a node of a run does.
          */
@@ -3436,6 +3491,33 @@ export interface components {
             queued_at: string;
         };
         /**
+         * Reuse
+         * @description What a run of a part of a pipeline does.
+         */
+        Reuse: {
+            /**
+             * Run Id
+             * @description The run that it reuses
+             */
+            run_id: string | null;
+            /**
+             * Nodes
+             * @description What was asked for: only, from, until
+             */
+            nodes: {
+                [key: string]: string;
+            };
+            /** Writes */
+            writes: boolean;
+            /**
+             * Parts
+             * @description What becomes of each node; see the parts of a preview
+             */
+            parts: {
+                [key: string]: string;
+            };
+        };
+        /**
          * RollbackTo
          * @description The version to go back to.
          */
@@ -3445,6 +3527,28 @@ export interface components {
              * @example 1
              */
             version: number;
+        };
+        /**
+         * RunAgain
+         * @description What another run of the same starts with.
+         */
+        RunAgain: {
+            /**
+             * Params
+             * @description Values of the document's params
+             * @default {}
+             * @example {
+             *       "day": "2026-11-30"
+             *     }
+             */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Logical Date
+             * @description The time of the schedule that it runs for
+             */
+            logical_date?: string | null;
         };
         /**
          * RunDeletion
@@ -3534,13 +3638,8 @@ export interface components {
             values?: {
                 [key: string]: unknown;
             } | null;
-            /**
-             * Reuse
-             * @description What was taken from another run
-             */
-            reuse?: {
-                [key: string]: unknown;
-            } | null;
+            /** @description Which part of the pipeline runs, and what it takes of another run */
+            reuse?: components["schemas"]["Reuse"] | null;
             /**
              * Progress
              * @description The share of nodes that have ended, from 0 to 1
@@ -3548,6 +3647,63 @@ export interface components {
             progress: number;
             /** Nodes */
             nodes: components["schemas"]["NodeReport"][];
+        };
+        /**
+         * RunPart
+         * @description A part of a pipeline that runs by itself.
+         */
+        RunPart: {
+            /**
+             * Params
+             * @description Values of the document's params; the others are as in `reuse`
+             * @default {}
+             */
+            params: {
+                [key: string]: unknown;
+            };
+            /** @description Which nodes run; all of them where this is null */
+            nodes?: components["schemas"]["ChosenNodes"] | null;
+            /**
+             * Reuse
+             * @description The run of the same pipeline whose outputs are read by the nodes that run
+             */
+            reuse?: string | null;
+            /**
+             * Writes
+             * @description Also run those of the nodes that write; they are left out otherwise
+             * @default false
+             */
+            writes: boolean;
+        };
+        /**
+         * RunPreview
+         * @description What a run of a part of a pipeline would do.
+         */
+        RunPreview: {
+            /**
+             * Version
+             * @description The version that would run
+             */
+            version: number;
+            /**
+             * Params
+             * @description What it would start with
+             */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Nodes
+             * @description All nodes that have a task, in their order
+             */
+            nodes: components["schemas"]["NodePart"][];
+            /**
+             * Problems
+             * @description All that is in the way; the run is refused where there is one
+             */
+            problems: {
+                [key: string]: unknown;
+            }[];
         };
         /**
          * RunProgress
@@ -3597,6 +3753,19 @@ export interface components {
             params: {
                 [key: string]: unknown;
             };
+            /** @description Which nodes run; all of them where this is null */
+            nodes?: components["schemas"]["ChosenNodes"] | null;
+            /**
+             * Reuse
+             * @description The run of the same pipeline whose outputs are read by the nodes that run
+             */
+            reuse?: string | null;
+            /**
+             * Writes
+             * @description Also run those of the nodes that write; they are left out otherwise
+             * @default false
+             */
+            writes: boolean;
             /**
              * Logical Date
              * @description The time of the schedule that it runs for
@@ -3676,13 +3845,8 @@ export interface components {
             values?: {
                 [key: string]: unknown;
             } | null;
-            /**
-             * Reuse
-             * @description What was taken from another run
-             */
-            reuse?: {
-                [key: string]: unknown;
-            } | null;
+            /** @description Which part of the pipeline runs, and what it takes of another run */
+            reuse?: components["schemas"]["Reuse"] | null;
         };
         /**
          * ShownProblem
@@ -5929,6 +6093,50 @@ export interface operations {
             };
         };
     };
+    preview_run_api_v1_pipelines__pipeline__runs_preview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pipeline: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunPart"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPreview"];
+                };
+            };
+            /** @description Refused: `code`, `message` and `details` say why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Failed: the server's log says more, under the correlation id */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     rerun_api_v1_pipelines__pipeline__runs__run_id__rerun_post: {
         parameters: {
             query?: never;
@@ -5941,7 +6149,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RunStart"];
+                "application/json": components["schemas"]["RunAgain"];
             };
         };
         responses: {

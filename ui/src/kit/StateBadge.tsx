@@ -6,6 +6,7 @@ import {
   Clock,
   Hourglass,
   LoaderCircle,
+  Recycle,
   SkipForward,
   X,
   type LucideIcon,
@@ -15,6 +16,7 @@ import { stateColour, stateWord } from "src/theme/states";
 
 const ICONS: Record<string, LucideIcon> = {
   success: Check,
+  reused: Recycle,
   failed: X,
   running: LoaderCircle,
   starting: Hourglass,

@@ -1,6 +1,7 @@
 /** The colour of each state of a run or of a node, by the names that the API has for them. */
 const COLOURS: Record<string, string> = {
   success: "success",
+  reused: "success",
   failed: "failed",
   running: "running",
   starting: "queued",
@@ -12,6 +13,7 @@ const COLOURS: Record<string, string> = {
 
 const WORDS: Record<string, string> = {
   success: "Success",
+  reused: "Reused",
   failed: "Failed",
   running: "Running",
   starting: "Starting",

@@ -5,10 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from airloom.dags.backfill import Repeat
+from airloom.plan.partial import Part, Wish
 from airloom.web.models.answer import Answer
+
+RunId = Annotated[str, Field(max_length=250, pattern=r"^[^\x00]*$")]
+
+
+class Reuse(Answer):
+    """What a run of a part of a pipeline does."""
+
+    run_id: str | None = Field(description="The run that it reuses")
+    nodes: dict[str, str] = Field(description="What was asked for: only, from, until")
+    writes: bool
+    parts: dict[str, str] = Field(description="What becomes of each node; see the parts of a preview")
 
 
 class RunSummary(Answer):
@@ -30,14 +42,69 @@ class RunSummary(Answer):
     params: dict[str, Any] | None = Field(None, description="Null in a list without details, as are the next three")
     event: dict[str, Any] | None = Field(None, description="What an event brought that started it")
     values: dict[str, Any] | None = Field(None, description="What somebody gave to nodes")
-    reuse: dict[str, Any] | None = Field(None, description="What was taken from another run")
+    reuse: Reuse | None = Field(None, description="Which part of the pipeline runs, and what it takes of another run")
 
 
-class RunStart(BaseModel):
-    """What a run starts with."""
+class RunAgain(BaseModel):
+    """What another run of the same starts with."""
 
     params: dict[str, Any] = Field({}, description="Values of the document's params", examples=[{"day": "2026-11-30"}])
     logical_date: AwareDatetime | None = Field(None, description="The time of the schedule that it runs for")
+
+
+NodeId = Annotated[str, Field(max_length=250, pattern=r"^[^\x00]*$")]
+
+
+class ChosenNodes(BaseModel):
+    """Which nodes run: only one, those from one on, those until one, or those between two."""
+
+    model_config = ConfigDict(extra="forbid", validate_by_name=True)
+
+    only: NodeId | None = Field(None, description="This node alone")
+    first: NodeId | None = Field(None, alias="from", description="This node and all that follow it")
+    until: NodeId | None = Field(None, description="This node and all that it needs")
+
+
+class RunPart(BaseModel):
+    """A part of a pipeline that runs by itself."""
+
+    params: dict[str, Any] = Field({}, description="Values of the document's params; the others are as in `reuse`")
+    nodes: ChosenNodes | None = Field(None, description="Which nodes run; all of them where this is null")
+    reuse: RunId | None = Field(
+        None, description="The run of the same pipeline whose outputs are read by the nodes that run"
+    )
+    writes: bool = Field(False, description="Also run those of the nodes that write; they are left out otherwise")
+
+    @property
+    def wish(self) -> Wish | None:
+        """Return what is asked for, None where that is the whole pipeline."""
+        if self.nodes is None and self.reuse is None and not self.writes:
+            return None
+        nodes = self.nodes or ChosenNodes()
+        return Wish(nodes.only, nodes.first, nodes.until, self.reuse, self.writes)
+
+
+class RunStart(RunAgain, RunPart):
+    """What a run starts with."""
+
+
+class NodePart(Answer):
+    """What becomes of a node."""
+
+    node: str
+    part: Part = Field(
+        description="run; again (computed again, for its output was not kept); reused; skipped (nothing leads to it); "
+        "silent (it writes, and nobody asked for that); left_out"
+    )
+
+
+class RunPreview(Answer):
+    """What a run of a part of a pipeline would do."""
+
+    version: int = Field(description="The version that would run")
+    params: dict[str, Any] = Field(description="What it would start with")
+    nodes: list[NodePart] = Field(description="All nodes that have a task, in their order")
+    problems: list[dict[str, Any]] = Field(description="All that is in the way; the run is refused where there is one")
 
 
 class BackfillStart(BaseModel):
@@ -59,9 +126,6 @@ class BackfillStarted(Answer):
     pipeline: str
     started: bool = Field(description="False where it was only asked for which times runs would start")
     times: list[datetime] = Field(description="Of its runs, the earliest first")
-
-
-RunId = Annotated[str, Field(max_length=250, pattern=r"^[^\x00]*$")]
 
 
 class RunSelection(BaseModel):

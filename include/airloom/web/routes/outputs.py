@@ -270,7 +270,7 @@ def _reference(
         port = next((name for name, reference in outputs.items() if is_table(reference)), next(iter(outputs), None))
     if port is not None and port in outputs:
         return port, outputs[port]
-    if found.state != "success":
+    if found.state not in ("success", "reused"):
         raise NotFound(f"node {node!r} has no output: it is {found.state.replace('_', ' ')}")
     if outputs:
         raise NotFound(f"port {port!r} of node {node!r} gave nothing", hint=f"these did: {', '.join(outputs)}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -20,7 +21,9 @@ from airloom.dags import parsing
 from airloom.dags.backfill import Backfill, begin_backfill, check_range, require_schedule
 from airloom.dags.interventions import cancel_run, delete_run, retry_run
 from airloom.dags.node_states import NodeState
+from airloom.dags.reuse import begin_partial, plan_partial
 from airloom.dags.runs import begin_run, live_version, nodes_of_run, params_problems
+from airloom.plan.partial import Wish
 from airloom.store.records import ConflictError, NodeRun, NotFound, StoredRun, StoredVersion
 from airloom.store.runs import UNFINISHED
 from airloom.store.store import Store
@@ -31,10 +34,14 @@ from airloom.web.error import ApiError, refused
 from airloom.web.models.runs import (
     BackfillStart,
     BackfillStarted,
+    NodePart,
     NodeReport,
     OutputSummary,
+    RunAgain,
     RunDeletion,
     RunDetail,
+    RunPart,
+    RunPreview,
     RunProgress,
     RunSelection,
     RunStart,
@@ -51,7 +58,7 @@ SLIM: dict[str, None] = dict.fromkeys(("params", "event", "values", "reuse"))
 """What a list leaves out."""
 READ_WITHIN = 30.0
 """Seconds that a start waits for Airflow to read the version that it is to run."""
-ENDED = ("success", "failed", "skipped", "not_run")
+ENDED = ("success", "reused", "failed", "skipped", "not_run")
 """The states in which nodes end."""
 
 
@@ -104,12 +111,23 @@ async def start_run(
     ] = None,
 ) -> RunSummary:
     """Start a run of the current version, as soon as Airflow has read that; the answer does not wait for its end."""
-    return await _started(store, person, pipeline, start.params, request, response, idempotency_key, start.logical_date)
+    return await _started(
+        store, person, pipeline, start.params, request, response, idempotency_key, start.logical_date, start.wish
+    )
+
+
+@router.post("/pipelines/{pipeline}/runs/preview", dependencies=[RUNS])
+def preview_run(pipeline: str, part: RunPart, store: StoreOf) -> RunPreview:
+    """Say what a run of a part of the current version would run, reuse and leave out, and what is in its way."""
+    start = plan_partial(store, pipeline, part.params, part.wish or Wish())
+    nodes = [NodePart(node=node, part=found) for node, found in start.selection.parts.items()]
+    problems = [problem.to_json() for problem in start.problems]
+    return RunPreview(version=start.version.number, params=start.params, nodes=nodes, problems=problems)
 
 
 @router.post("/pipelines/{pipeline}/runs/{run_id}/rerun", dependencies=[RUNS], status_code=201)
 async def rerun(
-    pipeline: str, run_id: str, start: RunStart, person: PersonOf, store: StoreOf, request: Request, response: Response
+    pipeline: str, run_id: str, start: RunAgain, person: PersonOf, store: StoreOf, request: Request, response: Response
 ) -> RunSummary:
     """Start another run of the current version, with the params of this one and what you say in place of them."""
     run = await run_in_threadpool(stored_run, store, pipeline, run_id)
@@ -237,29 +255,36 @@ async def _started(
     response: Response,
     key: str | None,
     logical_date: datetime | None,
+    wish: Wish | None = None,
 ) -> RunSummary:
-    version = await run_in_threadpool(live_version, store, pipeline)
-    _check_params(version, params)
+    begin: Callable[..., str]
+    if wish is None:
+        version = await run_in_threadpool(live_version, store, pipeline)
+        _check_params(version, params)
+        begin = functools.partial(begin_run, store, version, params)
+    else:
+        start = await run_in_threadpool(plan_partial, store, pipeline, params, wish)
+        if start.problems:
+            raise refused(start.problems)
+        version, params = start.version, start.params
+        begin = functools.partial(begin_partial, store, start)
     await _has_been_read(version)
 
-    def begin() -> StoredRun:
-        run_id = None if key is None else _run_id_of(key, person, pipeline)
-        run_id = begin_run(
-            store,
-            version,
-            params,
+    def begun() -> StoredRun:
+        run_id = begin(
             user=person.name,
             origin="hand" if person.by_cookie else "api",
             correlation_id=correlation_id(),
-            run_id=run_id,
+            run_id=None if key is None else _run_id_of(key, person, pipeline),
             logical_date=logical_date,
         )
         audit.record(person, "run", pipeline=pipeline, run_id=run_id)
         return stored_run(store, pipeline, run_id)
 
-    run = await run_in_threadpool(begin)
-    if run.params != params:
-        raise ConflictError("a run of other params was started with this Idempotency-Key", hint="send a new key")
+    run = await run_in_threadpool(begun)
+    asked = None if wish is None else (wish.nodes, wish.reuse, wish.writes)
+    if run.params != params or asked != (run.reuse and tuple(run.reuse[key] for key in ("nodes", "run_id", "writes"))):
+        raise ConflictError("another run was started with this Idempotency-Key", hint="send a new key")
     response.headers["Location"] = quote(request.url_for("get_run", pipeline=pipeline, run_id=run.run_id).path)
     return RunSummary.model_validate(run)
 

@@ -35,7 +35,7 @@ export function Actions({ pipeline, document }: { pipeline: PipelineDetail; docu
   });
   const run = useMutation({
     mutationFn: (values: Record<string, unknown>) =>
-      api.POST("/api/v1/pipelines/{pipeline}/runs", { params, body: { params: values } }),
+      api.POST("/api/v1/pipelines/{pipeline}/runs", { params, body: { params: values, writes: false } }),
     onSuccess: ({ data }) => {
       setAsking(false);
       if (data !== undefined) {

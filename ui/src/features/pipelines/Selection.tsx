@@ -118,7 +118,10 @@ async function perform(action: Action, pipelines: string[]): Promise<Done[]> {
     return done;
   }
   const starts = pipelines.map((pipeline) =>
-    api.POST("/api/v1/pipelines/{pipeline}/runs", { params: { path: { pipeline } }, body: { params: {} } }),
+    api.POST("/api/v1/pipelines/{pipeline}/runs", {
+      params: { path: { pipeline } },
+      body: { params: {}, writes: false },
+    }),
   );
   const results = await Promise.allSettled(starts);
   return results.map((result, at) => ({

@@ -14,7 +14,9 @@ import { FINALLY, graphOf, type DocumentNode, type PipelineDocument } from "src/
 
 import { Log } from "./Log";
 import { NodeError } from "./NodeError";
+import { PartActions } from "./PartActions";
 import { Rows } from "./Rows";
+import { RunLink } from "./RunLink";
 
 interface Props {
   run: RunDetail;
@@ -64,6 +66,7 @@ export function NodePane({ run, node, document }: Props) {
         </Empty>
       ) : (
         <>
+          <PartActions run={run} node={node} document={document} />
           {report.error !== null && <NodeError error={report.error} />}
           <Tabs.Root
             size="sm"
@@ -77,7 +80,7 @@ export function NodePane({ run, node, document }: Props) {
               <Tabs.Trigger value="log">Log</Tabs.Trigger>
             </Tabs.List>
             <Tabs.Content value="about">
-              <About report={report} node={declared} />
+              <About pipeline={run.pipeline} report={report} node={declared} />
             </Tabs.Content>
             <Tabs.Content value="rows">
               <Rows run={run} report={report} />
@@ -123,8 +126,15 @@ function CalledRun({ pipeline, runId }: { pipeline: string; runId: string }) {
   );
 }
 
-function About({ report, node }: { report: NodeReport; node: DocumentNode | undefined }) {
+interface AboutProps {
+  pipeline: string;
+  report: NodeReport;
+  node: DocumentNode | undefined;
+}
+
+function About({ pipeline, report, node }: AboutProps) {
   const called = calledRun(report.statistics);
+  const reused = report.statistics["reused"];
   return (
     <Stack gap="4">
       <Facts
@@ -136,6 +146,7 @@ function About({ report, node }: { report: NodeReport; node: DocumentNode | unde
           ["Started", report.started_at === null ? null : <Time key="started" at={report.started_at} />],
           ["Fired", report.fired.join(", ")],
           ["Ran", called === null ? null : <CalledRun key="called" {...called} />],
+          ["Taken from", typeof reused === "string" ? <RunLink key="reused" pipeline={pipeline} run={reused} /> : null],
         ]}
       />
       {Object.keys(report.statistics).length > 0 && (

@@ -10,6 +10,7 @@ import { graphOf } from "src/model/graph";
 import { isActive } from "src/theme/states";
 
 import { NodeError } from "./NodeError";
+import { RunLink } from "./RunLink";
 
 /** What is to be said of the whole run: errors first. */
 export function RunPane({ run, document }: { run: RunDetail; document: PipelineDocument | undefined }) {
@@ -18,6 +19,7 @@ export function RunPane({ run, document }: { run: RunDetail; document: PipelineD
     document === undefined ? [] : graphOf(document).nodes.map(({ id, node }) => [id, node.name ?? id]),
   );
   const params = Object.keys(run.params ?? {});
+  const reused = run.reuse?.run_id;
   return (
     <Stack gap="4" p="4">
       {failed.map(({ node, index, error }) => (
@@ -44,6 +46,8 @@ export function RunPane({ run, document }: { run: RunDetail; document: PipelineD
           ["Version", run.version],
           ["Took", run.seconds === null ? null : durationText(run.seconds)],
           ["Rows written", run.rows === null ? null : countText(run.rows)],
+          ["Part", run.reuse == null ? null : partText(run.reuse, names)],
+          ["Reused run", reused == null ? null : <RunLink key="reused" pipeline={run.pipeline} run={reused} />],
           ["Correlation", run.correlation_id],
         ]}
       />
@@ -58,6 +62,12 @@ export function RunPane({ run, document }: { run: RunDetail; document: PipelineD
       <Artifacts run={run} />
     </Stack>
   );
+}
+
+/** Say which part of the pipeline a run does. */
+function partText({ nodes, writes }: NonNullable<RunDetail["reuse"]>, names: Map<string, string>): string {
+  const named = Object.entries(nodes).map(([word, node]) => `${word} ${names.get(node) ?? node}`);
+  return `${named.join(", ")}${writes ? ", writes too" : ""}`;
 }
 
 function Artifacts({ run }: { run: RunDetail }) {
