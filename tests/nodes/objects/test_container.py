@@ -132,6 +132,7 @@ def test_an_image_is_fetched_where_the_engine_lacks_it(engine: StandIn) -> None:
         (Ended(code=3, written="no such day: hush-hush-secret\n"), {"secrets": {"KEY": "shop"}}, None,
          "the container ended with exit code 3: no such day: ***"),
         (Ended(code=137, killed_for_memory=True), {"memory": "10MB"}, "memory", "more than its 10,000,000 bytes"),
+        (Ended(code=137), {"memory": "10MB"}, "memory", "from outside, or it needed more than its 10,000,000 bytes"),
         (Ended(never=True), {"timeout": "1s"}, "timeout", "the container took longer than 1 seconds and was stopped"),
         (Ended(), {"output_values": ["a"]}, "output_values", "the container left no a.json"),
         (Ended(links={"a.json": "/etc/passwd"}), {"output_values": ["a"]}, "output_values", "is no plain file"),
@@ -264,7 +265,7 @@ def test_a_real_engine_copies_tables_and_values(real: tuple[str, str]) -> None:
     [
         ("exit 7", {}, "the container ended with exit code 7"),
         ("sleep 60", {"timeout": "2s"}, "took longer than 2 seconds"),
-        ("dd if=/dev/zero of=/tmp/x bs=1M count=100", {"memory": "20MB"}, "needed more than its 20,000,000 bytes"),
+        ("dd if=/dev/zero of=/tmp/x bs=1M count=100", {"memory": "20MB"}, "more than its 20,000,000 bytes"),
         ("busybox ln -s /bin/sh /airloom/out/a.json",
          {"output_values": ["a"]}, "is no plain file"),
     ],

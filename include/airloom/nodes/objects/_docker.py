@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import logging
+import signal
 import tarfile
 import tempfile
 import threading
@@ -34,6 +35,8 @@ SAME_WORK = [LABEL + name for name in ("pipeline", "run", "node", "index")]
 GRACE = 600
 """Seconds beyond its time limit after which a container is nobody's."""
 MOST_PROCESSES = 512
+KILLED = 128 + signal.SIGKILL
+"""The exit code of a program that was killed."""
 TEMPORARY = {"/tmp": "rw,nosuid,nodev,size=256m,mode=1777"}  # noqa: S108 in the container
 IS_UP = "is it up, and does the extra of the Connection name it?"
 _LOOK = 0.3
@@ -70,10 +73,8 @@ class Ran:
 @contextlib.contextmanager
 def opened(connection: Any) -> Iterator[Engine]:
     """Give the engine that a Connection of type docker names in its extra; every fault of it becomes one of ours."""
-    from airflow.providers.docker.hooks.docker import (
-        AirflowException,  # type: ignore[attr-defined] # what the hook raises, by no address of its own
-        DockerHook,
-    )
+    # The hook raises it, and it has no address of its own that nodes may import.
+    from airflow.providers.docker.hooks.docker import AirflowException, DockerHook  # type: ignore[attr-defined]
 
     url, tls = connection.extra_dejson.get("engine"), connection.extra_dejson.get("tls")
     if not url:
@@ -315,6 +316,10 @@ class Engine:
                 field="memory",
                 hint="give it less to do, or raise the node's memory",
             )
+        if state["ExitCode"] == KILLED:
+            # The engine does not always see that it was the memory.
+            message = f"the container was killed: from outside, or it needed more than its {walls.memory:,} bytes"
+            raise ContainerFailed(message, field="memory", hint="raise the node's memory, or look at the engine's log")
         if state["ExitCode"] != 0:
             said = f": {' / '.join(tail)}" if tail else ""
             hint = "what it wrote is in the log"
