@@ -92,7 +92,7 @@ def test_two_packed_files_behind_another_are_one_answer(server: Server) -> None:
     assert Sending(server)(f"{server.url}/").content == b"a" * 100_000 + b"b" * 100_000
 
 
-@pytest.mark.parametrize("bad", [gzip.compress(b"x" * 10_000)[:-20], b"no gzip"])
+@pytest.mark.parametrize("bad", [gzip.compress(b"x" * 10_000)[:-20], b"no gzip"], ids=["cut off", "no gzip"])
 def test_what_cannot_be_unpacked_is_a_fault_of_the_data(server: Server, bad: bytes) -> None:
     server.answers["/"] = lambda asked: (200, {"content-encoding": "gzip"}, bad)
     with pytest.raises(DataError, match="packed"):

@@ -112,7 +112,7 @@ def ask_for_columns(
     document: Document, nodes: Mapping[str, CheckedNode], describe: Describe, problems: list[Problem]
 ) -> dict[str, Columns]:
     """Return the columns of the nodes that read through Connections, as far as they are told."""
-    asked = {name: checked for name, checked in nodes.items() if checked.connections and _describes(checked)}
+    asked = {name: checked for name, checked in nodes.items() if _is_asked(checked) and _describes(checked)}
     if not asked:
         return {}
     questions = [
@@ -133,6 +133,11 @@ def ask_for_columns(
         elif description.columns is not None:
             found[name] = description.columns
     return found
+
+
+def _is_asked(checked: CheckedNode) -> bool:
+    """Tell whether a node has to ask through a Connection."""
+    return bool(checked.connections) and not checked.node_class.describes_by_config
 
 
 def _describes(checked: CheckedNode) -> bool:
@@ -170,7 +175,7 @@ def _describe_without_connections(
         RunFacts("check", "check"), {}, files or Files(Path(), ()), _refuse, logging.getLogger("airloom.check")
     )
     for name, checked in nodes.items():
-        if checked.connections or not _describes(checked):
+        if _is_asked(checked) or not _describes(checked):
             continue
         description = described(checked.node, context)  # type: ignore[arg-type] # asked before
         if description.columns is not None:

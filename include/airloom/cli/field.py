@@ -56,7 +56,7 @@ def kind_of(schema: Json) -> str:
 
 def _marked(mark: Json) -> str:
     if mark["is"] == "connection":
-        return f"Connection ({mark['type']})"
+        return f"Connection ({mark['type']})" if "type" in mark else "Connection"
     return SQL[mark["form"]] if mark["is"] == "sql" else MEANINGS[mark["is"]]
 
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,15 +64,42 @@ def make_portable(source: str, target: str, declared: Mapping[str, str] | None) 
     """
     import pyarrow
 
-    # Memory that the default pool has reserved already would not count towards the limit of this process.
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    _bound_memory()
     with _readable():
         reader = pyarrow.ipc.open_stream(pyarrow.memory_map(source))
-        wanted = _wanted(reader.schema, declared)
+    _write_portable(reader.schema, reader, target, declared)
+
+
+def make_parquet_portable(source: str, target: str, declared: Mapping[str, str] | None) -> None:
+    """Do with a Parquet file what `make_portable` does with an Arrow stream."""
+    import pyarrow.parquet
+
+    _bound_memory()
+    with _readable():
+        file = pyarrow.parquet.ParquetFile(source)
+        schema = file.schema_arrow
+    _write_portable(schema, file.iter_batches(), target, declared)
+
+
+def _bound_memory() -> None:
+    import pyarrow
+
+    # Memory that the default pool has reserved already would not count towards the limit of this process.
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+
+
+def _write_portable(
+    schema: pyarrow.Schema, batches: Iterable[pyarrow.RecordBatch], target: str, declared: Mapping[str, str] | None
+) -> None:
+    import pyarrow
+
+    with _readable():
+        wanted = _wanted(schema, declared)
+        left = iter(batches)
     with pyarrow.ipc.new_stream(target, wanted) as writer:
         while True:
             with _readable():
-                batch = next(reader, None)
+                batch = next(left, None)
                 if batch is None:
                     return
                 batch.validate(full=True)

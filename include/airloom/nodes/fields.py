@@ -168,7 +168,8 @@ def _places(
         yield from _places(branch, definitions, value, at)
     if isinstance(value, dict):
         properties = schema.get("properties", {})
-        others = schema.get("additionalProperties")
+        # A pattern that keys have to match stands with what belongs to them.
+        others = next(iter(schema.get("patternProperties", {}).values()), schema.get("additionalProperties"))
         for key, item in value.items():
             inner = properties.get(key, others if isinstance(others, dict) else None)
             if inner is not None:

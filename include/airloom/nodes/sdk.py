@@ -224,6 +224,8 @@ class Node(Part):
     """The kind of the step that the node is by itself; `dags.factory.OPERATORS` has the operator of each kind."""
     may_be_handled: ClassVar[bool] = True
     """Whether an `error` edge or `on_error: continue` may take care of the node's failure."""
+    describes_by_config: ClassVar[bool] = False
+    """Whether `describe` reads the config alone, though the config names a Connection."""
     libraries: ClassVar[Sequence[str]] = ()
     """Modules that `describe` imports: whatever forks processes for it imports them once."""
 
@@ -429,6 +431,8 @@ class Loop(Node, role="loop"):
     """
 
     step_kind: ClassVar[str] = "loop"
+    parallel: ClassVar[bool] = False
+    """Whether several tasks may share its items: no item needs what another one gave, and each has a fixed index."""
 
 
 class Trigger(Node, role="trigger"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from inspect import Parameter
 from typing import Any
 
 from airloom.engine.batches import Batches
@@ -40,7 +41,7 @@ class Inputs:
         """Return a value for each input: a list for a many-port, None for one that carries nothing."""
         outcomes = self._upstream.outcomes(node)
         kinds = {port.name: port.kind for port in ports}
-        streams = _stream_ports(made)
+        streams = _stream_ports(made, ports)
         values: dict[str, Any] = {}
         for port in node.inputs:
             found: list[Any] = []
@@ -93,6 +94,9 @@ def live_inputs(node: PlanNode, upstream: Upstream) -> dict[str, list[str]]:
     return {port.name: live_sources(port.sources, outcomes) for port in node.inputs}
 
 
-def _stream_ports(node: Node) -> set[str]:
+def _stream_ports(node: Node, ports: tuple[Port, ...]) -> set[str]:
     parameters = signature_of(getattr(type(node), node.method)).parameters.values()
-    return {parameter.name for parameter in parameters if parameter.annotation is BatchesPort}
+    streams = [parameter for parameter in parameters if parameter.annotation is BatchesPort]
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in streams):
+        return {port.name for port in ports}
+    return {parameter.name for parameter in streams}

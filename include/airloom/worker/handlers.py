@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from airloom.store.store import Store
-from airloom.worker import clean_up, connections, descriptions, examination, failures, previews, questions
+from airloom.worker import clean_up, connections, containers, descriptions, examination, failures, previews, questions
 from airloom.worker.runs import keep_ended_run, keep_started_run
 
 LANES = {"starts": 2, "answers": 8, "previews": 2, "delivery": 4, "housekeeping": 2}
@@ -43,6 +43,7 @@ def handlers() -> dict[str, Handler]:
         examination.KIND: Handler("answers", partial(questions.answer, function=examination.answer)),
         clean_up.KIND: Handler("answers", clean_up.answer),
         previews.KIND: Handler("previews", partial(questions.answer, function=previews.answer)),
+        containers.KIND: Handler("delivery", containers.remove_containers),
         "grants": Handler("housekeeping", keep_grants),
         "run_started": Handler("housekeeping", keep_started_run),
         "run_ended": Handler("housekeeping", keep_ended_run),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airloom.store.records import NodeRun, NotFound, StoredRun, StoredVersion
 from airloom.store.store import Store
+from airloom.worker.containers import request_removal
 from airloom.worker.failures import tell_of_failure
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def keep_ended_run(store: Store, payload: dict[str, Any]) -> None:
     # Behind that of the nodes: an end counts as kept once this is.
     store.runs.observe(_stored_run(version, run, rows=_rows_written(version, states)))
     tell_of_failure(store, version, run, states)
+    request_removal(store, version, run_id)
     log.info("Run %s of pipeline %s ended with %s: %d nodes kept", run_id, pipeline, run.state, len(states))
 
 
