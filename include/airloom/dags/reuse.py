@@ -167,7 +167,7 @@ def _logical_date(run: StoredRun) -> str | None:
     if run.reuse is not None and run.reuse.get("logical_date"):
         return str(run.reuse["logical_date"])
     known = run_state(run.pipeline, run.run_id)
-    moment = (known and known.logical_date) or (known and known.queued_at) or run.queued_at
+    moment = (known and (known.logical_date or known.run_after)) or run.queued_at
     return moment.isoformat()
 
 
