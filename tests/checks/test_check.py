@@ -912,3 +912,20 @@ def test_a_value_has_its_type_in_sql_and_a_name_that_is_known() -> None:
     ]
     assert problems("n > {{ limit }}")[0][2] == "write values.limit"
     assert problems("n > {{ values.key }}")[0][:2] == ("expression.secret", "the value 'key' looks like a secret")
+
+
+@pytest.mark.parametrize(
+    ("entry", "settings", "wanted"),
+    [
+        ({"type": "set", "parallel": 2}, {}, ("node.parallel", "/nodes/0/parallel")),
+        (
+            {"type": "for_each", "body": {"nodes": []}, "parallel": 2},
+            {"grouping": "all"},
+            ("node.inside", "/nodes/0/parallel"),
+        ),
+        ({"type": "for_each", "body": {"nodes": []}, "parallel": 0}, {}, ("document.invalid", "/nodes/0/parallel")),
+    ],
+)
+def test_only_a_loop_with_a_task_of_its_own_shares_its_items(entry, settings, wanted):
+    document = {"id": "p", "settings": settings, "nodes": [{"id": "each", **entry}]}
+    assert wanted in [(problem.code, problem.pointer) for problem in check(document).problems]

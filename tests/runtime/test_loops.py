@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.runtime.conftest import node, rows_of
 
+from airloom.runtime.loop import Part
 from airloom.runtime.progress import PART
 from airloom.runtime.results import NodeResult
+from airloom.runtime.step import Workplace
 from airloom.runtime.table_child import SESSIONS
 
 if TYPE_CHECKING:
@@ -295,3 +297,41 @@ class TestTables:
         count = SESSIONS + 3
         sql = "select n + {{ loop.item }} as n from rows"
         assert results(self.loop(workshop, list(range(count)), sql)) == [2 * n for n in range(count)]
+
+
+class TestParts:
+    """Tasks that share the items of a loop, and the one behind them, give what one task gives."""
+
+    def shared(self, run: Run, parts: int, attempt: int = 1) -> NodeResult:
+        """Run each part in an attempt of its own, and then what gives the results."""
+        workplace = Workplace(run.document, run.settings)
+        for number in range(parts):
+            run.attempt(attempt, last=True)
+            result = workplace.run(run.plan, "each", run.surroundings, share=Part(number, parts)).nodes["each"]
+            assert result.state == "success"
+            assert result.outputs == {}
+        run.attempt(1, last=True)
+        return workplace.run(run.plan, "each", run.surroundings, share=[attempt] * parts).nodes["each"]
+
+    @pytest.mark.parametrize("items", [[], [1], [1, 2, 3, 4, 5, 6, 7], "text"])
+    def test_results_are_in_order_and_each_item_is_done_once(
+        self, workshop: Workshop, folder: Path, items: Any
+    ) -> None:
+        alone = results(each(begin(workshop, *loop(folder, items))))
+        once = ran(folder)
+        assert results(self.shared(begin(workshop, *loop(folder, items)), 3)) == alone
+        assert sorted(ran(folder)) == sorted(once * 2)
+
+    def test_failures_are_those_of_one_task(self, workshop: Workshop, folder: Path) -> None:
+        (folder / "failing").write_text("2 7")
+        run = begin(workshop, *loop(folder, list(range(8)), on_error="continue"))
+        alone, shared = each(run), self.shared(run, 3)
+        assert shared.outputs == alone.outputs
+        assert shared.statistics["nodes"] == alone.statistics["nodes"]
+
+    def test_an_item_that_no_part_has_done_is_an_error(self, workshop: Workshop, folder: Path) -> None:
+        run = begin(workshop, *loop(folder, [1, 2, 3]))
+        self.shared(run, 2)
+        found = Workplace(run.document, run.settings).run(run.plan, "each", run.surroundings, share=[1]).nodes["each"]
+        assert found.error is not None
+        assert found.error["message"] == "no task has worked through item 1"

@@ -18,7 +18,7 @@ from airloom.nodes.context import ENDING_NAMES, RUN_NAMES
 from airloom.nodes.fields import SqlText, marks_of, places_of_columns, replace_at, value_at
 from airloom.nodes.functions import UnknownFunction, WrongFunction, read_function
 from airloom.nodes.ports import ERROR, RESERVED, Interface, InterfacePorts, Interfaces, Port, no_interfaces
-from airloom.nodes.sdk import Node, Ports, ports_of
+from airloom.nodes.sdk import Loop, Node, Ports, ports_of
 from airloom.spec.connection import how_to_make
 from airloom.spec.document import IDENTIFIER, Document, Edge, NodeEntry
 from airloom.spec.error import AirloomError, ConfigurationError
@@ -215,6 +215,8 @@ class ConfigCheck:
                 message = f"a node that shares its task with others has no {name} of its own"
                 hint = f"set settings.{name}, which is that of the whole task"
                 self._add("node.inside", message, f"{at}/{name}", entry.id, hint)
+        if entry.parallel > 1:
+            self._check_parallel(node_class, entry, at)
         if node_class.declaration.role == "wait" and (self._shares_a_task or self.scope.in_loop):
             where = f"the task of {self.scope.owner!r}" if self.scope.in_loop else "a task with others"
             message = f"{entry.type!r} waits in a task of its own, and here it shares {where}"
@@ -223,6 +225,17 @@ class ConfigCheck:
         if node_class.declaration.role == "trigger":
             self._add("node.trigger", f"this release starts no run by {entry.type!r}", at + "/type", entry.id,
                       "start runs by schedule, by hand or by Airflow's REST API")  # fmt: skip
+
+    def _check_parallel(self, node_class: type[Node], entry: NodeEntry, at: str) -> None:
+        """Refuse tasks of its own to what has no items, or no task."""
+        if not (issubclass(node_class, Loop) and node_class.parallel):
+            message = f"{entry.type!r} has no items that tasks could share"
+            hint = "only a loop over items has, such as for_each"
+            self._add("node.parallel", message, f"{at}/parallel", entry.id, hint)
+        elif self._shares_a_task or self.scope.in_loop:
+            where = f"that of {self.scope.owner!r}" if self.scope.in_loop else "one with others"
+            self._add("node.inside", f"its items cannot have tasks of their own, for the node's task is {where}",
+                      f"{at}/parallel", entry.id, "leave parallel out")  # fmt: skip
 
     @property
     def _shares_a_task(self) -> bool:

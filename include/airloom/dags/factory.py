@@ -67,8 +67,7 @@ def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
     tasks: dict[str, Any] = {}
     for step in plan.steps:
         nodes = [entries[node] for node in step.nodes]
-        tasks[step.id] = _operator(step.kind)(
-            task_id=step.id,
+        shared: dict[str, Any] = dict(
             dag=dag,
             document=document,
             plan=plan,
@@ -76,7 +75,6 @@ def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
             config={node["id"]: node.get("config", {}) for node in nodes},
             sql=_queries([plan.nodes[node] for node in step.nodes]),
             type_name=" + ".join(node["type"] for node in nodes),
-            task_display_name=_display_name(nodes),
             doc_md=_descriptions(nodes),
             owner=owner,
             trigger_rule=step.trigger_rule,
@@ -88,6 +86,16 @@ def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
             weight_rule="absolute",
             **({} if step.pool is None else {"pool": step.pool}),
         )
+        name = _display_name(nodes)
+        if step.parallel > 1:
+            from airloom.dags.parallel import CollectOperator, PartOperator
+
+            for number, task in enumerate(step.first_tasks):
+                part = f"{name} ({number + 1} of {step.parallel})"
+                tasks[task] = PartOperator(task_id=task, number=number, task_display_name=part, **shared)
+            tasks[step.id] = CollectOperator(task_id=step.id, task_display_name=name, **shared)
+        else:
+            tasks[step.id] = _operator(step.kind)(task_id=step.id, task_display_name=name, **shared)
     if plan.gates:
         from airflow.providers.standard.operators.empty import EmptyOperator
 
@@ -117,9 +125,15 @@ def _operator(kind: str) -> Any:
 def _join(tasks: dict[str, Any], plan: Plan) -> None:
     labels = {(label.source, label.target): Label(label.label) for label in plan.labels}
     upstream = {step.id: step.upstream for step in plan.steps} | {gate.id: (gate.upstream,) for gate in plan.gates}
+    first = {step.id: step.first_tasks for step in plan.steps}
     for task, before in upstream.items():
         for other in before:
-            tasks[task].set_upstream(tasks[other], edge_modifier=labels.get((other, task)))
+            for one in first.get(task, (task,)):
+                tasks[one].set_upstream(tasks[other], edge_modifier=labels.get((other, task)))
+    for step in plan.steps:
+        for part in step.first_tasks:
+            if part != step.id:
+                tasks[step.id].set_upstream(tasks[part])
     if FINALLY in tasks:
         # It runs however the run ends, and says nothing of how it ended.
         tasks[FINALLY].as_teardown()

@@ -44,6 +44,25 @@ def cancel_run(pipeline: str, run_id: str) -> RunState:
     return run_of(pipeline, run_id)
 
 
+def retry_from(pipeline: str, run_id: str, task: str) -> list[str]:
+    """Run a task of a run that has ended again, by the run's own version, and all behind it; return their ids.
+
+    Raises NotFound where Airflow knows no such run or task, ConflictError where the run has not ended.
+    """
+    from airflow.utils.session import create_session
+
+    run = run_of(pipeline, run_id)
+    if not run.ended:
+        raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} is {run.state}", hint="wait for its end")
+    with create_session(scoped=False) as session:
+        found, dag = _run_and_dag(session, pipeline, run_id)
+        if not dag.has_task(task):
+            raise NotFound(f"run {run_id!r} of pipeline {pipeline!r} has no task {task!r}")
+        tasks = sorted({task, *dag.get_task(task).get_flat_relative_ids(upstream=False)})
+        dag.clear(task_ids=tasks, run_id=found.run_id, session=session)
+    return tasks
+
+
 def retry_run(pipeline: str, run_id: str) -> list[str]:
     """Let a failed run go on from where it failed, by its own version; return the ids of the tasks that run again.
 

@@ -85,6 +85,10 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
         for task in tasks:
             by_task.setdefault(task.task_id, []).append(task)
         steps = {step["id"]: step["nodes"] for step in plan["steps"]}
+        for step in plan["steps"]:
+            if step.get("parallel", 1) > 1 and step["id"] in by_task:
+                by_task[step["id"]] = [_at_work(step, by_task)]
+                steps |= {f"{step['id']}--{part}": step["nodes"] for part in range(1, step["parallel"] + 1)}
         kept = {
             place: _Kept(found, plan["nodes"], steps.get(place[0], []), place[0]) for place, found in values.items()
         }
@@ -95,6 +99,16 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
             if planned["step"]
             for task in by_task.get(planned["step"], [])
         ]
+
+
+def _at_work(step: dict[str, Any], tasks: dict[str, list[Any]]) -> Any:
+    """Return the task that tells how a loop is doing whose items several share: its own, or one of those before it."""
+    own = tasks[step["id"]][0]
+    parts = [task for part in range(1, step["parallel"] + 1) for task in tasks.get(f"{step['id']}--{part}", [])]
+    if own.state in ("upstream_failed", None):
+        telling = [task for state in ("failed", "running") for task in parts if task.state == state]
+        return (telling or [own])[0]
+    return own
 
 
 def changes(runs: Collection[tuple[str, str]]) -> dict[tuple[str, str], object]:

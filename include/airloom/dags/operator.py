@@ -12,9 +12,11 @@ from airloom.plan.plan import FINALLY
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airloom.dags.outcome import Outcome
     from airloom.dags.surroundings import TaskSurroundings
     from airloom.plan.plan import Plan, PlanNode, PlanStep
     from airloom.runtime.results import NodeResult
+    from airloom.runtime.step import Workplace
 
 
 class NodeFailed(AirflowException):
@@ -52,6 +54,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
         self.config = config
         self.sql = sql
         self.chooses = step.chooses
+        self.step_id = step.id
         self.custom_operator_name = type_name
 
     @property
@@ -66,7 +69,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
         """Run the step; keep what its nodes gave; skip the tasks that no fired port leads to."""
         from dataclasses import replace
 
-        from airloom.dags.outcome import FINAL_FAILURES, line_of, outcome_of
+        from airloom.dags.outcome import FINAL_FAILURES, line_of
         from airloom.dags.partial import partial_run, with_step
         from airloom.runtime.results import error_text
         from airloom.runtime.step import Workplace
@@ -77,7 +80,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
         if correlation_id is not None:
             self.log.info("correlation_id=%s", correlation_id)
         plan = self.plan
-        step = plan.step(self.task_id)
+        step = plan.step(self.step_id)
         surroundings = self.surroundings(context)
         workplace = Workplace(self.document, configuration())
         beside: dict[str, NodeResult] = {}
@@ -87,7 +90,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
             plan = with_step(plan, step)
             surroundings.run = replace(surroundings.run, logical_date=partial.date or surroundings.run.logical_date)
         try:
-            results = workplace.run(plan, step.id, surroundings, beside=beside).nodes if step.nodes else {}
+            results = self.run_step(workplace, plan, surroundings, beside) if step.nodes else {}
         except AirflowTaskTimeout:
             self.on_kill()
             stopped = step.exits or (workplace.at_work,)
@@ -95,7 +98,7 @@ class NodeOperator(BaseOperator, BranchMixIn):
             results |= {node: self._timed_out(plan.nodes[node], surroundings.run.last_attempt) for node in stopped}
         if partial is not None:
             step, results = step if step.nodes else whole, {**beside, **partial.checked(results)}
-        outcome = outcome_of(step, results, self.document if surroundings.caller is not None else None)
+        outcome = self.outcome(step, results, surroundings)
         for node, result in results.items():
             self.log.info(line_of(plan.nodes[node], result))
             # Airflow logs the one that fails the task.
@@ -112,7 +115,22 @@ class NodeOperator(BaseOperator, BranchMixIn):
             raise AirflowSkipException("nothing leads to this step in this run")
         if self.chooses:
             last = [task.id for task in plan.steps if task.kind == FINALLY]
-            self.skip_all_except(context["ti"], [*outcome.followed, *last])
+            first = {task.id: task.first_tasks for task in plan.steps}
+            followed = [task for follower in outcome.followed for task in first.get(follower, (follower,))]
+            self.skip_all_except(context["ti"], [*followed, *last])
+
+    def run_step(
+        self, workplace: Workplace, plan: Plan, surroundings: TaskSurroundings, beside: dict[str, NodeResult]
+    ) -> dict[str, NodeResult]:
+        """Run the nodes of the step; `beside` are the results of those that it has in a run of the whole alone."""
+        return workplace.run(plan, self.step_id, surroundings, beside=beside).nodes
+
+    def outcome(self, step: PlanStep, results: dict[str, NodeResult], surroundings: TaskSurroundings) -> Outcome:
+        """Return what the task does."""
+        from airloom.dags.outcome import outcome_of
+
+        called = self.document if surroundings.caller is not None else None
+        return outcome_of(step, results, called)
 
     def surroundings(self, context: Context) -> TaskSurroundings:
         """Return what the step may ask of Airflow."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airloom.dags.outcome import PART
 from airloom.dags.xcom import unpacked
 from airloom.nodes.context import RunFacts
 from airloom.plan.plan import FAILED, GROUP, INNER, SUCCESS
@@ -22,7 +23,7 @@ from airloom.spec.params import as_expression_values
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airloom.plan.plan import Plan
+    from airloom.plan.plan import Plan, PlanStep
     from airloom.runtime.upstream import Upstream
 
 CALL = "call"
@@ -116,13 +117,20 @@ class TaskSurroundings:
         failed = [task for task, state in states.items() if state == "failed"]
         if not failed:
             return Ending(FAILED if "upstream_failed" in states.values() else SUCCESS)
+        step_of = {task: step.id for step in self._plan.steps for task in step.tasks}
         for node in self._plan.nodes.values():
-            if node.step in failed and self.fired(node.id) is None and (error := self._pull(node.id, "error")):
-                return Ending(FAILED, {**error, "trace": None})
+            for task in (task for task in failed if step_of.get(task) == node.step):
+                error = self._task.xcom_pull(task_ids=task, key=f"{node.id}.error")
+                if error and self.fired(node.id) is None:
+                    return Ending(FAILED, {**error, "trace": None})
         # A task that was killed, or that a person marked as failed, left no error.
-        nodes = [node.id for node in self._plan.nodes.values() if node.step in failed]
+        nodes = [node.id for node in self._plan.nodes.values() if node.step == step_of.get(failed[0])]
         lost = SystemFault(f"task {failed[0]!r} failed without an error", node=nodes[0] if len(nodes) == 1 else None)
         return Ending(FAILED, {**lost.to_json(), "trace": None})
+
+    def parts(self, step: PlanStep) -> list[dict[str, Any]]:
+        """Return what the tasks kept that share the items of a loop, in their order."""
+        return [self._task.xcom_pull(task_ids=task, key=PART) for task in step.first_tasks]
 
     def _pull(self, node: str, key: str) -> Any:
         task = self._plan.nodes[node].step

@@ -431,6 +431,8 @@ class Loop(Node, role="loop"):
     """
 
     step_kind: ClassVar[str] = "loop"
+    parallel: ClassVar[bool] = False
+    """Whether several tasks may share its items: no item needs what another one gave, and each has a fixed index."""
 
 
 class Trigger(Node, role="trigger"):

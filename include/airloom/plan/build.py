@@ -192,6 +192,7 @@ class _Builder:
             exits=() if self._is_one_task else (members[-1],),
             retry_backoff=entry.retry_backoff or settings.retry_backoff,
             max_retry_delay=longest.total_seconds(),
+            parallel=1 if self._is_one_task else entry.parallel,
         )
 
     def _retries(self, members: list[str]) -> int:

@@ -106,6 +106,20 @@ class PlanStep:
     trigger_rule: str = TRIGGER_RULE
     retry_backoff: str = "fixed"
     max_retry_delay: float = 3600.0
+    parallel: int = 1
+    """How many tasks share the items of its loop; the step's own then comes behind them."""
+
+    @property
+    def first_tasks(self) -> tuple[str, ...]:
+        """Return the ids of the tasks that it begins with: those that share its items, or its only one."""
+        if self.parallel == 1:
+            return (self.id,)
+        return tuple(f"{self.id}--{number}" for number in range(1, self.parallel + 1))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Return the ids of all its tasks, its own last."""
+        return tuple(dict.fromkeys((*self.first_tasks, self.id)))
 
 
 @dataclass(frozen=True)

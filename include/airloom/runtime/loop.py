@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airloom.nodes.context import ItemFailed
+from airloom.engine.data_folder import DataFolder
+from airloom.nodes.context import ItemFailed, RunFacts
 from airloom.plan.plan import Plan, PlanNode
 from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.progress import Done, Progress, digest
 from airloom.runtime.results import FAILED, NodeResult, Surroundings, error_text
 from airloom.runtime.upstream import Upstream
 from airloom.runtime.values import value_of
+from airloom.spec.error import SystemFault
 
 if TYPE_CHECKING:
     from airloom.runtime.step import Workplace
+
+
+@dataclass(frozen=True)
+class Part:
+    """Say which items are those of one of the tasks that share them: with 4, every fourth from `number` on."""
+
+    number: int
+    of: int
+
+    def has(self, index: int) -> bool:
+        """Tell whether an item is its own."""
+        return index % self.of == self.number
 
 
 class BodyRun:
@@ -30,6 +45,7 @@ class BodyRun:
         workplace: Workplace,
         around: Surroundings,
         upstream: Upstream,
+        part: Part | None = None,
     ) -> None:
         if node.body is None:
             raise ValueError(f"node {node.id!r} has no body")
@@ -38,7 +54,9 @@ class BodyRun:
         self._around = around
         self._upstream = upstream
         run = replace(around.run, node=node.id)
-        self._progress = Progress(workplace.data, run, at_once=node.effect == "write")
+        self._part = part
+        number = None if part is None else part.number
+        self._progress = Progress(workplace.data, run, at_once=node.effect == "write", part=number)
         self._failed: tuple[str, Done] | None = None
         self.statistics: dict[str, dict[str, int]] = {
             name: dict(counts) for name, counts in self._progress.counts.items()
@@ -49,16 +67,21 @@ class BodyRun:
 
         Raises ItemFailed for the first node that failed with nothing to handle it.
         """
-        if self._failed is not None:
-            # Only now it is known that the loop goes on after it; else the next attempt tries it again.
-            self._progress.add(*self._failed, self.statistics)
-            self._failed = None
+        self.go_on()
+        if self._part is not None and not self._part.has(index):
+            return None
         done = self._progress.done(str(index), item)
         if done is None:
             done = self._run(item, index, total)
         if done.error is not None:
             raise ItemFailed(index, done.error)
         return None if done.result is None else value_of(done.result)
+
+    def go_on(self) -> None:
+        """Take down that the loop went on after the item that failed last; else the next attempt tries it again."""
+        if self._failed is not None:
+            self._progress.add(*self._failed, self.statistics)
+            self._failed = None
 
     def was_done(self, index: int) -> bool:
         """Tell whether an earlier attempt was through with the item at this place."""
@@ -114,3 +137,39 @@ class BodyRun:
         for rows in (result.statistics.get("rows") or {}).values():
             if rows is not None:
                 counts["rows"] = counts.get("rows", 0) + rows
+
+
+class DoneItems:
+    """Give the results of a body's items that other tasks have worked through, as if it ran here."""
+
+    seconds = 0.0
+
+    def __init__(self, data: DataFolder, run: RunFacts, attempts: Sequence[int]) -> None:
+        """Read what the tasks kept that share the items; `attempts` are their first ones, in the order of the parts."""
+        parts = [Progress.of_part(data, run, part, attempt) for part, attempt in enumerate(attempts)]
+        self._done = {key: done for part in parts for key, done in part.earlier.items()}
+        self.statistics: dict[str, dict[str, int]] = {}
+        for part in parts:
+            for name, counts in part.counts.items():
+                sums = self.statistics.setdefault(name, {})
+                for key, count in counts.items():
+                    sums[key] = sums.get(key, 0) + count
+
+    def run(self, item: Any, index: int, total: int | None = None) -> Any:
+        """Return what the body gave for an item; raise ItemFailed as it did then."""
+        done = self._done.get(str(index))
+        if done is None or done.item != digest(item):
+            raise SystemFault(f"no task has worked through item {index}", hint="let the run go on from this node")
+        if done.error is not None:
+            raise ItemFailed(index, done.error)
+        return None if done.result is None else value_of(done.result)
+
+    def was_done(self, index: int) -> bool:
+        """Tell whether a task was through with the item at this place."""
+        return str(index) in self._done
+
+    def go_on(self) -> None:
+        """Go on after an item that failed."""
+
+    def end(self) -> None:
+        """End."""

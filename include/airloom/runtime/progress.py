@@ -39,13 +39,15 @@ class Progress:
     """Keep how each item ended, by its key, in the run's data: files of 1,000 items, the last of them growing.
 
     Nothing is kept in a last attempt, for no other comes after it; nothing is read in the first. A run that is cleared
-    begins anew. `at_once` says that each item is kept as soon as it is done: what is done for it shows outside.
+    begins anew. `at_once` says that each item is kept as soon as it is done: what is done for it shows outside. With
+    `part`, it is one task of those that share the items, and all is kept: another task reads it.
     """
 
-    def __init__(self, data: DataFolder, run: RunFacts, *, at_once: bool) -> None:
+    def __init__(self, data: DataFolder, run: RunFacts, *, at_once: bool, part: int | None = None) -> None:
         self._data = data
         self._run = replace(run, attempt=run.first_attempt)
-        self._writes = not run.last_attempt
+        self._name = "progress" if part is None else f"part-{part}"
+        self._writes = part is not None or not run.last_attempt
         self._at_once = at_once
         self._parts: list[dict[str, Any]] = [{}]
         self._kept_at = time.monotonic()
@@ -62,6 +64,11 @@ class Progress:
         """Return how an earlier attempt ended with this item, or None where it did not."""
         found = self.earlier.get(key)
         return found if found is not None and found.item == digest(item) else None
+
+    @classmethod
+    def of_part(cls, data: DataFolder, run: RunFacts, part: int, attempt: int) -> Progress:
+        """Return what one of the tasks that share the items did, whose first attempt was this one."""
+        return cls(data, replace(run, first_attempt=attempt, attempt=attempt + 1), at_once=False, part=part)
 
     def add(self, key: str, done: Done, counts: Counts) -> None:
         """Take down that an item is done; keys differ."""
@@ -97,7 +104,7 @@ class Progress:
             self._parts.append({})
 
     def _place(self, part: int) -> str:
-        return self._data.place(self._run, f"progress-{part}", "json")
+        return self._data.place(self._run, f"{self._name}-{part}", "json")
 
 
 def digest(item: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -27,7 +27,7 @@ from airloom.nodes.sdk import Node, ports_of
 from airloom.plan.plan import FINALLY, GROUP, PIPELINE, Plan, PlanNode, PlanStep
 from airloom.plan.rule import decide, fired_ports, handles_failure
 from airloom.runtime.inputs import Inputs, live_inputs
-from airloom.runtime.loop import BodyRun
+from airloom.runtime.loop import BodyRun, DoneItems, Part
 from airloom.runtime.outputs import Outputs
 from airloom.runtime.progress import Done, Progress, digest
 from airloom.runtime.rendering import make_node, render_config, shown
@@ -147,13 +147,16 @@ class Workplace:
         surroundings: Surroundings,
         skip: Callable[[str], bool] = lambda node: False,
         beside: Mapping[str, NodeResult] | None = None,
+        share: Part | Sequence[int] | None = None,
     ) -> StepResult:
         """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised.
 
         In a step without exits, the nodes that `skip` names are not run. `beside` are the results of nodes that the
-        step would have in a run of the whole pipeline.
+        step would have in a run of the whole pipeline. Of a loop whose items several tasks share, `share` is the part
+        that this one works through, and nothing is given; or, for the task behind them all, the first attempt of each:
+        it gives what they have done.
         """
-        step = _Step(self, plan, plan.step(step_id), surroundings, skip)
+        step = _Step(self, plan, plan.step(step_id), surroundings, skip, share)
         step.results.update(beside or {})
         return step.run()
 
@@ -166,8 +169,10 @@ class _Step:
         step: PlanStep,
         surroundings: Surroundings,
         skip: Callable[[str], bool],
+        share: Part | Sequence[int] | None,
     ) -> None:
         self.skip = skip
+        self.share = share
         self.workplace = workplace
         self.plan = plan
         self.step = step
@@ -305,20 +310,28 @@ class _Step:
         made, ports, context = self._made(node, rendered)
         if made.step_kind == PIPELINE:
             return self._call_pipeline(node, rendered)
-        body = None
-        if node.body is not None:
-            body = BodyRun(node, self.workplace, self.around, self.upstream)
+        body = None if node.body is None else self._body(node)
         with ExitStack() as stack:
             if body is not None:
                 stack.enter_context(self.workplace.body_tables(self.around.run))
                 stack.callback(body.end)
             values = self.inputs.values(node, made, ports, stack)
             answer = call(made, ports, values, context, body)
-            result = self.outputs.keep_answer(node, ports_of(type(made), made).outputs, answer)
+            if body is not None:
+                body.go_on()
+            if isinstance(self.share, Part):
+                result = NodeResult(SUCCESS)
+            else:
+                result = self.outputs.keep_answer(node, ports_of(type(made), made).outputs, answer)
         if body is not None:
             result.statistics["nodes"] = body.statistics
         result.rendered = shown(rendered)
         return result
+
+    def _body(self, node: PlanNode) -> BodyRun | DoneItems:
+        if self.share is None or isinstance(self.share, Part):
+            return BodyRun(node, self.workplace, self.around, self.upstream, self.share)
+        return DoneItems(self.workplace.data, replace(self.around.run, node=node.id), self.share)
 
     def _call_pipeline(self, node: PlanNode, rendered: Mapping[str, Any]) -> NodeResult:
         inputs = {}

@@ -167,6 +167,7 @@ class NodeEntry(Model):
     on_error: Literal["stop", "continue"] = Field("stop", description="continue: a failure is null to its readers")
     ui: Place | None = Field(None, description="Where the builder draws the node")
     body: Body | None = Field(None, description="What a loop runs for each item")
+    parallel: int = Field(1, ge=1, le=100, description="How many tasks share the items of a loop")
 
     @property
     def stands_alone(self) -> bool:

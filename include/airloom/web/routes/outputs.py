@@ -203,10 +203,27 @@ def _attempts(store: Store, person: Person, pipeline: str, run_id: str, node: st
     run = stored_run(store, pipeline, run_id)
     task = _planned(store, pipeline, run.version, node).get("step")
     mapped = index.partition("/")[0]
-    found = [one for one in task_attempts(pipeline, run_id) if one.task == task and one.index == mapped]
+    attempts = task_attempts(pipeline, run_id)
+    steps = store.version(pipeline, run.version).plan["steps"]
+    parallel = next((step.get("parallel", 1) for step in steps if step["id"] == task), 1)
+    if parallel > 1:
+        task, mapped = _telling(str(task), parallel, mapped, attempts), ""
+    found = [one for one in attempts if one.task == task and one.index == mapped]
     if not found:
         raise NotFound(f"Airflow keeps no attempt of node {node!r}", hint="has the run begun, or was it cleaned up?")
     return sorted(found, key=lambda one: one.number)
+
+
+def _telling(task: str, parallel: int, item: str, attempts: list[TaskAttempt]) -> str:
+    """Return which of the tasks of a loop tells of an item, or of the loop where none is named."""
+    if item.isdecimal():
+        return f"{task}--{int(item) % parallel + 1}"
+    begun = [one for one in attempts if one.started_at is not None and one.state != "upstream_failed"]
+    parts = [one for one in begun if one.task.startswith(f"{task}--")]
+    failed = [one for one in parts if one.state == "failed"]
+    if any(one.task == task for one in begun) or not parts:
+        return task
+    return (failed or parts)[0].task
 
 
 def _may_read_logs(person: Person, pipeline: str) -> None:
