@@ -157,6 +157,8 @@ def test_files_that_have_changed_are_not_read_again() -> None:
     assert messages(select(plan, GROUPED, Wish(first="paid"), run)) == [
         "node 'orders' is to read again what it read in run 'run_1', and orders.csv has changed since"
     ]
+    # A node that reads no files itself is at fault for none.
+    assert len(select(plan, GROUPED, Wish(first="by_day"), run).problems) == 1
     assert not select(plan, GROUPED, Wish(first="orders"), run).problems
 
 

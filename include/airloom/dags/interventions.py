@@ -6,6 +6,7 @@ For processes that Airflow lets into its database, as `airloom.dags.platform`.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from airloom.dags.runs import RunState, run_of, run_state
@@ -63,6 +64,26 @@ def _called(session: Any, run: Any) -> list[tuple[str, str]]:
     )
     calls = [XComModel.deserialize_value(row) for row in session.scalars(query) if row.task_id in at_work]
     return [(call["pipeline"], call["run_id"]) for call in calls if call.get("waits")]
+
+
+def retry_from(pipeline: str, run_id: str, tasks: Collection[str]) -> list[str]:
+    """Run tasks of a run that has ended again, by the run's own version, and all behind them; return all their ids.
+
+    Raises NotFound where Airflow knows no such run or tasks, ConflictError where the run has not ended.
+    """
+    from airflow.utils.session import create_session
+
+    run = run_of(pipeline, run_id)
+    if not run.ended:
+        raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} is {run.state}", hint="wait for its end")
+    with create_session(scoped=False) as session:
+        found, dag = _run_and_dag(session, pipeline, run_id)
+        if unknown := [task for task in tasks if not dag.has_task(task)]:
+            raise NotFound(f"run {run_id!r} of pipeline {pipeline!r} has no task {unknown[0]!r}")
+        behind = {follower for task in tasks for follower in dag.get_task(task).get_flat_relative_ids(upstream=False)}
+        cleared = sorted({*tasks, *behind})
+        dag.clear(task_ids=cleared, run_id=found.run_id, session=session)
+    return cleared
 
 
 def retry_run(pipeline: str, run_id: str) -> list[str]:

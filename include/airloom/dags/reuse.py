@@ -174,10 +174,14 @@ def _logical_date(run: StoredRun) -> str | None:
 def _result(plan: Plan, run: NodeRun, run_id: str) -> NodeResult:
     """Return how a node ended in another run, as a result of this one that says whose it is."""
     failed = run.state == FAILED
+    outputs = dict(run.outputs)
+    if "error" in run.fired and run.error is not None:
+        # What an error port carries is kept as the error itself.
+        outputs["error"] = {"kind": "object", "value": {**run.error, "trace": None}}
     return NodeResult(
         FAILED if failed else SUCCESS,
         fired=run.fired,
-        outputs={port: reference for port, reference in run.outputs.items() if port != "error"},
+        outputs=outputs,
         error=run.error,
         statistics={**run.statistics, REUSED: run.statistics.get(REUSED, run_id)},
         handled=failed and handles_failure(plan.nodes[run.node]),

@@ -217,9 +217,10 @@ class _Selecting:
     def _again(self, node: str, earlier: Earlier) -> Part | None:
         assert self.reuse is not None  # noqa: S101 for the type checker
         planned = self.plan.nodes[node]
-        if planned.method != "scan" and (planned.effect != "pure" or planned.role != "work"):
+        reads_files = planned.method == "scan"
+        if not reads_files and (planned.effect != "pure" or planned.role != "work"):
             self._refuse(node, f"gave in run {self.reuse.run!r} what was not kept")
-        elif changed := self.reuse.changed(node):
+        elif reads_files and (changed := self.reuse.changed(node)):
             self._refuse(node, f"is to read again what it read in run {self.reuse.run!r}, and {changed}")
         else:
             return "again"

@@ -274,9 +274,9 @@ class Client(Http):
         """Start another run of the current version with the params of this one, and these in place of them."""
         return self._post(RunSummary, _run(pipeline, run_id) + "/rerun", {"params": dict(params or {})})
 
-    def retry_run(self, pipeline: str, run_id: str) -> RunSummary:
-        """Let a failed run go on: what failed runs again, and all behind it."""
-        return self._send(RunSummary, "POST", _run(pipeline, run_id) + "/retry")
+    def retry_run(self, pipeline: str, run_id: str, first: str | None = None) -> RunSummary:
+        """Let a run go on: what failed runs again, or the node `first`, and all behind it."""
+        return self._post(RunSummary, _run(pipeline, run_id) + "/retry", {"from": first})
 
     def backfill(
         self,

@@ -243,6 +243,18 @@ const RUNS: State[] = [
     shows: "Taken from",
   },
   {
+    name: "run-part-silent-node",
+    path: `${RUN}?node=report`,
+    answers: of(answer.document, answer.partRun, 0),
+    shows: "silent, for it writes",
+  },
+  {
+    name: "run-retry-from",
+    path: `${RUN}?node=by_day`,
+    shows: "Nodes that write do so again",
+    steps: async (page) => page.getByRole("button", { name: "Retry from here" }).press("Enter"),
+  },
+  {
     name: "run-part-dialog",
     path: `${RUN}?node=by_day`,
     answers: { "/pipelines/daily_sales/runs/preview": body(answer.partPreview()) },

@@ -907,7 +907,9 @@ export interface paths {
         put?: never;
         /**
          * Retry
-         * @description Let a failed run go on, by its own version: what failed runs again, and all behind it; what ended well stays.
+         * @description Let a run go on, by its own version: what failed runs again, or the node that you name, and all behind it.
+         *
+         *     What comes before that stays. Without a node, the run must have failed; with one, it must have ended.
          */
         post: operations["retry_api_v1_pipelines__pipeline__runs__run_id__retry_post"];
         delete?: never;
@@ -3730,6 +3732,17 @@ export interface components {
             };
         };
         /**
+         * RunRetry
+         * @description From where a run that has ended goes on.
+         */
+        RunRetry: {
+            /**
+             * From
+             * @description This node; from what failed where it is null
+             */
+            from?: string | null;
+        };
+        /**
          * RunSelection
          * @description Runs of a pipeline.
          */
@@ -6439,7 +6452,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RunRetry"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             202: {

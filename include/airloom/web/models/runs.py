@@ -88,6 +88,14 @@ class RunStart(RunAgain, RunPart):
     """What a run starts with."""
 
 
+class RunRetry(BaseModel):
+    """From where a run that has ended goes on."""
+
+    model_config = ConfigDict(extra="forbid", validate_by_name=True)
+
+    first: NodeId | None = Field(None, alias="from", description="This node; from what failed where it is null")
+
+
 class NodePart(Answer):
     """What becomes of a node."""
 

@@ -19,11 +19,13 @@ from pydantic import AwareDatetime
 
 from airloom.dags import parsing
 from airloom.dags.backfill import Backfill, begin_backfill, check_range, require_schedule
-from airloom.dags.interventions import cancel_run, delete_run, retry_run
+from airloom.dags.interventions import cancel_run, delete_run, retry_from, retry_run
 from airloom.dags.node_states import NodeState
 from airloom.dags.reuse import begin_partial, plan_partial
 from airloom.dags.runs import begin_run, live_version, nodes_of_run, params_problems
 from airloom.plan.partial import Wish
+from airloom.plan.plan import Plan
+from airloom.spec.problem import Problem, suggestion
 from airloom.store.records import ConflictError, NodeRun, NotFound, StoredRun, StoredVersion
 from airloom.store.runs import UNFINISHED
 from airloom.store.store import Store
@@ -43,6 +45,7 @@ from airloom.web.models.runs import (
     RunPart,
     RunPreview,
     RunProgress,
+    RunRetry,
     RunSelection,
     RunStart,
     RunSummary,
@@ -212,13 +215,17 @@ def cancel(pipeline: str, run_id: str, person: PersonOf, store: StoreOf) -> RunS
 
 
 @router.post("/pipelines/{pipeline}/runs/{run_id}/retry", dependencies=[RUNS], status_code=202)
-def retry(pipeline: str, run_id: str, person: PersonOf, store: StoreOf) -> RunSummary:
-    """Let a failed run go on, by its own version: what failed runs again, and all behind it; what ended well stays."""
+def retry(pipeline: str, run_id: str, person: PersonOf, store: StoreOf, retry: RunRetry | None = None) -> RunSummary:
+    """Let a run go on, by its own version: what failed runs again, or the node that you name, and all behind it.
+
+    What comes before that stays. Without a node, the run must have failed; with one, it must have ended.
+    """
     run = stored_run(store, pipeline, run_id)
     stored = store.pipeline(pipeline)
     if stored.archived:
         raise ConflictError(f"pipeline {pipeline!r} is archived", hint="publish it again, then retry the run")
-    tasks = retry_run(pipeline, run_id)
+    node = None if retry is None else retry.first
+    tasks = retry_run(pipeline, run_id) if node is None else retry_from(pipeline, run_id, _tasks_of(store, run, node))
     audit.record(person, "retry_run", pipeline=pipeline, run_id=run_id, tasks=tasks)
     again = dataclasses.replace(run, state="queued", ended_at=None, seconds=None, rows=None)
     store.runs.observe(again)
@@ -327,6 +334,17 @@ def nodes_of(store: Store, run: StoredRun) -> list[NodeRun] | list[NodeState]:
         return nodes_of_run(store, run.pipeline, run.run_id)
     except NotFound:  # Airflow has not taken it yet.
         return []
+
+
+def _tasks_of(store: Store, run: StoredRun, node: str) -> tuple[str, ...]:
+    """Return the tasks that a node of a run begins with; raise ApiError with 422 where it has none of its own."""
+    plan = Plan.from_json(store.version(run.pipeline, run.version).plan)
+    tasks = {name: found.step for name, found in plan.nodes.items() if found.step}
+    if node not in tasks:
+        hint = suggestion(node, tasks) or f"nodes: {', '.join(tasks)}"
+        message = f"run {run.run_id!r} has no node {node!r} with a task of its own"
+        raise refused([Problem("partial.node", message, pointer="/from", node=node, hint=hint)])
+    return plan.step(tasks[node]).first_tasks
 
 
 def _progress(run: StoredRun, nodes: list[Any]) -> float:

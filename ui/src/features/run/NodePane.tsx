@@ -80,7 +80,7 @@ export function NodePane({ run, node, document }: Props) {
               <Tabs.Trigger value="log">Log</Tabs.Trigger>
             </Tabs.List>
             <Tabs.Content value="about">
-              <About pipeline={run.pipeline} report={report} node={declared} />
+              <About pipeline={run.pipeline} part={run.reuse?.parts[node]} report={report} node={declared} />
             </Tabs.Content>
             <Tabs.Content value="rows">
               <Rows run={run} report={report} />
@@ -126,13 +126,22 @@ function CalledRun({ pipeline, runId }: { pipeline: string; runId: string }) {
   );
 }
 
+/** What is said of a node that was not asked for in a run of a part. */
+const OUT_OF_PART: Record<string, string> = {
+  again: "computed again, for what it gave was not kept",
+  silent: "silent, for it writes or stands in finally",
+  left_out: "left out",
+};
+
 interface AboutProps {
   pipeline: string;
+  /** What becomes of the node in a run of a part. */
+  part: string | undefined;
   report: NodeReport;
   node: DocumentNode | undefined;
 }
 
-function About({ pipeline, report, node }: AboutProps) {
+function About({ pipeline, part, report, node }: AboutProps) {
   const called = calledRun(report.statistics);
   const reused = report.statistics["reused"];
   return (
@@ -146,6 +155,7 @@ function About({ pipeline, report, node }: AboutProps) {
           ["Started", report.started_at === null ? null : <Time key="started" at={report.started_at} />],
           ["Fired", report.fired.join(", ")],
           ["Ran", called === null ? null : <CalledRun key="called" {...called} />],
+          ["In this part", part === undefined ? null : (OUT_OF_PART[part] ?? null)],
           ["Taken from", typeof reused === "string" ? <RunLink key="reused" pipeline={pipeline} run={reused} /> : null],
         ]}
       />

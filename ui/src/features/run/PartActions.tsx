@@ -1,11 +1,13 @@
-import { Alert, Box, Button, ButtonGroup, Checkbox, Heading, Skeleton, Stack, Text } from "@chakra-ui/react";
-import { useMutation } from "@tanstack/react-query";
+import { Alert, Box, Button, Checkbox, Flex, Heading, Skeleton, Stack, Text } from "@chakra-ui/react";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { $api, api, type NodePart, type RunDetail } from "src/api/client";
+import { Confirm } from "src/kit/Confirm";
 import { Failure } from "src/kit/Failure";
 import { FormDialog } from "src/kit/FormDialog";
+import { tellDone, tellFailed } from "src/kit/toaster";
 import { graphOf, type PipelineDocument } from "src/model/graph";
 import { isActive } from "src/theme/states";
 
@@ -32,19 +34,43 @@ export function PartActions({ run, node, document }: Props) {
   const { pipeline } = run;
   const [choice, setChoice] = useState<Choice | null>(null);
   const detail = $api.useQuery("get", "/api/v1/pipelines/{pipeline}", { params: { path: { pipeline } } });
+  const queries = useQueryClient();
+  const retry = useMutation({
+    mutationFn: () =>
+      api.POST("/api/v1/pipelines/{pipeline}/runs/{run_id}/retry", {
+        params: { path: { pipeline, run_id: run.run_id } },
+        body: { from: node },
+      }),
+    onSuccess: () => tellDone("The run goes on from this node"),
+    onError: (error) => tellFailed("The run does not go on", error),
+    onSettled: () => queries.invalidateQueries({ queryKey: ["get"] }),
+  });
   const isOutside = document?.nodes?.some(({ id }) => id === node) === true;
   if (isActive(run.state) || !isOutside || detail.data?.may.includes("run") !== true) {
     return null;
   }
   return (
     <>
-      <ButtonGroup size="xs" variant="outline" flexWrap="wrap" aria-label="Run a part of the pipeline" role="group">
+      <Flex gap="2" wrap="wrap" aria-label="Run a part of the pipeline" role="group">
         {(Object.keys(VERBS) as Choice[]).map((each) => (
-          <Button key={each} onClick={() => setChoice(each)}>
+          <Button key={each} size="xs" variant="outline" onClick={() => setChoice(each)}>
             {VERBS[each]}
           </Button>
         ))}
-      </ButtonGroup>
+        <Confirm
+          title="Go on from here, in this run?"
+          verb="Retry from here"
+          onConfirm={() => retry.mutate()}
+          trigger={
+            <Button size="xs" variant="outline" loading={retry.isPending}>
+              Retry from here
+            </Button>
+          }
+        >
+          This node and all that follow it run again, by version {run.version} and with the params of this run. Nodes
+          that write do so again.
+        </Confirm>
+      </Flex>
       {choice !== null && (
         <PartDialog run={run} node={node} choice={choice} document={document} onClose={() => setChoice(null)} />
       )}
