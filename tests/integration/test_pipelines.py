@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from tests.nodes.objects.docker_engine import Ended, stand_in
 
 from airloom.local.client import AirflowError
 from airloom.spec.problem import Problem
@@ -469,3 +470,23 @@ def test_a_run_has_the_function_that_its_version_was_published_with(airloom: Air
     assert "value.upper()" in shown["functions"]["shout"]
     [said] = [node for node in shown["nodes"] if node["node"] == "said"]
     assert said["outputs"]["value"]["value"] == "HEY!"
+
+
+# Containers
+
+
+def test_a_container_is_removed_when_its_run_is_stopped(airloom: Airloom) -> None:
+    ways = {"copy": Ended({"out.json": b"[1]"}), "hang": Ended(never=True)}
+    with stand_in(lambda config, files: ways[config["Cmd"][0]]) as engine:
+        airloom("connection", "add", "engine", "--type", "docker", "--extra", f"engine={engine.url}")
+        config = {"connection": "engine", "image": "tool:1", "command": ["{{ params.way }}"], "output_values": ["out"]}
+        document = chain("contained", {"id": "boxed", "type": "container", "config": config},
+                         params={"way": {"type": "string", "default": "copy"}})  # fmt: skip
+        assert airloom.publish(document)[0]["problems"] == []
+        run_id = airloom("run", "contained", "--wait")["run_id"]
+        assert airloom.nodes("contained", run_id)["boxed"].outputs["out"]["value"] == [1]
+        assert (engine.containers, engine.volumes, engine.faults) == ({}, {}, [])
+        run_id = airloom.start("contained", way="hang")
+        eventually(lambda: len(engine.ran) == 2)
+        airloom.running.api("PATCH", f"/api/v2/dags/contained/dagRuns/{run_id}", {"state": "failed"})
+        eventually(lambda: not engine.containers and not engine.volumes)

@@ -31,6 +31,7 @@ IN, OUT = "/airloom/in", "/airloom/out"
 SCRATCH = f"{box.SCRATCH}container-"
 """What the names of the folders begin with that files are put together in."""
 LABEL = "airloom."
+TLS = {"ca_cert", "client_cert", "client_key"}
 SAME_WORK = [LABEL + name for name in ("pipeline", "run", "node", "index")]
 GRACE = 600
 """Seconds beyond its time limit after which a container is nobody's."""
@@ -83,6 +84,9 @@ def opened(connection: Any) -> Iterator[Engine]:
             field="connection",
             hint='its extra is to hold it: {"engine": "tcp://docker.internal:2376"}, or unix:///var/run/docker.sock',
         )
+    if tls and (not isinstance(tls, dict) or set(tls) != TLS):
+        hint = f"its extra holds {', '.join(sorted(TLS))}, each the path of a file"
+        raise ConfigurationError("the tls of the Connection cannot be read", field="connection", hint=hint)
     with _understood():
         # Its Connection would be looked up in Airflow, which a try has not; and its log-in would be everybody's.
         config = DockerHook.construct_tls_config(**tls) if tls else None
