@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from tests.integration.test_pipelines import Airloom, chain, edges, eventually, setting
@@ -66,13 +67,17 @@ ALONE: Json = {
 PAUSED: Json = chain("called_paused", setting("one"), settings={"enabled": False}, outputs={"one": "one"})
 WAITING: Json = {"id": "calling_paused", "nodes": [call("child", "called_paused")], "edges": []}
 
+STUCK: Json = chain("called_stuck", setting("one", pool="no_slots"))
+CANCELLED: Json = {"id": "calling_stuck", "nodes": [call("child", "called_stuck")], "edges": []}
+
 
 @pytest.fixture(scope="module")
 def airloom(installation: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airloom]:
     """Return an installation that has the documents as pipelines."""
     store = Store(installation.store_url)
     airloom = Airloom(installation, store, tmp_path_factory.mktemp("documents"))
-    for documents in ((TOTALS, FAILING, PAUSED), (PARENT, HANDLING, ALONE, WAITING)):
+    installation.api("POST", "/api/v2/pools", {"name": "no_slots", "slots": 0})
+    for documents in ((TOTALS, FAILING, PAUSED, STUCK), (PARENT, HANDLING, ALONE, WAITING, CANCELLED)):
         published = airloom.publish(*documents)
         assert [result["problems"] for result in published] == [[] for _ in documents]
     yield airloom
@@ -106,6 +111,17 @@ def test_a_run_that_nothing_waits_for_goes_its_own_way(airloom: Airloom) -> None
     assert value(airloom, "calling_alone", run_id, "note") == "called_failing"
     called = airloom.nodes("calling_alone", run_id)["child"].statistics["run"]
     assert airloom.wait("called_failing", called["run_id"]) == "failed"
+
+
+def test_who_cancels_a_run_cancels_the_one_that_it_waits_for(airloom: Airloom) -> None:
+    run_id = airloom.start("calling_stuck")
+    runs = "/api/v2/dags/called_stuck/dagRuns"
+    eventually(lambda: airloom.tasks("calling_stuck", run_id)["child"]["state"] == "deferred")
+    (called,) = airloom.running.api("GET", runs)["dag_runs"]
+    assert called["state"] in ("queued", "running")
+    airloom.running.api("POST", f"/airloom/api/v1/pipelines/calling_stuck/runs/{quote(run_id)}/cancel")
+    assert airloom.wait("calling_stuck", run_id) == "failed"
+    assert airloom.wait("called_stuck", called["dag_run_id"]) == "failed"
 
 
 def test_a_paused_pipeline_is_not_waited_for(airloom: Airloom) -> None:

@@ -102,3 +102,15 @@ def test_an_error_edge_takes_a_failure(airloom: Airloom) -> None:
         "items": "success", "each": "failed", "after": "skipped", "error": "success",
     }  # fmt: skip
     assert nodes["error"].outputs["value"]["value"].startswith("item 2, node 'share'")
+
+
+def test_a_part_of_the_pipeline_reuses_what_the_tasks_did(airloom: Airloom) -> None:
+    run_id = airloom.start("shared")
+    assert airloom.wait("shared", run_id) == "success"
+    part = {"nodes": {"from": "after"}, "reuse": run_id}
+    again = airloom.running.api("POST", "/airloom/api/v1/pipelines/shared/runs", part)["run_id"]
+    assert airloom.wait("shared", again) == "success"
+    nodes = airloom.nodes("shared", again)
+    assert nodes["after"].outputs["value"]["value"] == 7
+    assert nodes["each"].outputs["results"]["value"] == [60.0, 30.0, 20.0, 15.0, 12.0, 10.0, 6.0]
+    assert {task["try_number"] for name, task in airloom.tasks("shared", again).items() if "each" in name} == {0}

@@ -68,6 +68,7 @@ def documents() -> list[Json]:
     again = {**node("again", "repeat_until", until=[{"operator": "gte", "value": ITEMS}], max_rounds=ITEMS),
              "body": {**chain(row, append("write"), following), "result": "following"}}  # fmt: skip
     each = {**node("each", "for_each"), "body": {**chain(row, append("write")), "result": "write"}}
+    queried = {**each, "body": {**chain(row, node("query", "sql", sql="select n from rows"), append("write"))}}
     numbers = node("numbers", "set", value=list(range(ITEMS)))
     steps: list[Json] = []
     for number in range(ITEMS):
@@ -75,6 +76,8 @@ def documents() -> list[Json]:
     call = node("call", "run_pipeline", pipeline="shape_each", params={"target": "{{ params.target }}"})
     shapes = {
         "each": chain(numbers, each),
+        "queried": chain(numbers, queried),
+        "shared": chain(numbers, {**each, "parallel": 3}),
         "again": chain(node("first", "set", value=0), again),
         "all": chain(*steps),
         "call": chain(call),

@@ -89,7 +89,8 @@ class CallingSurroundings(TaskSurroundings):
 
     def _keep(self, call: Call, run_id: str) -> None:
         inputs = {name: packed(reference) for name, reference in call.inputs.items()}
-        self._task.xcom_push(key=CALL, value={"pipeline": call.pipeline, "run_id": run_id, "inputs": inputs})
+        value = {"pipeline": call.pipeline, "run_id": run_id, "inputs": inputs, "waits": call.waits}
+        self._task.xcom_push(key=CALL, value=value)
 
     def _start(self, call: Call, run_id: str) -> None:
         from airflow.sdk.exceptions import AirflowRuntimeError

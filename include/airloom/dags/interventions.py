@@ -5,9 +5,12 @@ For processes that Airflow lets into its database, as `airloom.dags.platform`.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from airloom.dags.runs import RunState, run_of, run_state
+from airloom.dags.surroundings import CALL
 from airloom.engine.data_folder import DataFolder
 from airloom.plan.plan import FINALLY
 from airloom.spec.configuration import configuration
@@ -24,7 +27,8 @@ NOT_STARTED = (None, "scheduled", "queued", "up_for_retry", "up_for_reschedule")
 def cancel_run(pipeline: str, run_id: str) -> RunState:
     """End a run as failed: its tasks at work stop within seconds, and those that wait are skipped.
 
-    Raises NotFound where Airflow knows no such run, ConflictError where it has ended.
+    So do the runs of other pipelines that it waits for. Raises NotFound where Airflow knows no such run, ConflictError
+    where it has ended.
     """
     from airflow.api_fastapi.core_api.datamodels.dag_run import DagRunMutableStates
     from airflow.api_fastapi.core_api.services.public.dag_run import patch_dag_run_state
@@ -35,19 +39,37 @@ def cancel_run(pipeline: str, run_id: str) -> RunState:
     with create_session(scoped=False) as session:
         run, dag = _run_and_dag(session, pipeline, run_id)
         waiting = {task.task_id for task in run.get_task_instances(session=session) if task.state in NOT_STARTED}
+        called = _called(session, run)
         patch_dag_run_state(dag=dag, dag_run=run, state=DagRunMutableStates.FAILED, session=session)
         if dag.has_task(FINALLY):
             # It runs yet, and the run then has the state of the last tasks before it: that of a skipped one is success.
             for task in run.get_task_instances(session=session):
                 if task.task_id in waiting and task.state == "skipped":
                     task.set_state("upstream_failed", session=session)
+    for other, other_id in called:
+        with contextlib.suppress(ConflictError, NotFound):  # it has ended meanwhile, or not begun
+            cancel_run(other, other_id)
     return run_of(pipeline, run_id)
 
 
-def retry_from(pipeline: str, run_id: str, task: str) -> list[str]:
-    """Run a task of a run that has ended again, by the run's own version, and all behind it; return their ids.
+def _called(session: Any, run: Any) -> list[tuple[str, str]]:
+    """Return pipeline and id of the runs that tasks of this one wait for, by what these tasks themselves keep."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.state import State
+    from sqlalchemy import select
 
-    Raises NotFound where Airflow knows no such run or task, ConflictError where the run has not ended.
+    at_work = {task.task_id for task in run.get_task_instances(session=session) if task.state not in State.finished}
+    query = select(XComModel).where(
+        XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.key == CALL
+    )
+    calls = [XComModel.deserialize_value(row) for row in session.scalars(query) if row.task_id in at_work]
+    return [(call["pipeline"], call["run_id"]) for call in calls if call.get("waits")]
+
+
+def retry_from(pipeline: str, run_id: str, tasks: Collection[str]) -> list[str]:
+    """Run tasks of a run that has ended again, by the run's own version, and all behind them; return all their ids.
+
+    Raises NotFound where Airflow knows no such run or tasks, ConflictError where the run has not ended.
     """
     from airflow.utils.session import create_session
 
@@ -56,11 +78,12 @@ def retry_from(pipeline: str, run_id: str, task: str) -> list[str]:
         raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} is {run.state}", hint="wait for its end")
     with create_session(scoped=False) as session:
         found, dag = _run_and_dag(session, pipeline, run_id)
-        if not dag.has_task(task):
-            raise NotFound(f"run {run_id!r} of pipeline {pipeline!r} has no task {task!r}")
-        tasks = sorted({task, *dag.get_task(task).get_flat_relative_ids(upstream=False)})
-        dag.clear(task_ids=tasks, run_id=found.run_id, session=session)
-    return tasks
+        if unknown := [task for task in tasks if not dag.has_task(task)]:
+            raise NotFound(f"run {run_id!r} of pipeline {pipeline!r} has no task {unknown[0]!r}")
+        behind = {follower for task in tasks for follower in dag.get_task(task).get_flat_relative_ids(upstream=False)}
+        cleared = sorted({*tasks, *behind})
+        dag.clear(task_ids=cleared, run_id=found.run_id, session=session)
+    return cleared
 
 
 def retry_run(pipeline: str, run_id: str) -> list[str]:

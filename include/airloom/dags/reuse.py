@@ -260,7 +260,7 @@ def _settle_tasks(session: Any, run: Any, plan: Plan, partial: PartialRun) -> No
             continue
         results = partial.results_of(step)
         reused = any(node in partial.results for node in step.nodes)
-        states[step.id] = "success" if reused else "skipped"
+        states |= dict.fromkeys(step.tasks, "success" if reused else "skipped")
         values = outcome_of(step, results).values if reused else {}
         for key, value in values.items():
             place = {"key": key, "dag_id": run.dag_id, "task_id": step.id, "run_id": run.run_id}

@@ -24,6 +24,7 @@ from airloom.dags.node_states import NodeState
 from airloom.dags.reuse import begin_partial, plan_partial
 from airloom.dags.runs import begin_run, live_version, nodes_of_run, params_problems
 from airloom.plan.partial import Wish
+from airloom.plan.plan import Plan
 from airloom.spec.problem import Problem, suggestion
 from airloom.store.records import ConflictError, NodeRun, NotFound, StoredRun, StoredVersion
 from airloom.store.runs import UNFINISHED
@@ -224,7 +225,7 @@ def retry(pipeline: str, run_id: str, person: PersonOf, store: StoreOf, retry: R
     if stored.archived:
         raise ConflictError(f"pipeline {pipeline!r} is archived", hint="publish it again, then retry the run")
     node = None if retry is None else retry.first
-    tasks = retry_run(pipeline, run_id) if node is None else retry_from(pipeline, run_id, _task_of(store, run, node))
+    tasks = retry_run(pipeline, run_id) if node is None else retry_from(pipeline, run_id, _tasks_of(store, run, node))
     audit.record(person, "retry_run", pipeline=pipeline, run_id=run_id, tasks=tasks)
     again = dataclasses.replace(run, state="queued", ended_at=None, seconds=None, rows=None)
     store.runs.observe(again)
@@ -335,15 +336,15 @@ def nodes_of(store: Store, run: StoredRun) -> list[NodeRun] | list[NodeState]:
         return []
 
 
-def _task_of(store: Store, run: StoredRun, node: str) -> str:
-    """Return the task that a node of a run has; raise ApiError with 422 where it has none of its own."""
-    planned = store.version(run.pipeline, run.version).plan["nodes"]
-    tasks = {name: found["step"] for name, found in planned.items() if found["step"]}
+def _tasks_of(store: Store, run: StoredRun, node: str) -> tuple[str, ...]:
+    """Return the tasks that a node of a run begins with; raise ApiError with 422 where it has none of its own."""
+    plan = Plan.from_json(store.version(run.pipeline, run.version).plan)
+    tasks = {name: found.step for name, found in plan.nodes.items() if found.step}
     if node not in tasks:
         hint = suggestion(node, tasks) or f"nodes: {', '.join(tasks)}"
         message = f"run {run.run_id!r} has no node {node!r} with a task of its own"
         raise refused([Problem("partial.node", message, pointer="/from", node=node, hint=hint)])
-    return str(tasks[node])
+    return plan.step(tasks[node]).first_tasks
 
 
 def _progress(run: StoredRun, nodes: list[Any]) -> float:
