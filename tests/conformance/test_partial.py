@@ -14,7 +14,7 @@ from airloom.dags.partial import with_step
 from airloom.dags.reuse import PartialStart, plan_partial
 from airloom.nodes.context import RunFacts
 from airloom.plan.partial import WORKING, Wish
-from airloom.plan.plan import FINALLY, Plan
+from airloom.plan.plan import FINALLY, NOT_RUN, Plan
 from airloom.runtime.local import LocalSurroundings
 from airloom.runtime.pipeline import run_pipeline
 from airloom.runtime.results import NodeResult
@@ -58,7 +58,11 @@ class Play:
         for step in self.plan.steps:
             results = start.run.results_of(step)
             working = start.run.step(step, self.plan)
-            if working.nodes:
+            before = {source.partition(".")[0] for source in step.reads}
+            if any(self.around.results[node].outcome.unhandled for node in before):
+                # Airflow starts nothing below a failure that nobody handles.
+                results |= {node: NodeResult(NOT_RUN) for node in working.nodes}
+            elif working.nodes:
                 plan = with_step(self.plan, working)
                 results |= self.workplace.run(plan, step.id, self.around, beside=results).nodes
             self.around.results.update(results)
