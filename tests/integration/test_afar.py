@@ -84,7 +84,9 @@ def ways(installation: Running, tmp_path_factory: pytest.TempPathFactory) -> Ite
         (ways.folder / "from_afar.json").write_text(json.dumps(document(rows)))
         done = ways.json("publish", "from_afar.json", "-m", f"{rows} rows")
         assert done["files"][0]["version"]["message"] == f"{rows} rows"
-    assert ways.json("run", "from_afar", "--wait")["state"] == "success"
+    whole = ways.json("run", "from_afar", "--wait")
+    part = ways.json("run", "from_afar", "--from", "few", "--reuse", whole["run_id"], "--wait")
+    assert (whole["state"], part["state"]) == ("success", "success")
     with client:
         yield ways
 
@@ -96,6 +98,7 @@ COMMANDS = [
     ("diff", "from_afar", "1"),
     ("export", "from_afar"),
     ("runs", "from_afar"),
+    ("run", "from_afar", "--until", "few", "--dry-run"),
     ("logs", "from_afar"),
     ("logs", "from_afar", "--node", "few", "--all"),
     ("validate", "from_afar.json"),
@@ -182,6 +185,9 @@ def test_connections_are_kept(ways: Ways) -> None:
         ("show", "from_afar", "--version", "77"),
         ("runs", "no_such"),
         ("run", "from_afar", "--param", "unknown=1"),
+        ("run", "from_afar", "--only", "few"),
+        ("run", "from_afar", "--from", "feww", "--reuse", "no_such"),
+        ("run", "from_afar", "--until", "feww", "--writes"),
         ("connection", "test", "no_such"),
         ("connection", "add", "warehouse", "--type", "postgres"),
         ("connection", "add", "a b", "--type", "postgres"),

@@ -97,6 +97,18 @@ def test_a_run_that_has_not_ended_keeps_its_data(
     assert not file.exists()
 
 
+def test_a_run_whose_outputs_another_one_reads_keeps_them(
+    store: Store, settings: Configuration, airflow_database: str
+) -> None:
+    files = [leave(settings, name, days=31) for name in ("first", "second")]
+    results = {"only": {"state": "success", "statistics": {"reused": "first"}}}
+    store.runs.begin("sales", "part", version=1, trigger="hand", reuse={"run_id": "second", "results": results})
+    time.sleep(0.01)
+    cleaned = clean(store, settings)
+    assert (cleaned.runs, cleaned.at_work) == (1, 1)
+    assert [file.exists() for file in files] == [True, False]
+
+
 def test_nothing_goes_where_airflow_does_not_say_which_runs_are_at_work(
     store: Store, settings: Configuration, monkeypatch: pytest.MonkeyPatch
 ) -> None:

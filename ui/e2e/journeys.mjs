@@ -94,6 +94,16 @@ await journey(browser, "author", "pages_author", {}, async (page) => {
   await look(page, frame, "run-rows-light");
   await frame.getByRole("tab", { name: "Log" }).click();
   await frame.getByRole("log").waitFor();
+  // One node is run alone: by the keyboard, in another run, which says beforehand what becomes of the others.
+  await tabTo(page, frame, "Only this node", "Shift+Tab");
+  await page.keyboard.press("Enter");
+  const part = frame.getByRole("dialog");
+  await part.getByText("Are computed again, for what they gave was not kept").waitFor();
+  await look(page, frame, "run-part-light");
+  await part.getByRole("button", { name: "Run", exact: true }).press("Enter");
+  await frame.getByText("Reused run", { exact: true }).waitFor();
+  await frame.getByText("only Big ones", { exact: true }).waitFor();
+  await frame.getByText("Success", { exact: true }).first().waitFor({ timeout: 120_000 });
 
   frame = await open(page, base, "/pipelines/pages_good/versions");
   await frame.getByRole("checkbox", { name: "Compare version 1" }).check({ force: true });

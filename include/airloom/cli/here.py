@@ -9,7 +9,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -46,7 +46,10 @@ class Here:
             found += page
         identifiers = [pipeline.id for pipeline in found]
         schedules, newest = self.store.schedules(identifiers), self.store.runs.newest(identifiers)
-        return [ListedPipeline(one, schedules.get(one.id), newest.get(one.id)) for one in found]
+        return [
+            ListedPipeline(one, schedules.get(one.id), _without_results(newest[one.id]) if one.id in newest else None)
+            for one in found
+        ]
 
     def pipeline(self, pipeline: str) -> StoredPipeline:
         """Return a pipeline."""
@@ -118,7 +121,7 @@ class Here:
         """Return runs, the newest first."""
         if pipeline is not None:
             self.store.pipeline(pipeline)
-        return self.store.runs.page(pipeline=pipeline, state=state, limit=limit)
+        return [_without_results(run) for run in self.store.runs.page(pipeline=pipeline, state=state, limit=limit)]
 
     def start_run(
         self, pipeline: str, params: Mapping[str, Any], logical_date: datetime | None, wish: Wish | None = None
@@ -310,3 +313,9 @@ def store_address() -> str:
             hint="start an installation with airloom up, or set it to the URL of a PostgreSQL database",
         )
     return url.get_secret_value()
+
+
+def _without_results(run: StoredRun) -> StoredRun:
+    """Return a run without what its nodes have taken of another one."""
+    kept = {name: value for name, value in (run.reuse or {}).items() if name in ("run_id", "nodes", "writes", "parts")}
+    return replace(run, reuse=kept or None)

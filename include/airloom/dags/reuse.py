@@ -7,8 +7,8 @@ reused, with what XCom held of them, else as skipped. For processes that Airflow
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airloom.dags import parsing
@@ -76,6 +76,8 @@ def plan_partial(store: Store, pipeline: str, params: Mapping[str, Any], wish: W
         functools.partial(_changed, runs),
     )
     selection = select(plan, version.document, wish, facts)
+    if source.trigger == "pipeline":
+        selection = replace(selection, problems=(*selection.problems, *_handed_over(plan, selection, reuse)))
     run = PartialRun(
         selection.parts,
         wish.nodes,
@@ -138,6 +140,15 @@ def _ended_run(store: Store, pipeline: str, run_id: str) -> StoredRun:
     return run
 
 
+def _handed_over(plan: Plan, selection: Selection, run_id: str) -> Iterator[Problem]:
+    """Yield a problem for each node that would read what another pipeline has handed to the run that is reused."""
+    for node, part in selection.parts.items():
+        sources = [source for port in plan.nodes[node].inputs for source in port.sources]
+        if part in WORKING and any(source.startswith("inputs.") for source in sources):
+            message = f"node {node!r} reads an input of the pipeline, which was handed to run {run_id!r} alone"
+            yield Problem("partial.input", message, node=node, hint="run a part of the pipeline that has called it")
+
+
 def _earlier(plan: Mapping[str, Any], runs: Mapping[str, NodeRun]) -> dict[str, Earlier]:
     planned = nodes_of(plan)
     return {
@@ -167,7 +178,7 @@ def _logical_date(run: StoredRun) -> str | None:
     if run.reuse is not None and run.reuse.get("logical_date"):
         return str(run.reuse["logical_date"])
     known = run_state(run.pipeline, run.run_id)
-    moment = (known and known.logical_date) or (known and known.queued_at) or run.queued_at
+    moment = (known and (known.logical_date or known.run_after)) or run.queued_at
     return moment.isoformat()
 
 

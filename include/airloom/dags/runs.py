@@ -37,7 +37,7 @@ class RunState:
     """Say how a DAG run is doing, the store's revision that it is pinned to, and how it came to be.
 
     `trigger` is hand, api, clock, asset, backfill or pipeline; `actor` the user where Airflow knows one; `event` the
-    data of what started it.
+    data of what started it; `run_after` the time from which it might run, the logical date of one that has none.
     """
 
     pipeline: str
@@ -52,6 +52,7 @@ class RunState:
     actor: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
     event: dict[str, Any] | None = None
+    run_after: datetime | None = None
 
     @property
     def ended(self) -> bool:
@@ -285,6 +286,7 @@ def _run_state(run: Any) -> RunState:
         actor=run.triggering_user_name,
         params=params,
         event=ours.get("trigger") if isinstance(ours, dict) else None,
+        run_after=run.run_after,
     )
 
 

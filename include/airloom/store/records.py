@@ -196,8 +196,8 @@ class Queue:
 class NodeRun:
     """Say how one node of a DAG run ended.
 
-    `state` is success, failed, skipped or not_run; `outputs` maps ports to references; `attempt` counts from 1 and is
-    0 for a node that never started; `rows` is the number of rows of its only or first table output.
+    `state` is success, reused, failed, skipped or not_run; `outputs` maps ports to references; `attempt` counts from 1
+    and is 0 for a node that never started; `rows` is the number of rows of its only or first table output.
     """
 
     dag_id: str

@@ -6,6 +6,7 @@ import logging
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from airloom.engine import box, child
 from airloom.engine.data_folder import remove_older_than
 from airloom.engine.storage import ABANDONED_AFTER, remove_abandoned
 from airloom.engine.upload_folder import UploadFolder
+from airloom.plan.partial import REUSED
 from airloom.spec.configuration import Configuration, configuration
 from airloom.spec.error import TransientError
 from airloom.store.store import Store
@@ -63,7 +65,7 @@ def clean_up(
         age = settings.keep_data_days if days is None else days
         until = None if seconds is None else time.monotonic() + seconds
         removed = remove_older_than(
-            settings.data_url, age, spared=settings.uploads_url, is_at_work=_is_at_work, until=until
+            settings.data_url, age, spared=settings.uploads_url, is_at_work=partial(_is_at_work, store), until=until
         )
         log.info("%d files between steps of %d runs were old and are removed", removed.files, removed.runs)
         _remove_unknown_uploads(store, UploadFolder(settings.uploads_url))
@@ -99,6 +101,13 @@ def _cleaned_up(store: Store, question: dict[str, Any]) -> dict[str, Any]:
     return asdict(cleaned)
 
 
-def _is_at_work(pipeline: str, run_id: str) -> bool:
+def _is_at_work(store: Store, pipeline: str, run_id: str) -> bool:
+    """Tell whether a run has not ended, or one that has not ended reads its outputs."""
     state = run_state(pipeline, run_id)
-    return state is not None and not state.ended
+    if state is not None and not state.ended:
+        return True
+    unfinished = store.runs.unfinished(datetime.now(UTC))
+    reuses = [run.reuse for run in unfinished if run.pipeline == pipeline and run.reuse is not None]
+    return any(
+        result["statistics"][REUSED] == run_id for reuse in reuses for result in reuse.get("results", {}).values()
+    )

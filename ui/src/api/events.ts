@@ -18,7 +18,7 @@ export type Connection = "connecting" | "live" | "lost";
 const COLLECT_MS = 150;
 const RETRY_MS = 3_000;
 const PREFIX = "/api/v1";
-const ENDED = ["success", "failed", "skipped", "not_run"];
+const ENDED = ["success", "reused", "failed", "skipped", "not_run"];
 
 /**
  * Keep the cache up to date by the stream of events, for as long as the page is in sight.

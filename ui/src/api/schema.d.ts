@@ -2817,7 +2817,7 @@ export interface components {
             index: string;
             /**
              * State
-             * @description waiting, running, success, failed, skipped or not_run
+             * @description waiting, running, success, reused (another run has done it), failed, skipped or not_run
              */
             state: string;
             /**

@@ -164,7 +164,9 @@ class NodeReport(Answer):
 
     node: str
     index: str = Field("", description="Which item of which loop, such as 3/0")
-    state: str = Field(description="waiting, running, success, failed, skipped or not_run")
+    state: str = Field(
+        description="waiting, running, success, reused (another run has done it), failed, skipped or not_run"
+    )
     attempt: int = Field(description="Counts from 1; 0 where it never started")
     fired: list[str] = Field(description="The ports that fired")
     outputs: list[OutputSummary] = Field(description="What is kept of its ports")

@@ -1,0 +1,1 @@
+import{Mt as e}from"./index-B6bbweB5.js";import{D as t}from"./error-DvOgxLwQ.js";var n=t();function r({value:t,maxHeight:r=`320px`}){return(0,n.jsx)(e,{as:`pre`,fontFamily:`mono`,fontSize:`12px`,bg:`bg.muted`,borderRadius:`md`,p:`3`,overflow:`auto`,maxH:r,whiteSpace:`pre-wrap`,overflowWrap:`anywhere`,tabIndex:0,children:JSON.stringify(t,null,2)})}export{r as t};

@@ -1,1 +1,0 @@
-import{t as e}from"./field-B0ffZYgB.js";import{d as t}from"./error-DvOgxLwQ.js";var{withContext:n,PropsProvider:r}=t({key:`input`}),i=n(e.Input);export{i as t};

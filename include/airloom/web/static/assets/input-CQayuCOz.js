@@ -1,0 +1,1 @@
+import{t as e}from"./field-BN4GiQIs.js";import{d as t}from"./error-DvOgxLwQ.js";var{withContext:n,PropsProvider:r}=t({key:`input`}),i=n(e.Input);export{i as t};
