@@ -328,7 +328,7 @@ def test_the_command_stops_cleanly(
         process.kill()
         process.wait()
     text = log.read_text()
-    jobs = "drop folder, starts, answers, previews, housekeeping, wake-ups, agreement, schedules, upgrade"
+    jobs = "drop folder, starts, answers, previews, delivery, housekeeping, wake-ups, agreement, schedules, upgrade"
     assert f"The worker runs: {jobs}, run events, ended runs, archive, clean-up" in text
     assert "The worker stops\n" in text
     assert "Traceback" not in text
