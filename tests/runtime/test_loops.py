@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.runtime.conftest import node, rows_of
 
-from airloom.runtime.loop import Part
+from airloom.runtime.loop import Share
 from airloom.runtime.progress import PART
 from airloom.runtime.results import NodeResult
 from airloom.runtime.step import Workplace
@@ -298,19 +298,19 @@ class TestTables:
         assert results(self.loop(workshop, list(range(count)), sql)) == [2 * n for n in range(count)]
 
 
-class TestParts:
+class TestShares:
     """Tasks that share the items of a loop, and the one behind them, give what one task gives."""
 
-    def shared(self, run: Run, parts: int, attempt: int = 1) -> NodeResult:
-        """Run each part in an attempt of its own, and then what gives the results."""
+    def shared(self, run: Run, shares: int, attempt: int = 1) -> NodeResult:
+        """Run each share in an attempt of its own, and then what gives the results."""
         workplace = Workplace(run.document, run.settings)
-        for number in range(parts):
+        for number in range(shares):
             run.attempt(attempt, last=True)
-            result = workplace.run(run.plan, "each", run.surroundings, share=Part(number, parts)).nodes["each"]
+            result = workplace.run(run.plan, "each", run.surroundings, share=Share(number, shares)).nodes["each"]
             assert result.state == "success"
             assert result.outputs == {}
         run.attempt(1, last=True)
-        return workplace.run(run.plan, "each", run.surroundings, share=[attempt] * parts).nodes["each"]
+        return workplace.run(run.plan, "each", run.surroundings, share=[attempt] * shares).nodes["each"]
 
     @pytest.mark.parametrize("items", [[], [1], [1, 2, 3, 4, 5, 6, 7], "text"])
     def test_results_are_in_order_and_each_item_is_done_once(
@@ -328,7 +328,7 @@ class TestParts:
         assert shared.outputs == alone.outputs
         assert shared.statistics["nodes"] == alone.statistics["nodes"]
 
-    def test_an_item_that_no_part_has_done_is_an_error(self, workshop: Workshop, folder: Path) -> None:
+    def test_an_item_that_no_task_has_done_is_an_error(self, workshop: Workshop, folder: Path) -> None:
         run = begin(workshop, *loop(folder, [1, 2, 3]))
         self.shared(run, 2)
         found = Workplace(run.document, run.settings).run(run.plan, "each", run.surroundings, share=[1]).nodes["each"]

@@ -88,11 +88,11 @@ def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:
         )
         name = _display_name(nodes)
         if step.parallel > 1:
-            from airloom.dags.parallel import CollectOperator, PartOperator
+            from airloom.dags.parallel import CollectOperator, ShareOperator
 
             for number, task in enumerate(step.first_tasks):
-                part = f"{name} ({number + 1} of {step.parallel})"
-                tasks[task] = PartOperator(task_id=task, number=number, task_display_name=part, **shared)
+                share = f"{name} ({number + 1} of {step.parallel})"
+                tasks[task] = ShareOperator(task_id=task, number=number, task_display_name=share, **shared)
             tasks[step.id] = CollectOperator(task_id=step.id, task_display_name=name, **shared)
         else:
             tasks[step.id] = _operator(step.kind)(task_id=step.id, task_display_name=name, **shared)
@@ -131,9 +131,9 @@ def _join(tasks: dict[str, Any], plan: Plan) -> None:
             for one in first.get(task, (task,)):
                 tasks[one].set_upstream(tasks[other], edge_modifier=labels.get((other, task)))
     for step in plan.steps:
-        for part in step.first_tasks:
-            if part != step.id:
-                tasks[step.id].set_upstream(tasks[part])
+        for share in step.first_tasks:
+            if share != step.id:
+                tasks[step.id].set_upstream(tasks[share])
     if FINALLY in tasks:
         # It runs however the run ends, and says nothing of how it ended.
         tasks[FINALLY].as_teardown()

@@ -88,7 +88,7 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
         for step in plan["steps"]:
             if step.get("parallel", 1) > 1 and step["id"] in by_task:
                 by_task[step["id"]] = [_at_work(step, by_task)]
-                steps |= {f"{step['id']}--{part}": step["nodes"] for part in range(1, step["parallel"] + 1)}
+                steps |= {f"{step['id']}--{share}": step["nodes"] for share in range(1, step["parallel"] + 1)}
         kept = {
             place: _Kept(found, plan["nodes"], steps.get(place[0], []), place[0]) for place, found in values.items()
         }
@@ -104,9 +104,9 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
 def _at_work(step: dict[str, Any], tasks: dict[str, list[Any]]) -> Any:
     """Return the task that tells how a loop is doing whose items several share: its own, or one of those before it."""
     own = tasks[step["id"]][0]
-    parts = [task for part in range(1, step["parallel"] + 1) for task in tasks.get(f"{step['id']}--{part}", [])]
+    shares = [task for share in range(1, step["parallel"] + 1) for task in tasks.get(f"{step['id']}--{share}", [])]
     if own.state in ("upstream_failed", None):
-        telling = [task for state in ("failed", "running") for task in parts if task.state == state]
+        telling = [task for state in ("failed", "running") for task in shares if task.state == state]
         return (telling or [own])[0]
     return own
 

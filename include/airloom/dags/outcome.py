@@ -33,7 +33,7 @@ class Outcome:
     followed: list[str] = field(default_factory=list)
 
 
-PART = "part"
+SHARE = "share"
 """The key of what a task keeps that has worked through its items: its first attempt, and a failure that is handled."""
 OUTPUTS, FAILURE = "outputs", "failure"
 """The keys of what a run that another one has called leaves for it: outputs of the pipeline, and what failed."""

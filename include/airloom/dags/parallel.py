@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from airloom.dags.operator import NodeOperator
-from airloom.dags.outcome import PART, Outcome
+from airloom.dags.outcome import SHARE, Outcome
 
 if TYPE_CHECKING:
     from airloom.dags.surroundings import TaskSurroundings
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from airloom.runtime.step import Workplace
 
 
-class PartOperator(NodeOperator):
-    """Work through the items of one part. What the node gives, the task behind all parts says."""
+class ShareOperator(NodeOperator):
+    """Work through the items of one share. What the node gives, the task behind all shares says."""
 
     def __init__(self, *, number: int, step: PlanStep, **kwargs: Any) -> None:
         super().__init__(step=step, **kwargs)
         self.number = number
-        self.parts = step.parallel
+        self.shares = step.parallel
         self.chooses = False
 
     def run_step(
         self, workplace: Workplace, plan: Plan, surroundings: TaskSurroundings, beside: dict[str, NodeResult]
     ) -> dict[str, NodeResult]:
-        """Run the node for the items of this part."""
-        from airloom.runtime.loop import Part
+        """Run the node for the items of this share."""
+        from airloom.runtime.loop import Share
 
-        share = Part(self.number, self.parts)
+        share = Share(self.number, self.shares)
         return workplace.run(plan, self.step_id, surroundings, share=share).nodes
 
     def outcome(self, step: PlanStep, results: dict[str, NodeResult], surroundings: TaskSurroundings) -> Outcome:
@@ -42,7 +42,7 @@ class PartOperator(NodeOperator):
         for result in results.values():
             if result.handled:
                 kept["failed"] = asdict(result)
-        return Outcome({PART: kept})
+        return Outcome({SHARE: kept})
 
 
 class CollectOperator(NodeOperator):
@@ -51,15 +51,15 @@ class CollectOperator(NodeOperator):
     def run_step(
         self, workplace: Workplace, plan: Plan, surroundings: TaskSurroundings, beside: dict[str, NodeResult]
     ) -> dict[str, NodeResult]:
-        """Return the result of the node: the first failure of a part that is handled, or what all parts have done."""
+        """Return the result of the node: the first failure of a share that is handled, or what all shares have done."""
         from airloom.runtime.results import NodeResult
 
         step = plan.step(self.step_id)
-        parts = surroundings.parts(step)
-        for part in parts:
-            if "failed" in part:
-                return {step.nodes[0]: NodeResult(**part["failed"])}
+        shares = surroundings.shares(step)
+        for share in shares:
+            if "failed" in share:
+                return {step.nodes[0]: NodeResult(**share["failed"])}
         # An item that has failed for good fails no less in another attempt of this task.
         surroundings.run = replace(surroundings.run, last_attempt=True)
-        attempts = [part["attempt"] for part in parts]
+        attempts = [share["attempt"] for share in shares]
         return workplace.run(plan, self.step_id, surroundings, share=attempts).nodes

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airloom.dags.outcome import PART
+from airloom.dags.outcome import SHARE
 from airloom.dags.xcom import unpacked
 from airloom.nodes.context import RunFacts
 from airloom.plan.plan import FAILED, GROUP, INNER, SUCCESS
@@ -128,9 +128,9 @@ class TaskSurroundings:
         lost = SystemFault(f"task {failed[0]!r} failed without an error", node=nodes[0] if len(nodes) == 1 else None)
         return Ending(FAILED, {**lost.to_json(), "trace": None})
 
-    def parts(self, step: PlanStep) -> list[dict[str, Any]]:
+    def shares(self, step: PlanStep) -> list[dict[str, Any]]:
         """Return what the tasks kept that share the items of a loop, in their order."""
-        return [self._task.xcom_pull(task_ids=task, key=PART) for task in step.first_tasks]
+        return [self._task.xcom_pull(task_ids=task, key=SHARE) for task in step.first_tasks]
 
     def _pull(self, node: str, key: str) -> Any:
         task = self._plan.nodes[node].step

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Part:
+class Share:
     """Say which items are those of one of the tasks that share them: with 4, every fourth from `number` on."""
 
     number: int
@@ -45,7 +45,7 @@ class BodyRun:
         workplace: Workplace,
         around: Surroundings,
         upstream: Upstream,
-        part: Part | None = None,
+        share: Share | None = None,
     ) -> None:
         if node.body is None:
             raise ValueError(f"node {node.id!r} has no body")
@@ -54,9 +54,9 @@ class BodyRun:
         self._around = around
         self._upstream = upstream
         run = replace(around.run, node=node.id)
-        self._part = part
-        number = None if part is None else part.number
-        self._progress = Progress(workplace.data, run, at_once=node.effect == "write", part=number)
+        self._share = share
+        number = None if share is None else share.number
+        self._progress = Progress(workplace.data, run, at_once=node.effect == "write", share=number)
         self._failed: tuple[str, Done] | None = None
         self.statistics: dict[str, dict[str, int]] = {
             name: dict(counts) for name, counts in self._progress.counts.items()
@@ -68,7 +68,7 @@ class BodyRun:
         Raises ItemFailed for the first node that failed with nothing to handle it.
         """
         self.go_on()
-        if self._part is not None and not self._part.has(index):
+        if self._share is not None and not self._share.has(index):
             return None
         done = self._progress.done(str(index), item)
         if done is None:
@@ -145,12 +145,12 @@ class DoneItems:
     seconds = 0.0
 
     def __init__(self, data: DataFolder, run: RunFacts, attempts: Sequence[int]) -> None:
-        """Read what the tasks kept that share the items; `attempts` are their first ones, in the order of the parts."""
-        parts = [Progress.of_part(data, run, part, attempt) for part, attempt in enumerate(attempts)]
-        self._done = {key: done for part in parts for key, done in part.earlier.items()}
+        """Read what the tasks kept that share the items; `attempts` are the first of each, in their order."""
+        shares = [Progress.of_share(data, run, share, attempt) for share, attempt in enumerate(attempts)]
+        self._done = {key: done for share in shares for key, done in share.earlier.items()}
         self.statistics: dict[str, dict[str, int]] = {}
-        for part in parts:
-            for name, counts in part.counts.items():
+        for share in shares:
+            for name, counts in share.counts.items():
                 sums = self.statistics.setdefault(name, {})
                 for key, count in counts.items():
                     sums[key] = sums.get(key, 0) + count

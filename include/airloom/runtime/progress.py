@@ -40,14 +40,14 @@ class Progress:
 
     Nothing is kept in a last attempt, for no other comes after it; nothing is read in the first. A run that is cleared
     begins anew. `at_once` says that each item is kept as soon as it is done: what is done for it shows outside. With
-    `part`, it is one task of those that share the items, and all is kept: another task reads it.
+    `share`, it is one task of those that share the items, and all is kept: another task reads it.
     """
 
-    def __init__(self, data: DataFolder, run: RunFacts, *, at_once: bool, part: int | None = None) -> None:
+    def __init__(self, data: DataFolder, run: RunFacts, *, at_once: bool, share: int | None = None) -> None:
         self._data = data
         self._run = replace(run, attempt=run.first_attempt)
-        self._name = "progress" if part is None else f"part-{part}"
-        self._writes = part is not None or not run.last_attempt
+        self._name = "progress" if share is None else f"share-{share}"
+        self._writes = share is not None or not run.last_attempt
         self._at_once = at_once
         self._parts: list[dict[str, Any]] = [{}]
         self._kept_at = time.monotonic()
@@ -66,9 +66,9 @@ class Progress:
         return found if found is not None and found.item == digest(item) else None
 
     @classmethod
-    def of_part(cls, data: DataFolder, run: RunFacts, part: int, attempt: int) -> Progress:
+    def of_share(cls, data: DataFolder, run: RunFacts, share: int, attempt: int) -> Progress:
         """Return what one of the tasks that share the items did, whose first attempt was this one."""
-        return cls(data, replace(run, first_attempt=attempt, attempt=attempt + 1), at_once=False, part=part)
+        return cls(data, replace(run, first_attempt=attempt, attempt=attempt + 1), at_once=False, share=share)
 
     def add(self, key: str, done: Done, counts: Counts) -> None:
         """Take down that an item is done; keys differ."""

@@ -27,7 +27,7 @@ from airloom.nodes.sdk import Node, ports_of
 from airloom.plan.plan import FINALLY, GROUP, PIPELINE, Plan, PlanNode, PlanStep
 from airloom.plan.rule import decide, fired_ports, handles_failure
 from airloom.runtime.inputs import Inputs, live_inputs
-from airloom.runtime.loop import BodyRun, DoneItems, Part
+from airloom.runtime.loop import BodyRun, DoneItems, Share
 from airloom.runtime.outputs import Outputs
 from airloom.runtime.progress import Done, Progress, digest
 from airloom.runtime.rendering import make_node, render_config, shown
@@ -147,14 +147,14 @@ class Workplace:
         surroundings: Surroundings,
         skip: Callable[[str], bool] = lambda node: False,
         beside: Mapping[str, NodeResult] | None = None,
-        share: Part | Sequence[int] | None = None,
+        share: Share | Sequence[int] | None = None,
     ) -> StepResult:
         """Run a step and return how each of its nodes ended; a node's failure is in its result and never raised.
 
         In a step without exits, the nodes that `skip` names are not run. `beside` are the results of nodes that the
-        step would have in a run of the whole pipeline. Of a loop whose items several tasks share, `share` is the part
-        that this one works through, and nothing is given; or, for the task behind them all, the first attempt of each:
-        it gives what they have done.
+        step would have in a run of the whole pipeline. Of a loop whose items several tasks share, `share` says which
+        are this task's, and nothing is given; or, for the task behind them all, the first attempt of each: it gives
+        what they have done.
         """
         step = _Step(self, plan, plan.step(step_id), surroundings, skip, share)
         step.results.update(beside or {})
@@ -169,7 +169,7 @@ class _Step:
         step: PlanStep,
         surroundings: Surroundings,
         skip: Callable[[str], bool],
-        share: Part | Sequence[int] | None,
+        share: Share | Sequence[int] | None,
     ) -> None:
         self.skip = skip
         self.share = share
@@ -319,7 +319,7 @@ class _Step:
             answer = call(made, ports, values, context, body)
             if body is not None:
                 body.go_on()
-            if isinstance(self.share, Part):
+            if isinstance(self.share, Share):
                 result = NodeResult(SUCCESS)
             else:
                 result = self.outputs.keep_answer(node, ports_of(type(made), made).outputs, answer)
@@ -329,7 +329,7 @@ class _Step:
         return result
 
     def _body(self, node: PlanNode) -> BodyRun | DoneItems:
-        if self.share is None or isinstance(self.share, Part):
+        if self.share is None or isinstance(self.share, Share):
             return BodyRun(node, self.workplace, self.around, self.upstream, self.share)
         return DoneItems(self.workplace.data, replace(self.around.run, node=node.id), self.share)
 

@@ -219,11 +219,11 @@ def _telling(task: str, parallel: int, item: str, attempts: list[TaskAttempt]) -
     if item.isdecimal():
         return f"{task}--{int(item) % parallel + 1}"
     begun = [one for one in attempts if one.started_at is not None and one.state != "upstream_failed"]
-    parts = [one for one in begun if one.task.startswith(f"{task}--")]
-    failed = [one for one in parts if one.state == "failed"]
-    if any(one.task == task for one in begun) or not parts:
+    shares = [one for one in begun if one.task.startswith(f"{task}--")]
+    failed = [one for one in shares if one.state == "failed"]
+    if any(one.task == task for one in begun) or not shares:
         return task
-    return (failed or parts)[0].task
+    return (failed or shares)[0].task
 
 
 def _may_read_logs(person: Person, pipeline: str) -> None:
