@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -53,6 +54,10 @@ def airloom(installation: Running, tmp_path_factory: pytest.TempPathFactory) -> 
     store.close()
 
 
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
 def test_results_are_in_order(airloom: Airloom) -> None:
     run_id = airloom.start("shared")
     assert airloom.wait("shared", run_id) == "success"
@@ -60,9 +65,11 @@ def test_results_are_in_order(airloom: Airloom) -> None:
     assert nodes["each"].outputs["results"]["value"] == [60.0, 30.0, 20.0, 15.0, 12.0, 10.0, 6.0]
     assert nodes["each"].statistics["nodes"] == {"share": {"success": 7}}
     assert nodes["after"].outputs["value"]["value"] == 7
-    assert {task for task in airloom.tasks("shared", run_id) if task.startswith("each")} == {
-        "each", "each--1", "each--2", "each--3",
-    }  # fmt: skip
+    tasks = airloom.tasks("shared", run_id)
+    assert {task for task in tasks if task.startswith("each")} == {"each", "each--1", "each--2", "each--3"}
+    shown = airloom.running.api("GET", f"/airloom/api/v1/pipelines/shared/runs/{quote(run_id)}")["nodes"]
+    (loop,) = (node for node in shown if node["node"] == "each")
+    assert moment(loop["started_at"]) <= moment(tasks["each--1"]["start_date"]) < moment(tasks["each"]["start_date"])
 
 
 def test_fewer_items_than_tasks(airloom: Airloom) -> None:

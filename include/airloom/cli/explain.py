@@ -84,7 +84,9 @@ def _print_plan(plan: dict[str, Any]) -> None:
     rows = []
     for step in plan["steps"]:
         leads = ", ".join(f"{port} → {', '.join(tasks)}" for port, tasks in step["follow"].items())
-        rows.append([step["id"], step["kind"], ", ".join(step["nodes"]), ", ".join(step["upstream"]), leads])
+        parallel = step.get("parallel", 1)
+        kind = step["kind"] if parallel == 1 else f"{step['kind']} behind {parallel} tasks that share its items"
+        rows.append([step["id"], kind, ", ".join(step["nodes"]), ", ".join(step["upstream"]), leads])
     rows += [[gate["id"], "gate", "", gate["upstream"], f"{gate['node']}.{gate['port']}"] for gate in plan["gates"]]
     print_table(["task", "kind", "nodes", "after", "leads to"], rows)
     for name, node in plan["nodes"].items():

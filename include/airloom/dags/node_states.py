@@ -85,26 +85,35 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
         for task in tasks:
             by_task.setdefault(task.task_id, []).append(task)
         steps = {step["id"]: step["nodes"] for step in plan["steps"]}
+        began: dict[str, datetime] = {}
         for step in plan["steps"]:
             if step.get("parallel", 1) > 1 and step["id"] in by_task:
-                by_task[step["id"]] = [_at_work(step, by_task)]
-                steps |= {f"{step['id']}--{share}": step["nodes"] for share in range(1, step["parallel"] + 1)}
+                shares = [f"{step['id']}--{share}" for share in range(1, step["parallel"] + 1)]
+                steps |= dict.fromkeys(shares, step["nodes"])
+                found = [task for share in shares for task in by_task.get(share, [])]
+                by_task[step["id"]] = [_at_work(by_task[step["id"]][0], found)]
+                if starts := [task.start_date for task in found if task.start_date is not None]:
+                    began[step["id"]] = min(starts)
         kept = {
             place: _Kept(found, plan["nodes"], steps.get(place[0], []), place[0]) for place, found in values.items()
         }
         nothing = _Kept({}, {}, [])
         return [
-            _node_state(node, planned, task, kept.get((task.task_id, task.map_index), nothing))
+            _node_state(
+                node,
+                planned,
+                task,
+                kept.get((task.task_id, task.map_index), nothing),
+                began.get(planned["step"], task.start_date),
+            )
             for node, planned in plan["nodes"].items()
             if planned["step"]
             for task in by_task.get(planned["step"], [])
         ]
 
 
-def _at_work(step: dict[str, Any], tasks: dict[str, list[Any]]) -> Any:
+def _at_work(own: Any, shares: list[Any]) -> Any:
     """Return the task that tells how a loop is doing whose items several share: its own, or one of those before it."""
-    own = tasks[step["id"]][0]
-    shares = [task for share in range(1, step["parallel"] + 1) for task in tasks.get(f"{step['id']}--{share}", [])]
     if own.state in ("upstream_failed", None):
         telling = [task for state in ("failed", "running") for task in shares if task.state == state]
         return (telling or [own])[0]
@@ -151,11 +160,11 @@ class _Kept:
         return f"{node}.error" in self.values and f"{node}.fired" not in self.values
 
 
-def _node_state(node: str, planned: dict[str, Any], task: Any, kept: _Kept) -> NodeState:
+def _node_state(node: str, planned: dict[str, Any], task: Any, kept: _Kept, began: datetime | None) -> NodeState:
     outputs = {port["name"]: unpacked(kept.values.get(f"{node}.{port['name']}")) for port in planned["outputs"]}
     return NodeState(
         node=node,
-        task=task.task_id,
+        task=planned["step"],
         state=_state(node, str(task.state) if task.state else None, kept),
         index_path=index_path(task.map_index),
         fired=kept.values.get(f"{node}.fired") or [],
@@ -163,7 +172,7 @@ def _node_state(node: str, planned: dict[str, Any], task: Any, kept: _Kept) -> N
         error=kept.values.get(f"{node}.error"),
         statistics=kept.values.get(f"{node}.statistics") or {},
         attempt=task.try_number,
-        started_at=task.start_date,
+        started_at=began,
         ended_at=task.end_date,
     )
 

@@ -83,6 +83,8 @@ class _Database:
 
 
 _database: ContextVar[_Database | None] = ContextVar("_database", default=None)
+# A forked process opens its own: what it has of this one's is a copy that was in use.
+os.register_at_fork(after_in_child=lambda: _database.set(None))
 
 
 @contextlib.contextmanager
