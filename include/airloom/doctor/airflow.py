@@ -82,13 +82,13 @@ RULES = (
 
 def examine_airflow() -> Iterator[Finding]:
     """Examine what Airflow's configuration says; its database is not asked."""
-    found = deployment.settings([*(rule.setting for rule in RULES), *SECRETS, "core.executor"])
+    settings = deployment.settings([*(rule.setting for rule in RULES), *SECRETS, "core.executor"])
     yield _bundle()
-    yield _executor(found["core.executor"].value or "")
+    yield _executor(settings["core.executor"].value or "")
     for rule in RULES:
-        yield _setting(rule, found[rule.setting].value)
+        yield _setting(rule, settings[rule.setting].value)
     for name, otherwise in SECRETS.items():
-        yield _secret(name, found[name], otherwise)
+        yield _secret(name, settings[name], otherwise)
 
 
 def examine_database(url: str) -> Iterator[Finding]:
@@ -145,11 +145,11 @@ def needed_settings() -> dict[str, str | None]:
     The value is None where it is right already. Of the bundles those that are there stay, and ours comes beside them.
     """
     needed = [rule for rule in RULES if rule.state == "wrong"]
-    found = deployment.settings([BUNDLES_SETTING, *(rule.setting for rule in needed)])
-    bundles = [*json.loads(found[BUNDLES_SETTING].value or "[]"), *BUNDLES]
+    settings = deployment.settings([BUNDLES_SETTING, *(rule.setting for rule in needed)])
+    bundles = [*json.loads(settings[BUNDLES_SETTING].value or "[]"), *BUNDLES]
     return {
         BUNDLES_SETTING: None if platform.has_bundle() else json.dumps(bundles),
-        **{rule.setting: None if _fits(rule, found[rule.setting].value) else rule.value for rule in needed},
+        **{rule.setting: None if _fits(rule, settings[rule.setting].value) else rule.value for rule in needed},
     }
 
 

@@ -145,7 +145,7 @@ class _Builder:
                 task = gate_id(wire.source, wire.output) if gated else step
                 if task not in links.upstream[target]:
                     links.upstream[target].append(task)
-        for step, wire in ((step, wire) for step, found in leaving.items() for wire in found):
+        for step, wire in ((step, wire) for step, wires_of_step in leaving.items() for wire in wires_of_step):
             target = step_of[wire.target]
             if step in choosing and len(before[target]) > 1:
                 gate = Gate(gate_id(wire.source, wire.output), wire.source, wire.output, step)
@@ -162,11 +162,11 @@ class _Builder:
 
     def _order_wires(self) -> list[Wire]:
         """Return an edge without an input for each port that comes before a node only because its body reads it."""
-        found = []
+        wires = []
         for node, ports in self.after.items():
             for source, _, port in (port.partition(".") for port in ports):
-                found.append(Wire(source, port, node, ""))
-        return found
+                wires.append(Wire(source, port, node, ""))
+        return wires
 
     def _step(self, members: list[str], nodes: Mapping[str, PlanNode], links: _Links, choosing: set[str]) -> PlanStep:
         settings = self.resolved.document.settings
@@ -295,7 +295,7 @@ class _Builder:
             }  # fmt: skip
             others = {other: hashes.get(other) for other in (*node.reads, *self.resolved.after.get(name, ()))}
             body = bodies.get(name)
-            inside = {} if body is None else {inner: found.hash for inner, found in body.nodes.items()}
+            inside = {} if body is None else {inner: planned.hash for inner, planned in body.nodes.items()}
             facts = [
                 declaration.type, declaration.version, node.file.hash if node.file else "", node.entry.config,
                 reads, others, inside, body.result if body else None,
@@ -310,27 +310,27 @@ class _Builder:
         triggers = [name for name in self.order if self.resolved.nodes[name].role == "trigger"]
         if not triggers:
             return {}
-        found: dict[str, tuple[str, ...]] = {}
+        nodes_of: dict[str, tuple[str, ...]] = {}
         for trigger in triggers:
             reached = _closure([trigger], ((wire.source, wire.target) for wire in self.resolved.wires))
             needed = _closure(reached, ((wire.target, wire.source) for wire in self.resolved.wires))
             others = set(triggers) - {trigger}
-            found[trigger] = tuple(name for name in self.order if name in needed - others)
-        return found
+            nodes_of[trigger] = tuple(name for name in self.order if name in needed - others)
+        return nodes_of
 
 
 def _closure(start: Iterable[str], pairs: Iterable[tuple[str, str]]) -> set[str]:
     targets: dict[str, list[str]] = {}
     for source, target in pairs:
         targets.setdefault(source, []).append(target)
-    found = set(start)
-    waiting = list(found)
+    reached = set(start)
+    waiting = list(reached)
     while waiting:
         for target in targets.get(waiting.pop(), ()):
-            if target not in found:
-                found.add(target)
+            if target not in reached:
+                reached.add(target)
                 waiting.append(target)
-    return found
+    return reached
 
 
 def _digest(facts: Any) -> str:

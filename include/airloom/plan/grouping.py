@@ -43,10 +43,10 @@ def _reach(order: Sequence[str], feeds: Mapping[str, Collection[str]]) -> dict[s
     bit = {node: 1 << index for index, node in enumerate(order)}
     below: dict[str, int] = {}
     for node in reversed(order):
-        found = bit[node]
+        reached = bit[node]
         for target in feeds[node]:
-            found |= below[target]
-        below[node] = found
+            reached |= below[target]
+        below[node] = reached
     return below
 
 
@@ -65,9 +65,9 @@ def _shrink(exit_node: str, members: set[str], fed_by: Mapping[str, Sequence[str
             place: Mapping[str, int]) -> set[str]:  # fmt: skip
     while True:
         outside = {source for node in members for source in fed_by[node]} - members
-        kept = {node for node in members if all(below[source] >> place[node] & 1 for source in outside)}
+        rest = {node for node in members if all(below[source] >> place[node] & 1 for source in outside)}
         # What no longer has all its readers inside would be a second exit.
-        kept |= {exit_node}
-        if kept == members:
+        rest |= {exit_node}
+        if rest == members:
             return members
-        members = kept
+        members = rest

@@ -131,7 +131,7 @@ class _Selecting:
         if node in self.last:
             text, hint = "stands in `finally`, which runs as a whole at the end of a run that writes", "choose another"
         elif node in self.plan.nodes:
-            readers = [name for name, found in self.plan.nodes.items() if node in _wired(found)]
+            readers = [name for name, other in self.plan.nodes.items() if node in _wired(other)]
             text, hint = "is wired to another node, and runs with that", f"choose {_quoted(readers)}"
         elif (around := _around(self.plan, node)) is not None:
             text, hint = f"stands inside of node {around!r}, which runs as a whole", f"choose {around!r}"
@@ -248,12 +248,12 @@ class _Selecting:
     def _tainted(self) -> set[str]:
         """Return the nodes that read a param which had another value, or a node that does."""
         changed = set(self.reuse.params) if self.reuse else set()
-        found: set[str] = set()
+        tainted: set[str] = set()
         for node in self.order if changed else ():
             paths = [path for path in self.reads.get(node, ()) if path[0] == "params"]
-            if found & self._needs(node) or any(len(path) == 1 or path[1] in changed for path in paths):
-                found.add(node)
-        return found
+            if tainted & self._needs(node) or any(len(path) == 1 or path[1] in changed for path in paths):
+                tainted.add(node)
+        return tainted
 
     def _follow(self) -> None:
         """Mark the nodes that are chosen and that nothing leads to."""
@@ -285,15 +285,15 @@ def _wired(node: PlanNode) -> set[str]:
 
 def _reads(document: Mapping[str, Any], plan: Plan) -> dict[str, set[tuple[str, ...]]]:
     """Return what the expressions of each node refer to, those in its body and in what is wired to it among them."""
-    found: dict[str, set[tuple[str, ...]]] = {}
+    reads: dict[str, set[tuple[str, ...]]] = {}
     for visit in visits(document):
         name, scope = visit.entry["id"], visit.scope
         while scope.owner is not None and scope.outer is not None:
             name, scope = scope.owner, scope.outer
         paths = {path for _, text in texts(visit.entry.get("config", {})) for path in references(text)}
         for user in _users(name, plan):
-            found.setdefault(user, set()).update(paths)
-    return found
+            reads.setdefault(user, set()).update(paths)
+    return reads
 
 
 def _users(name: str, plan: Plan) -> list[str]:
@@ -312,12 +312,12 @@ def _around(plan: Plan, node: str) -> str | None:
 
 
 def _closure(start: str, following: Mapping[str, list[str]]) -> set[str]:
-    found, waiting = {start}, [start]
+    reached, waiting = {start}, [start]
     while waiting:
-        new = set(following[waiting.pop()]) - found
-        found |= new
+        new = set(following[waiting.pop()]) - reached
+        reached |= new
         waiting += new
-    return found
+    return reached
 
 
 def _quoted(names: Collection[str]) -> str:

@@ -200,11 +200,11 @@ class Plan:
 
 def nodes_of(plan: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return every node of a plan in JSON by its id, those in bodies too."""
-    found = dict(plan["nodes"])
+    nodes = dict(plan["nodes"])
     for node in plan["nodes"].values():
         if node.get("body") is not None:
-            found |= nodes_of(node["body"])
-    return found
+            nodes |= nodes_of(node["body"])
+    return nodes
 
 
 def functions_of(plan: Mapping[str, Any]) -> dict[str, str]:

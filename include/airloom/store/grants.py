@@ -65,9 +65,9 @@ def add_grant(
 ) -> Grant:
     """Give a grant in a transaction of the caller's."""
     values = {"kind": kind, "object": name, "subject_kind": subject_kind, "subject": subject}
-    told = {"level": level, "granted_by": by, "granted_at": func.now()}
-    statement = insert(GrantRow).values(**values, **told)
-    added = statement.on_conflict_do_update(index_elements=list(values), set_=told).returning(*COLUMNS)
+    facts = {"level": level, "granted_by": by, "granted_at": func.now()}
+    statement = insert(GrantRow).values(**values, **facts)
+    added = statement.on_conflict_do_update(index_elements=list(values), set_=facts).returning(*COLUMNS)
     if kind == "pipeline":
         _tell_airflow(connection, name)
     return Grant(**connection.execute(added).one()._mapping)

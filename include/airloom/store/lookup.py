@@ -36,8 +36,8 @@ def node_file(url: str, hash: str) -> NodeFile | None:
     `url` is as in `published_at`. Raises StoreUnavailable where the database does not answer.
     """
     with connect(url) as connection:
-        found = connection.execute("select name, text from node_files where hash = %s", (hash,)).fetchone()
-    return None if found is None else NodeFile(*found)
+        row = connection.execute("select name, text from node_files where hash = %s", (hash,)).fetchone()
+    return None if row is None else NodeFile(*row)
 
 
 def run_reuse(url: str, pipeline: str, run_id: str) -> dict[str, Any] | None:

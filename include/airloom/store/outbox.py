@@ -73,9 +73,9 @@ class Outbox:
         while True:
             for query in (added, known):
                 with self._engine.begin() as connection:
-                    found = connection.execute(query).scalar_one_or_none()
-                if found is not None:
-                    return found
+                    identifier = connection.execute(query).scalar_one_or_none()
+                if identifier is not None:
+                    return identifier
             # It was claimed in between.
 
     @contextlib.contextmanager
@@ -121,8 +121,8 @@ class Outbox:
             gone = delete(EventRow).where(EventRow.id.in_(ids), _is_dead(EventRow))
             dead = connection.execute(gone.returning(EventRow.__table__)).all()
             for row in sorted(dead, key=lambda row: int(row.id)):
-                kept = {name: value for name, value in row._mapping.items() if name not in ("id", "available_at")}
-                connection.execute(insert(EventRow).values({**kept, **values}))
+                fields = {name: value for name, value in row._mapping.items() if name not in ("id", "available_at")}
+                connection.execute(insert(EventRow).values({**fields, **values}))
 
     def queues(self) -> list[Queue]:
         """Return how many events wait or are handled, by kind; those that were given up are left out."""
@@ -222,9 +222,9 @@ class Outbox:
                     if is_last:
                         released["deduplication"] = None
                     elif event.deduplication is not None:
-                        found = connection.execute(twin.returning(EventRow.payload)).one_or_none()
-                        if found is not None:
-                            released["payload"] = found.payload
+                        other = connection.execute(twin.returning(EventRow.payload)).one_or_none()
+                        if other is not None:
+                            released["payload"] = other.payload
                     connection.execute(update(EventRow).where(EventRow.id == event.id).values(released))
                 return
             except IntegrityError:

@@ -49,10 +49,10 @@ class Questions:
             connection.execute(update(QuestionRow).where(QuestionRow.id == identifier).values(answer=answer))
 
     def _wait(self, identifier: int, deadline: float) -> Any | None:
-        answer = select(QuestionRow.answer).where(QuestionRow.id == identifier)
+        query = select(QuestionRow.answer).where(QuestionRow.id == identifier)
         while True:
             with self._engine.connect() as connection:
-                found = connection.execute(answer).scalar_one_or_none()
-            if found is not None or time.monotonic() > deadline:
-                return found
+                answer = connection.execute(query).scalar_one_or_none()
+            if answer is not None or time.monotonic() > deadline:
+                return answer
             time.sleep(LOOK)

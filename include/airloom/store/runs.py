@@ -182,9 +182,9 @@ class Runs:
         """Return those of runs (pipeline, run id) whose end is neither kept nor in the outbox."""
         if not runs:
             return []
-        given = func.unnest(*(cast(list(part), ARRAY(Text)) for part in zip(*runs, strict=True)))
-        run = given.table_valued("pipeline", "run_id").render_derived()
-        kept = exists().where(
+        pairs = func.unnest(*(cast(list(part), ARRAY(Text)) for part in zip(*runs, strict=True)))
+        run = pairs.table_valued("pipeline", "run_id").render_derived()
+        ended = exists().where(
             RunRow.pipeline == run.c.pipeline, RunRow.run_id == run.c.run_id, RunRow.state.not_in(UNFINISHED)
         )
         waiting = exists().where(
@@ -193,5 +193,5 @@ class Runs:
             EventRow.payload["run_id"].as_string() == run.c.run_id,
         )
         with self._engine.connect() as connection:
-            rows = connection.execute(select(run.c.pipeline, run.c.run_id).where(~kept, ~waiting))
+            rows = connection.execute(select(run.c.pipeline, run.c.run_id).where(~ended, ~waiting))
             return [(row.pipeline, row.run_id) for row in rows]

@@ -152,7 +152,7 @@ class Store:
                 take_draft(connection, identifier, draft)
             same = current is not None and (current.hash, current.plan_hash) == (digest, plan_digest)
             number = 1 if current is None else current.version + (not same)
-            kept = {"document": document, "plan": {**plan, "version": number}, "hash": digest}
+            content = {"document": document, "plan": {**plan, "version": number}, "hash": digest}
             others = archive_others_of(connection, path, identifier, revision, author) if path is not None else []
             events = [NewEvent("pipelines", "archived", other, payload={"by": author}) for other in others]
             if current is not None and same and not current.archived:
@@ -162,7 +162,7 @@ class Store:
                     add_events(connection, events)
                 else:
                     transaction.rollback()
-                return _version(identifier, current, kept)
+                return _version(identifier, current, content)
             values = {
                 "id": identifier,
                 "revision": revision,
@@ -185,7 +185,7 @@ class Store:
                 add_grant(connection, "pipeline", identifier, "user", author, "publisher", by=author)
             if current is not None and same:
                 add_events(connection, [*events, NewEvent("pipelines", "restored", identifier, payload={"by": author})])
-                return _version(identifier, current, kept)
+                return _version(identifier, current, content)
             added = connection.execute(
                 insert(VersionRow)
                 .values(
@@ -195,7 +195,7 @@ class Store:
                     plan_hash=plan_digest,
                     author=author,
                     message=message,
-                    **kept,
+                    **content,
                 )
                 .returning(
                     VersionRow.number, VersionRow.revision, VersionRow.author, VersionRow.message, VersionRow.created_at
@@ -205,7 +205,7 @@ class Store:
             _add_node_files(connection, node_files)
             payload = {"version": number, "author": author}
             add_events(connection, [*events, NewEvent("pipelines", "published", identifier, payload=payload)])
-            return _version(identifier, added, kept)
+            return _version(identifier, added, content)
 
     def archive(self, pipeline: str, by: str, *, closing: bool = False) -> None:
         """Take a pipeline out of Airflow, with all its versions kept; does nothing where it is archived.
@@ -253,9 +253,9 @@ class Store:
 
     def pipeline(self, pipeline: str) -> StoredPipeline:
         """Return a pipeline, archived or not; raise NotFound where there is none."""
-        found = self._pipelines(select(*PIPELINE).where(PipelineRow.id == pipeline))
-        if found:
-            return found[0]
+        rows = self._pipelines(select(*PIPELINE).where(PipelineRow.id == pipeline))
+        if rows:
+            return rows[0]
         broken = [shown for shown in self.problems.all() if shown.pipeline == pipeline]
         if broken:
             first = broken[0].problems[0]
@@ -463,7 +463,7 @@ def _current(connection: Connection, pipeline: str) -> AnyRow | None:
     return connection.execute(query.outerjoin(VersionRow, current).where(PipelineRow.id == pipeline)).one_or_none()
 
 
-def _version(pipeline: str, row: AnyRow, kept: dict[str, Any]) -> StoredVersion:
+def _version(pipeline: str, row: AnyRow, content: dict[str, Any]) -> StoredVersion:
     return StoredVersion(
         pipeline=pipeline,
         number=row.number,
@@ -471,5 +471,5 @@ def _version(pipeline: str, row: AnyRow, kept: dict[str, Any]) -> StoredVersion:
         author=row.author,
         message=row.message,
         created_at=row.created_at,
-        **kept,
+        **content,
     )

@@ -28,5 +28,5 @@ class Templates:
             query = query.where(PipelineRow.id.in_(list(ids)))
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        kept = [Template.of_pipeline(row.document, row.document.get("owner") or row.created_by) for row in rows]
-        return {**templates(), **{one.id: one for one in kept}}
+        of_pipelines = [Template.of_pipeline(row.document, row.document.get("owner") or row.created_by) for row in rows]
+        return {**templates(), **{one.id: one for one in of_pipelines}}
