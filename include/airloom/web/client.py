@@ -225,9 +225,9 @@ class Client(Http):
     def wait_for_version(self, pipeline: str, number: int, *, timeout: float = 60, every: float = 0.5) -> None:
         """Return once Airflow would run a version, or a later one; raise TimeoutError after `timeout` seconds."""
         end = time.monotonic() + timeout
-        while not (found := self.readiness(pipeline, number)).ready:
+        while not (readiness := self.readiness(pipeline, number)).ready:
             if time.monotonic() > end:
-                raise TimeoutError(unread_text(pipeline, number, timeout, found.error))
+                raise TimeoutError(unread_text(pipeline, number, timeout, readiness.error))
             time.sleep(every)
 
     def difference(self, pipeline: str, before: int | str, after: int | str = "current") -> Difference:

@@ -58,13 +58,13 @@ class Tail:
         await self._begin()
         while not self.stopping.is_set():
             changed = self._changed
-            found = await self._after(last)
-            if found is None:
+            events = await self._after(last)
+            if events is None:
                 last = self._last
                 yield None
-            elif found:
-                last = found[-1].id
-                yield found
+            elif events:
+                last = events[-1].id
+                yield events
             else:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), HEARTBEAT)

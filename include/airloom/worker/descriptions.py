@@ -29,7 +29,7 @@ def worker_describer(store: Store, may_use: Callable[[str], bool]) -> Describe:
         answer = store.questions.ask(KIND, [asdict(question) for question in asked], timeout=timeout)
         if answer is None:
             return {question.node: Description(error=_no_worker(question, timeout)) for question in asked}
-        return {node: Description.from_json(told) for node, told in answer.items()}
+        return {node: Description.from_json(described) for node, described in answer.items()}
 
     return describe
 
@@ -38,8 +38,10 @@ def answer(store: Store, payload: dict[str, Any], connection: Callable[[str], An
     """Answer the `question` of an event."""
     asked = store.questions.get(payload["question"])
     if asked is not None:
-        found = describer(connection)([Question(**question) for question in asked])
-        store.questions.answer(payload["question"], {node: told.to_json() for node, told in found.items()})
+        descriptions = describer(connection)([Question(**question) for question in asked])
+        store.questions.answer(
+            payload["question"], {node: described.to_json() for node, described in descriptions.items()}
+        )
 
 
 def _no_worker(question: Question, timeout: float) -> NoAnswer:

@@ -48,8 +48,8 @@ def tell_of_failure(store: Store, version: StoredVersion, run: RunState, states:
 
 def _is_silent(store: Store, run: RunState) -> bool:
     """Tell whether a run is one of a part of the pipeline, which nobody asked to write."""
-    kept = store.runs.get(run.pipeline, run.run_id)
-    return kept is not None and kept.reuse is not None and not kept.reuse.get("writes")
+    stored = store.runs.get(run.pipeline, run.run_id)
+    return stored is not None and stored.reuse is not None and not stored.reuse.get("writes")
 
 
 def handle_failure(store: Store, payload: dict[str, Any]) -> None:

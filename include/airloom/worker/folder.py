@@ -83,7 +83,7 @@ class Folder:
             self._report_folder(known, error)
             return
         previous, self._listed = self._listed, listed
-        self._hashes = {path: kept for path, kept in self._hashes.items() if path in listed}
+        self._hashes = {path: entry for path, entry in self._hashes.items() if path in listed}
         self._store.files.mark_present([path for path in listed if path in known and known[path].missing_since])
         due = {path for path, record in known.items() if record.broken and (repeat_broken or self._is_old(record))}
         contents = self._read([file for path, file in listed.items() if previous.get(path) == file], known, due)
@@ -116,9 +116,9 @@ class Folder:
         """Return the contents that differ from what was synchronised, and those that are due to be tried again."""
         contents = {}
         for file in files:
-            path, kept = file.path, self._hashes.get(file.path)
+            path, before = file.path, self._hashes.get(file.path)
             synchronised = known[path].hash if path in known else None
-            if path not in due and kept == (file, synchronised):
+            if path not in due and before == (file, synchronised):
                 continue
             content = read_file(file)
             if content is None:
@@ -234,7 +234,7 @@ class Folder:
 
 def _by_pipeline(contents: Mapping[str, Content]) -> list[dict[str, Content]]:
     """Return contents by what they declare: of several files with one id, the first by name is to come first."""
-    found: dict[str, dict[str, Content]] = {}
+    groups: dict[str, dict[str, Content]] = {}
     for path, content in sorted(contents.items()):
-        found.setdefault(f"id {content.declares}" if content.declares else f"path {path}", {})[path] = content
-    return list(found.values())
+        groups.setdefault(f"id {content.declares}" if content.declares else f"path {path}", {})[path] = content
+    return list(groups.values())

@@ -20,13 +20,13 @@ def ask(store: Store, kind: str, question: Any, *, timeout: float) -> Any:
 
     Raises the AirloomError that the worker met, TransientError where no worker answers within `timeout` seconds.
     """
-    found = store.questions.ask(kind, question, timeout=timeout)
-    if found is None:
+    reply = store.questions.ask(kind, question, timeout=timeout)
+    if reply is None:
         hint = "does airloom worker run? see airloom doctor"
         raise TransientError(f"no worker has answered within {timeout:g} s", hint=hint)
-    if "error" in found:
-        raise AirloomError.from_json(found["error"])
-    return found["answer"]
+    if "error" in reply:
+        raise AirloomError.from_json(reply["error"])
+    return reply["answer"]
 
 
 def require_worker(store: Store, work: str) -> None:
@@ -41,10 +41,10 @@ def answer(store: Store, payload: dict[str, Any], function: Answer) -> None:
     if asked is None:
         return
     try:
-        found = {"answer": function(asked)}
+        reply = {"answer": function(asked)}
     except AirloomError as error:
-        found = {"error": error.to_json()}
+        reply = {"error": error.to_json()}
     except Exception:
         log.exception("A question was not answered")
-        found = {"error": SystemFault("the worker could not answer; its log says more").to_json()}
-    store.questions.answer(payload["question"], found)
+        reply = {"error": SystemFault("the worker could not answer; its log says more").to_json()}
+    store.questions.answer(payload["question"], reply)

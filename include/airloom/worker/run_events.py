@@ -1,4 +1,4 @@
-"""What happens to runs, told in the feed: nobody else tells of runs and their nodes, so each change is told once."""
+"""What happens to runs, in the feed: nobody else reports runs and their nodes, so each change is reported once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(hours=1)
-"""How far a first look goes: a worker that died has told nothing of what it kept last."""
+"""How far a first look goes: a worker that died has reported nothing of what it kept last."""
 OVERLAP = timedelta(seconds=10)
 """How long a change may take from its time to its commit."""
 
@@ -26,8 +26,8 @@ Key = tuple[str, str]
 
 
 @dataclass
-class _Told:
-    """What the feed has told of a run."""
+class _Reported:
+    """What the feed has reported of a run."""
 
     kind: str | None = None
     ended_at: str | None = None
@@ -35,14 +35,14 @@ class _Told:
 
 
 class RunEvents:
-    """Compare runs, in the store and in Airflow, with what the feed has told of them, and tell the rest.
+    """Compare runs, in the store and in Airflow, with what the feed has reported of them, and tell the rest.
 
-    What was told is read back from the feed, so any number of workers may do this, one at a time.
+    What was reported is read back from the feed, so any number of workers may do this, one at a time.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._told: dict[Key, _Told] = {}
+        self._reported: dict[Key, _Reported] = {}
         self._read: int | None = None
         self._looked = datetime.now(UTC) - LOOK_BACK
         self._changes: dict[Key, object] = {}
@@ -58,12 +58,12 @@ class RunEvents:
                 return
             self._catch_up()
             watched = self._store.runs.watched(self._looked - OVERLAP)
-            self._learn([_key(run) for run, _ in watched if _key(run) not in self._told])
+            self._learn([_key(run) for run, _ in watched if _key(run) not in self._reported])
             for run, _ in watched:
-                told = self._told[_key(run)]
-                if run.state not in UNFINISHED and (told.kind, told.ended_at) != ("ended", _ended_at(run)):
+                reported = self._reported[_key(run)]
+                if run.state not in UNFINISHED and (reported.kind, reported.ended_at) != ("ended", _ended_at(run)):
                     nodes = self._store.node_runs.of(run.pipeline, run.run_id)
-                    self._store.feed.add([*_begun(run, told), *_of_nodes(run, told, nodes), _ended(run)])
+                    self._store.feed.add([*_begun(run, reported), *_of_nodes(run, reported, nodes), _ended(run)])
                     self._changes.pop(_key(run), None)
             self._tell_active([run for run, _ in watched if run.state in UNFINISHED])
             self._forget_others({_key(run) for run, _ in watched})
@@ -77,21 +77,21 @@ class RunEvents:
 
         now = changes([_key(run) for run in runs])
         for run in runs:
-            key, told = _key(run), self._told[_key(run)]
-            events = list(_begun(run, told, started=run.state == "running"))
+            key, reported = _key(run), self._reported[_key(run)]
+            events = list(_begun(run, reported, started=run.state == "running"))
             if now.get(key) != self._changes.get(key):
                 try:
                     nodes = nodes_of_run(self._store, *key)
                 except NotFound:
                     nodes = []
-                moved = list(_of_nodes(run, told, nodes))
-                events = [*_begun(run, told, started=run.state == "running" or bool(moved)), *moved]
+                moved = list(_of_nodes(run, reported, nodes))
+                events = [*_begun(run, reported, started=run.state == "running" or bool(moved)), *moved]
             self._store.feed.add(events)
             if key in now:
                 self._changes[key] = now[key]
 
     def _catch_up(self) -> None:
-        """Read what the feed has told since the last look, by whomever."""
+        """Read what the feed has reported since the last look, by whomever."""
         if self._read is None:
             self._read = self._store.feed.newest()
         while events := self._store.feed.after(self._read):
@@ -99,32 +99,32 @@ class RunEvents:
                 self._take(event)
             self._read = events[-1].id
         if events is None:  # Asleep for longer than events are kept.
-            self._told, self._changes, self._read = {}, {}, self._store.feed.newest()
+            self._reported, self._changes, self._read = {}, {}, self._store.feed.newest()
 
     def _learn(self, keys: list[Key]) -> None:
-        """Read all that the feed has told of runs that are met for the first time."""
+        """Read all that the feed has reported of runs that are met for the first time."""
         for key in keys:
-            self._told[key] = _Told()
+            self._reported[key] = _Reported()
         for event in self._store.feed.of_runs(keys):
             self._take(event)
 
     def _forget_others(self, watched: set[Key]) -> None:
         """Keep in memory only what is watched: the feed knows what was told of any other run."""
-        self._told = {key: told for key, told in self._told.items() if key in watched}
+        self._reported = {key: reported for key, reported in self._reported.items() if key in watched}
         self._changes = {key: change for key, change in self._changes.items() if key in watched}
 
     def _take(self, event: FeedEvent) -> None:
-        told = self._told.get((event.pipeline, event.run_id or ""))
-        if told is None or event.topic != "runs":
+        reported = self._reported.get((event.pipeline, event.run_id or ""))
+        if reported is None or event.topic != "runs":
             return
         if event.kind == "deleted":
-            del self._told[event.pipeline, event.run_id or ""]
+            del self._reported[event.pipeline, event.run_id or ""]
         elif event.kind == "node":
             payload = event.payload
-            told.nodes[payload["node"], payload["index"]] = (payload["state"], payload["attempt"])
+            reported.nodes[payload["node"], payload["index"]] = (payload["state"], payload["attempt"])
         else:
-            told.kind = event.kind
-            told.ended_at = event.payload.get("ended_at")
+            reported.kind = event.kind
+            reported.ended_at = event.payload.get("ended_at")
 
 
 def _key(run: StoredRun) -> Key:
@@ -135,19 +135,19 @@ def _event(run: StoredRun, kind: str, **payload: Any) -> NewEvent:
     return NewEvent("runs", kind, run.pipeline, run.run_id, payload)
 
 
-def _begun(run: StoredRun, told: _Told, *, started: bool = True) -> Iterator[NewEvent]:
+def _begun(run: StoredRun, reported: _Reported, *, started: bool = True) -> Iterator[NewEvent]:
     facts = {"version": run.version, "trigger": run.trigger, "actor": run.actor, "correlation_id": run.correlation_id}
-    if told.kind in (None, "ended"):
+    if reported.kind in (None, "ended"):
         yield _event(run, "queued", **facts)
-    if started and told.kind != "started":
+    if started and reported.kind != "started":
         yield _event(run, "started", **facts)
 
 
-def _of_nodes(run: StoredRun, told: _Told, nodes: list[NodeRun] | list[NodeState]) -> Iterator[NewEvent]:
+def _of_nodes(run: StoredRun, reported: _Reported, nodes: list[NodeRun] | list[NodeState]) -> Iterator[NewEvent]:
     for node in nodes:
         index = node.index_path
         state = (node.state, node.attempt)
-        before = told.nodes.get((node.node, index), ("waiting", 0))
+        before = reported.nodes.get((node.node, index), ("waiting", 0))
         if state != before and (node.state, before[0]) != ("waiting", "waiting"):
             error = node.error.get("code") if node.error else None
             yield _event(

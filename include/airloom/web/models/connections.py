@@ -56,8 +56,8 @@ class ConnectionFields(BaseModel):
 
     def as_airflow(self) -> dict[str, Any]:
         """Return those that were given, as Airflow calls them."""
-        given = self.model_dump(exclude_unset=True, exclude={"name"})
-        renamed = {{"type": "conn_type", "database": "schema"}.get(name, name): value for name, value in given.items()}
+        fields = self.model_dump(exclude_unset=True, exclude={"name"})
+        renamed = {{"type": "conn_type", "database": "schema"}.get(name, name): value for name, value in fields.items()}
         if self.password is not None:
             renamed["password"] = self.password.get_secret_value()
         return renamed

@@ -36,7 +36,7 @@ router = APIRouter(tags=["catalog"])
 def get_catalog(store: StoreOf) -> Catalog:
     """List the node types, and what is wrong with files of your own ones."""
     types = [NodeTypeSummary.model_validate(declaration) for declaration in catalog().declarations()]
-    categories = list(dict.fromkeys(found.category for found in types))
+    categories = list(dict.fromkeys(entry.category for entry in types))
     problems = [problem.to_json() for problem in catalog().problems]
     return Catalog(categories=categories, types=types, problems=problems, disabled=_switched_off(store))
 

@@ -37,14 +37,14 @@ Name = Annotated[str, Path(min_length=1, max_length=250, description="The name o
 @router.get("/connections/types", dependencies=[READER])
 def list_connection_types() -> list[ConnectionType]:
     """List the types of Connection that can be made here, each with its fields."""
-    return [ConnectionType.model_validate(found) for found in describe_types()]
+    return [ConnectionType.model_validate(described) for described in describe_types()]
 
 
 @router.get("/connections", dependencies=[READER])
 def list_connections(person: PersonOf, store: StoreOf) -> list[ConnectionSummary]:
     """List the Connections that you may use, without what is secret in them."""
-    found = [one for one in connections.list_connections(store) if person.may_use(one.name)]
-    return [ConnectionSummary.model_validate(one) for one in found]
+    usable = [one for one in connections.list_connections(store) if person.may_use(one.name)]
+    return [ConnectionSummary.model_validate(one) for one in usable]
 
 
 @router.post("/connections", dependencies=[ADMINISTRATOR], status_code=201)
@@ -58,21 +58,21 @@ def make_connection(
     409 where there is one of its name, and `replace_if_exists` is not set.
     """
     try:
-        kept = save_connection(wanted.name, wanted.as_airflow(), replace=replace_if_exists)
+        saved = save_connection(wanted.name, wanted.as_airflow(), replace=replace_if_exists)
     except ConnectionExists as error:
         hint = {"hint": "set replace_if_exists"}
         raise ApiError(409, error.message, code="ALREADY_EXISTS", details=hint) from None
-    audit.record(person, "make_connection", connection=kept.name, type=kept.type)
-    return ConnectionMade.model_validate(kept)
+    audit.record(person, "make_connection", connection=saved.name, type=saved.type)
+    return ConnectionMade.model_validate(saved)
 
 
 @router.get("/connections/{name}", dependencies=[USES])
 def get_connection(name: Name, store: StoreOf) -> ConnectionSummary:
     """Return a Connection, without what is secret in it."""
-    found = [one for one in connections.list_connections(store) if one.name == name]
-    if not found:
+    named = [one for one in connections.list_connections(store) if one.name == name]
+    if not named:
         raise _unknown(name)
-    return ConnectionSummary.model_validate(next((one for one in found if one.source == "environment"), found[0]))
+    return ConnectionSummary.model_validate(next((one for one in named if one.source == "environment"), named[0]))
 
 
 @router.patch("/connections/{name}", dependencies=[ADMINISTRATOR], status_code=204)

@@ -66,10 +66,10 @@ def preview_node(pipeline: str, wanted: NodeToPreview, person: PersonOf, store: 
     if missing := errors(rights_missing(store, planned, person.actor)):
         raise ApiError(403, missing[0].message, details=[problem.to_json() for problem in missing])
     params = {name: _as_text(value) for name, value in wanted.params.items()}
-    found = run_preview(
+    preview = run_preview(
         store, document, wanted.node, params=params, rows=wanted.rows, sample=wanted.sample, pins=wanted.pins
     )
-    return Preview(**found)
+    return Preview(**preview)
 
 
 @router.get("/pipelines/{pipeline}/impact", dependencies=[READS])

@@ -54,7 +54,9 @@ def list_attempts(
     pipeline: str, run_id: str, node: str, person: PersonOf, store: StoreOf, index: Index = ""
 ) -> list[models.Attempt]:
     """List the attempts of the task that a node runs in."""
-    return [models.Attempt.model_validate(found) for found in _attempts(store, person, pipeline, run_id, node, index)]
+    return [
+        models.Attempt.model_validate(attempt) for attempt in _attempts(store, person, pipeline, run_id, node, index)
+    ]
 
 
 @router.get("/pipelines/{pipeline}/runs/{run_id}/attempts", dependencies=[READS])
@@ -62,7 +64,7 @@ def list_all_attempts(pipeline: str, run_id: str, person: PersonOf, store: Store
     """List the attempts of all tasks of a run, each task by its first start."""
     _may_read_logs(person, pipeline)
     stored_run(store, pipeline, run_id)
-    return [models.Attempt.model_validate(found) for found in task_attempts(pipeline, run_id)]
+    return [models.Attempt.model_validate(attempt) for attempt in task_attempts(pipeline, run_id)]
 
 
 @router.get(
@@ -208,10 +210,10 @@ def _attempts(store: Store, person: Person, pipeline: str, run_id: str, node: st
     parallel = next((step.get("parallel", 1) for step in steps if step["id"] == task), 1)
     if parallel > 1:
         task, mapped = _telling(str(task), parallel, mapped, attempts), ""
-    found = [one for one in attempts if one.task == task and one.index == mapped]
-    if not found:
+    of_node = [one for one in attempts if one.task == task and one.index == mapped]
+    if not of_node:
         raise NotFound(f"Airflow keeps no attempt of node {node!r}", hint="has the run begun, or was it cleaned up?")
-    return sorted(found, key=lambda one: one.number)
+    return sorted(of_node, key=lambda one: one.number)
 
 
 def _telling(task: str, parallel: int, item: str, attempts: list[TaskAttempt]) -> str:
@@ -279,16 +281,16 @@ def _reference(
 ) -> tuple[str, dict[str, Any]]:
     """Return the port of a node that is named, or its first table, and its reference; say what is gone otherwise."""
     run = stored_run(store, pipeline, run_id)
-    found = next((one for one in nodes_of(store, run) if one.node == node and one.index_path == index), None)
-    if found is None:
+    ended = next((one for one in nodes_of(store, run) if one.node == node and one.index_path == index), None)
+    if ended is None:
         raise NotFound(f"run {run_id!r} has no node {node!r}" + (f" of index {index!r}" if index else ""))
-    outputs = {name: reference for name, reference in found.outputs.items() if isinstance(reference, dict)}
+    outputs = {name: reference for name, reference in ended.outputs.items() if isinstance(reference, dict)}
     if port is None:
         port = next((name for name, reference in outputs.items() if is_table(reference)), next(iter(outputs), None))
     if port is not None and port in outputs:
         return port, outputs[port]
-    if found.state not in ("success", "reused"):
-        raise NotFound(f"node {node!r} has no output: it is {found.state.replace('_', ' ')}")
+    if ended.state not in ("success", "reused"):
+        raise NotFound(f"node {node!r} has no output: it is {ended.state.replace('_', ' ')}")
     if outputs:
         raise NotFound(f"port {port!r} of node {node!r} gave nothing", hint=f"these did: {', '.join(outputs)}")
     step = _planned(store, pipeline, run.version, node).get("step")
@@ -331,10 +333,10 @@ def _size(reference: dict[str, Any]) -> int | None:
 
 def _media_type(reference: dict[str, Any], place: str) -> str:
     value = reference.get("value")
-    told = value.get("media_type") if isinstance(value, dict) else None
+    media_type = value.get("media_type") if isinstance(value, dict) else None
     if place.endswith(".parquet"):
         return "application/vnd.apache.parquet"
-    return str(told or mimetypes.guess_type(place)[0] or "application/octet-stream")
+    return str(media_type or mimetypes.guess_type(place)[0] or "application/octet-stream")
 
 
 def _is_one_file(place: str) -> bool:

@@ -60,7 +60,7 @@ def get_file(name: Literal["swagger-ui.css", "swagger-ui-bundle.js"]) -> FileRes
 
 
 def _folder() -> Path:
-    found = importlib.util.find_spec("flask_appbuilder")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("flask_appbuilder")
+    if package is None or package.origin is None:
         raise FileNotFoundError("flask_appbuilder")
-    return Path(found.origin).parent / "static" / "appbuilder"
+    return Path(package.origin).parent / "static" / "appbuilder"

@@ -123,7 +123,7 @@ async def start_run(
 def preview_run(pipeline: str, part: RunPart, store: StoreOf) -> RunPreview:
     """Say what a run of a part of the current version would run, reuse and leave out, and what is in its way."""
     start = plan_partial(store, pipeline, part.params, part.wish or Wish())
-    nodes = [NodePart(node=node, part=found) for node, found in start.selection.parts.items()]
+    nodes = [NodePart(node=node, part=kind) for node, kind in start.selection.parts.items()]
     problems = [problem.to_json() for problem in start.problems]
     return RunPreview(version=start.version.number, params=start.params, nodes=nodes, problems=problems)
 
@@ -339,7 +339,7 @@ def nodes_of(store: Store, run: StoredRun) -> list[NodeRun] | list[NodeState]:
 def _tasks_of(store: Store, run: StoredRun, node: str) -> tuple[str, ...]:
     """Return the tasks that a node of a run begins with; raise ApiError with 422 where it has none of its own."""
     plan = Plan.from_json(store.version(run.pipeline, run.version).plan)
-    tasks = {name: found.step for name, found in plan.nodes.items() if found.step}
+    tasks = {name: planned.step for name, planned in plan.nodes.items() if planned.step}
     if node not in tasks:
         hint = suggestion(node, tasks) or f"nodes: {', '.join(tasks)}"
         message = f"run {run.run_id!r} has no node {node!r} with a task of its own"

@@ -18,14 +18,14 @@ def list_templates(person: PersonOf, store: StoreOf) -> list[TemplateSummary]:
 
     Of these there are the published ones that you may read.
     """
-    return [TemplateSummary.model_validate(found) for found in store.templates.all(person.readable).values()]
+    return [TemplateSummary.model_validate(template) for template in store.templates.all(person.readable).values()]
 
 
 @router.get("/templates/{template}", dependencies=[READER])
 def get_template(template: str, person: PersonOf, store: StoreOf) -> TemplateDetail:
     """Return a template with its document; `POST /pipelines` begins a pipeline from it."""
     try:
-        found = find(template, store.templates.all(person.readable))
+        chosen = find(template, store.templates.all(person.readable))
     except ConfigurationError as error:
         raise NotFound(error.message, hint=error.hint) from None
-    return TemplateDetail.model_validate(found)
+    return TemplateDetail.model_validate(chosen)

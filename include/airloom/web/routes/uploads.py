@@ -105,11 +105,11 @@ def list_uploads(person: PersonOf, store: StoreOf, limit: Limit = 50, cursor: Cu
 @router.get("/uploads/{upload}", dependencies=[READS_UPLOAD])
 def get_upload(upload: Identifier, person: PersonOf, store: StoreOf, request: Request) -> UploadDetail:
     """Return what is known of an upload, with an address that downloads it for a while."""
-    found = _stored(store, upload)
+    stored = _stored(store, upload)
     address = request.url_for("fetch", token=download.sign([upload])).path
     return UploadDetail(
-        **Upload.model_validate(found).model_dump(),
-        node_type=reader_of(found.name),
+        **Upload.model_validate(stored).model_dump(),
+        node_type=reader_of(stored.name),
         download=quote(address),
         used_by=_used_by(store, person, upload),
     )
@@ -122,10 +122,10 @@ def preview_upload(
     limit: Annotated[int, Query(ge=1, le=1000, description="How many rows to return at most")] = 20,
 ) -> UploadPreview:
     """Let a worker read the first rows of an upload, as a node would without further settings."""
-    found = _stored(store, upload)
-    node_type = reader_of(found.name)
+    stored = _stored(store, upload)
+    node_type = reader_of(stored.name)
     if node_type is None:
-        raise ApiError(415, f"no node type reads a file such as {found.name!r}", details={"hint": "download it"})
+        raise ApiError(415, f"no node type reads a file such as {stored.name!r}", details={"hint": "download it"})
     node = {"id": "file", "type": node_type, "config": {"path": f"{PREFIX}{upload}"}}
     read = run_preview(store, {"id": "upload", "nodes": [node]}, "file", params={}, rows=limit, sample=limit, pins={})
     if read["problems"]:
@@ -154,10 +154,10 @@ def delete_upload(
 
 
 def _stored(store: Store, upload: str) -> StoredUpload:
-    found = store.uploads.get(upload)
-    if found is None:
+    stored = store.uploads.get(upload)
+    if stored is None:
         raise NotFound(f"there is no upload {upload!r}")
-    return found
+    return stored
 
 
 def _used_by(store: Store, person: Person, upload: str) -> list[Use]:

@@ -45,8 +45,8 @@ def get_version(
     """Return a version with its document."""
     version = store.version(pipeline, number)
     functions = {name: file.text for name, file in store.functions(version).items()}
-    found = VersionDetail.model_validate(version).model_copy(update={"functions": functions})
-    return found if plan else found.model_copy(update={"plan": None})
+    detail = VersionDetail.model_validate(version).model_copy(update={"functions": functions})
+    return detail if plan else detail.model_copy(update={"plan": None})
 
 
 @router.get("/pipelines/{pipeline}/versions/{number}/readiness", dependencies=[READS])
