@@ -35,24 +35,24 @@ def describer(connection: Callable[[str], Any]) -> Describe:
 
 
 def _answers(connection: Callable[[str], Any], questions: Sequence[Question]) -> dict[str, Description]:
-    found: dict[str, Description] = {}
+    descriptions: dict[str, Description] = {}
     silent: set[str] = set()
     for question in questions:
         if known := silent.intersection(question.connections):
-            found[question.node] = Description(error=_no_answer(sorted(known)))
+            descriptions[question.node] = Description(error=_no_answer(sorted(known)))
             continue
         try:
             connections = {name: connection(name) for name in question.connections}
         except ConfigurationError:
             continue
         try:
-            found[question.node] = _asked(question, connections)
+            descriptions[question.node] = _asked(question, connections)
         except QueryTimeout:
             silent.update(question.connections)
-            found[question.node] = Description(error=_no_answer(question.connections))
+            descriptions[question.node] = Description(error=_no_answer(question.connections))
         except AirloomError as error:
-            found[question.node] = Description(error=error)
-    return found
+            descriptions[question.node] = Description(error=error)
+    return descriptions
 
 
 def _asked(question: Question, connections: Mapping[str, Any]) -> Description:

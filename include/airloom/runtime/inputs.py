@@ -44,17 +44,17 @@ class Inputs:
         streams = _stream_ports(made, ports)
         values: dict[str, Any] = {}
         for port in node.inputs:
-            found: list[Any] = []
+            carried: list[Any] = []
             if KINDS[port.kind].wiring:
                 for source in port.sources:
                     wired = self._of_config(source.partition(".")[0])
-                    found.extend(wired if isinstance(wired, list) else [wired])
+                    carried.extend(wired if isinstance(wired, list) else [wired])
             for source in live_sources(port.sources, outcomes):
                 if kinds[port.name] == "table" and port.name in streams:
-                    found.append(stack.enter_context(open_batches(self.table(node, source))))
+                    carried.append(stack.enter_context(open_batches(self.table(node, source))))
                 else:
-                    found.append(input_value(self._upstream.reference(source), kinds[port.name]))
-            values[port.name] = found if port.many else (found[0] if found else None)
+                    carried.append(input_value(self._upstream.reference(source), kinds[port.name]))
+            values[port.name] = carried if port.many else (carried[0] if carried else None)
         return values
 
     def table(self, node: PlanNode, source: str) -> TableReference:

@@ -83,10 +83,10 @@ def pinned_result(node: str, outputs: Mapping[str, PinnedTable | PinnedValue], f
 
     Raises DataError that names the node where rows are none of their columns' types.
     """
-    found: dict[str, dict[str, Any]] = {}
+    references: dict[str, dict[str, Any]] = {}
     for port, output in outputs.items():
         if isinstance(output, PinnedValue):
-            found[port] = {"kind": output.kind, "value": output.value}
+            references[port] = {"kind": output.kind, "value": output.value}
             continue
         columns = {column.name: column.type for column in output.columns}
         try:
@@ -94,5 +94,5 @@ def pinned_result(node: str, outputs: Mapping[str, PinnedTable | PinnedValue], f
         except AirloomError as error:
             error.node = error.node or node
             raise
-        found[port] = table.to_json()
-    return NodeResult(SUCCESS, fired=list(outputs), outputs=found)
+        references[port] = table.to_json()
+    return NodeResult(SUCCESS, fired=list(outputs), outputs=references)

@@ -25,13 +25,13 @@ def run_pipeline(
     for step in plan.steps:
         leaving = step.exits or step.nodes
         if pinned and all(node in pinned for node in leaving):
-            found = {node: pinned[node] for node in leaving}
+            results = {node: pinned[node] for node in leaving}
         elif all(skip(node) for node in leaving) or _stopped(plan, step, surroundings):
-            found = {node: NodeResult("not_run") for node in step.nodes}
+            results = {node: NodeResult("not_run") for node in step.nodes}
         else:
-            found = workplace.run(plan, step.id, surroundings, skip).nodes
-        surroundings.results.update(found)
-        yield from found.items()
+            results = workplace.run(plan, step.id, surroundings, skip).nodes
+        surroundings.results.update(results)
+        yield from results.items()
 
 
 def _stopped(plan: Plan, step: PlanStep, surroundings: LocalSurroundings) -> bool:

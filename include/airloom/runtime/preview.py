@@ -47,5 +47,5 @@ def preview(
     )
 
 
-def _preview(data: object, settings: Configuration, given: Mapping[str, Any]) -> Trial:
-    return try_document(data, settings, statistics=True, connections=partial(ask, "connection"), **given)
+def _preview(data: object, settings: Configuration, options: Mapping[str, Any]) -> Trial:
+    return try_document(data, settings, statistics=True, connections=partial(ask, "connection"), **options)

@@ -62,8 +62,8 @@ class Progress:
 
     def done(self, key: str, item: Any = None) -> Done | None:
         """Return how an earlier attempt ended with this item, or None where it did not."""
-        found = self.earlier.get(key)
-        return found if found is not None and found.item == digest(item) else None
+        done = self.earlier.get(key)
+        return done if done is not None and done.item == digest(item) else None
 
     @classmethod
     def of_share(cls, data: DataFolder, run: RunFacts, share: int, attempt: int) -> Progress:
@@ -116,7 +116,7 @@ def digest(item: Any) -> str:
 def _read_part(uri: str) -> dict[str, Any] | None:
     try:
         with local_file(uri) as path:
-            found: dict[str, Any] = json.loads(Path(path).read_bytes())
-            return found
+            part: dict[str, Any] = json.loads(Path(path).read_bytes())
+            return part
     except FileNotFoundError:
         return None

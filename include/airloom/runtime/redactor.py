@@ -118,7 +118,7 @@ class Redactor(logging.Filter):
 
     def _add_whole(self, secret: str) -> None:
         encoded = {how(secret, safe, errors=ERRORS) for how in (quote, quote_plus) for safe in ("", "/")}
-        encoded |= {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in encoded}
+        encoded |= {re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in encoded}
         shown = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
         self._whole |= {secret, _base64(secret), *encoded, *shown}
 

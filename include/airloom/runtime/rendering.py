@@ -24,9 +24,9 @@ def render_config(node_class: type[Node], config: Mapping[str, Any], names: Mapp
 
     Raises ConfigurationError that names the field.
     """
-    given = dict(config)
-    marks = {at: mark["is"] for at, mark, _ in marks_of(node_class.config_schema(), given)}
-    rendered: dict[str, Any] = render(given, names, raw=[at for at, meaning in marks.items() if meaning in UNRENDERED])
+    values = dict(config)
+    marks = {at: mark["is"] for at, mark, _ in marks_of(node_class.config_schema(), values)}
+    rendered: dict[str, Any] = render(values, names, raw=[at for at, meaning in marks.items() if meaning in UNRENDERED])
     for at, meaning in marks.items():
         if meaning == "sql":
             replace_at(rendered, at, functools.partial(_captured, names=names, at=at))

@@ -133,9 +133,9 @@ class Surroundings(Protocol):
 def error_json(error: BaseException, node: str, redactor: Redactor) -> dict[str, Any]:
     """Return what is kept of a failure, without secrets: text, place, hint, kind, and the trace."""
     if isinstance(error, AirloomError):
-        found = {**error.to_json(), "node": error.node or node, "trace": None}
+        failure = {**error.to_json(), "node": error.node or node, "trace": None}
     else:
-        found = {
+        failure = {
             "code": "node.fault",
             "message": f"{type(error).__name__}: {error}{_place_of(error)}",
             "failure": "system",
@@ -146,8 +146,8 @@ def error_json(error: BaseException, node: str, redactor: Redactor) -> dict[str,
             "trace": redactor.text("".join(traceback.format_exception(error)))[-8000:],
         }
     # The others are words that something is decided by.
-    found |= {name: redactor.value(found[name]) for name in ("message", "field", "hint")}
-    return {key: _printable(value) if isinstance(value, str) else value for key, value in found.items()}
+    failure |= {name: redactor.value(failure[name]) for name in ("message", "field", "hint")}
+    return {key: _printable(value) if isinstance(value, str) else value for key, value in failure.items()}
 
 
 def error_text(error: Mapping[str, Any]) -> str:

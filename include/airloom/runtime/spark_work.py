@@ -177,8 +177,8 @@ class SparkExecution(Execution):
             return super()._distinct(source, column, limit)
         with session.plain_errors():
             values = self.frames[source].select(f"`{column.replace('`', '``')}`").distinct().dropna()
-            found: list[Any] = values.orderBy(values.columns[0]).limit(limit).toArrow().column(0).to_pylist()
-        return found
+            distinct: list[Any] = values.orderBy(values.columns[0]).limit(limit).toArrow().column(0).to_pylist()
+        return distinct
 
     def _share(self, name: str) -> None:
         if name in self.queried:

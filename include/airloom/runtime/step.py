@@ -85,12 +85,12 @@ class _Retries:
     @classmethod
     def of(cls, document: Mapping[str, Any], entry: Mapping[str, Any]) -> _Retries:
         """Return those of an entry of a document."""
-        given = {**document.get("settings", {}), **{key: value for key, value in entry.items() if value is not None}}
+        values = {**document.get("settings", {}), **{key: value for key, value in entry.items() if value is not None}}
         return cls(
-            given.get("retries", 0),
-            parse_duration(given.get("retry_delay", "30s")).total_seconds(),
-            given.get("retry_backoff") == "exponential",
-            parse_duration(given.get("max_retry_delay", "1h")).total_seconds(),
+            values.get("retries", 0),
+            parse_duration(values.get("retry_delay", "30s")).total_seconds(),
+            values.get("retry_backoff") == "exponential",
+            parse_duration(values.get("max_retry_delay", "1h")).total_seconds(),
         )
 
     def pause(self, retry: int) -> float:
@@ -204,20 +204,20 @@ class _Step:
     def _without_secrets(self, node: str, result: NodeResult) -> NodeResult:
         redactor = self.around.redactor
         for port, reference in result.outputs.items():
-            given = reference.get("value")
-            kept = self._value_without_secrets(node, port, given)
-            if kept != given:
-                result.outputs[port] = {**reference, "value": kept}
+            value = reference.get("value")
+            clean = self._value_without_secrets(node, port, value)
+            if clean != value:
+                result.outputs[port] = {**reference, "value": clean}
         result.statistics = redactor.value(result.statistics, keys=False)
         result.rendered = redactor.value(result.rendered)
         return result
 
     def _value_without_secrets(self, node: str, port: str, value: Any) -> Any:
-        kept = self.around.redactor.data(value)
-        if kept != value:
+        clean = self.around.redactor.data(value)
+        if clean != value:
             text = "port %s of node %s gave a secret of a Connection: *** stands in its place"
             self.around.log.warning(text, port, node)
-        return kept
+        return clean
 
     def _run_group(self) -> None:
         """Run all nodes as one query; where that fails, nothing is kept, and running them singly names the fault."""
@@ -344,13 +344,13 @@ class _Step:
         run = {"pipeline": config["pipeline"], "run_id": called.run_id}
         result = NodeResult(SUCCESS, fired=list(node.ports), rendered=shown(rendered), statistics={"run": run})
         for port in node.outputs:
-            given = {"kind": "object", "value": run} if port.name == "run" else called.outputs.get(port.name)
-            if given is None and port.kind == "table":
+            reference = {"kind": "object", "value": run} if port.name == "run" else called.outputs.get(port.name)
+            if reference is None and port.kind == "table":
                 raise DataError(
                     f"the pipeline {config['pipeline']!r} gave no table at its output {port.name!r}",
                     hint=f"in the run {called.run_id} nothing led to it",
                 )
-            result.outputs[port.name] = given or {"kind": port.kind, "value": None}
+            result.outputs[port.name] = reference or {"kind": port.kind, "value": None}
         return result
 
     def _make(self, node: PlanNode) -> tuple[Node, tuple[Port, ...], Context]:
@@ -404,17 +404,17 @@ class _Step:
             raise
 
     def _failure(self, node: PlanNode, error: Exception, rendered: dict[str, Any] | None) -> NodeResult:
-        found = error_json(error, node.id, self.around.redactor)
-        if found["trace"]:
+        failure = error_json(error, node.id, self.around.redactor)
+        if failure["trace"]:
             # What failed is logged by whoever gets the result.
             what = self.around.redactor.text("".join(traceback.format_exception_only(error)))
-            self.around.log.error("node %s failed:\n%s", node.id, found["trace"].removesuffix(what).rstrip())
-        result = NodeResult(FAILED, error=found, rendered=shown(rendered) if rendered is not None else None)
-        retried = found["failure"] in PASSING and self.retries_left > 0
+            self.around.log.error("node %s failed:\n%s", node.id, failure["trace"].removesuffix(what).rstrip())
+        result = NodeResult(FAILED, error=failure, rendered=shown(rendered) if rendered is not None else None)
+        retried = failure["failure"] in PASSING and self.retries_left > 0
         if not retried:
             result.handled = handles_failure(node)
             result.fired = list(fired_ports(node, failed=True))
-            null = {"kind": "object", "value": {**found, "trace": None}}
+            null = {"kind": "object", "value": {**failure, "trace": None}}
             for port in result.fired:
                 result.outputs[port] = null if port == "error" else {"kind": "any", "value": None}
         return result

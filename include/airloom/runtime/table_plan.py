@@ -42,7 +42,7 @@ class TableNode:
     @property
     def sources(self) -> list[str]:
         """Return the `node.port` of every table that it reads, in the order of its inputs."""
-        return [source for found in self.inputs.values() for source in found]
+        return [source for sources in self.inputs.values() for source in sources]
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,8 @@ class _Compiler:
                 self.compiled.add(f"{node.id}.{port}", text)
             return
         relations: dict[str, Relation | list[Relation] | None] = {}
-        for port, found in node.inputs.items():
-            known = [self._relation(source) for source in found]
+        for port, sources in node.inputs.items():
+            known = [self._relation(source) for source in sources]
             relations[port] = known if port in node.many else (known[0] if known else None)
         for source in node.sources:
             if source not in self._shapes.columns:

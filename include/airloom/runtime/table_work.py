@@ -142,7 +142,7 @@ class Session:
         self.temporary: list[str] = []
         self._begun: Execution | None = None
         self._paths = {name: stack.enter_context(local_paths(ref)) for name, ref in work.sources.items()}
-        readable = [path for found in self._paths.values() for path in found]
+        readable = [path for paths in self._paths.values() for path in paths]
         for node in work.nodes:
             with blamed(node.id):
                 self.made[node.id] = make_node(catalog().get(node.type, node.version, node.file), node.config)
@@ -342,8 +342,8 @@ class Execution:
 
     def _shareable(self) -> list[str]:
         # Of Parquet, each query reads its own columns in place, which is quicker than a copy of the whole.
-        found = {node for node, (scan, _) in self.scans.items() if scan.format == "parquet"}
-        return [name for name in self.compiled.tables if name.partition(".")[0] not in found]
+        parquet = {node for node, (scan, _) in self.scans.items() if scan.format == "parquet"}
+        return [name for name in self.compiled.tables if name.partition(".")[0] not in parquet]
 
     def _share(self, name: str) -> None:
         """Compute a table once that several queries need."""

@@ -150,18 +150,18 @@ def _single_plan(document: Document, resolved: Resolved) -> Plan:
 
 def _above(plan: Plan, nodes: Iterable[str], pinned: frozenset[str]) -> set[str]:
     """Return these nodes and all that they need; what is pinned needs nothing."""
-    found: set[str] = set()
+    needed: set[str] = set()
     waiting = list(nodes)
     while waiting:
         current = waiting.pop()
-        if current in found:
+        if current in needed:
             continue
-        found.add(current)
+        needed.add(current)
         if current not in pinned:
             node = plan.nodes[current]
             sources = (*(source for port in node.inputs for source in port.sources), *node.after)
             waiting += [name for name in (source.partition(".")[0] for source in sources) if name in plan.nodes]
-    return found
+    return needed
 
 
 def _warm() -> None:
@@ -175,7 +175,9 @@ def node_report(result: NodeResult, sample: int, statistics: bool = False) -> di
 
     Tables are read in a process of their own: a process that holds DuckDB's threads cannot safely fork the next step.
     """
-    tables = {port: TableReference.from_json(found) for port, found in result.outputs.items() if is_table(found)}
+    tables = {
+        port: TableReference.from_json(reference) for port, reference in result.outputs.items() if is_table(reference)
+    }
     read: dict[str, Any] = {}
     if tables:
         read = run_in_child(_table_reports, tables, sample, statistics, timeout=configuration().query_timeout)
@@ -194,12 +196,12 @@ def _table_reports(tables: Mapping[str, TableReference], sample: int, statistics
 
 
 def _table_report(reference: TableReference, sample: int, statistics: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "kind": "table",
         "rows": count(reference),
         "columns": [{"name": name, "type": kind} for name, kind in reference.columns.items()],
         "sample": [plain(row) for row in first_rows(reference, sample)] if sample else [],
     }
     if statistics:
-        found["statistics"] = plain(column_statistics(reference))
-    return found
+        report["statistics"] = plain(column_statistics(reference))
+    return report

@@ -56,8 +56,8 @@ class Upstream:
     @property
     def nodes(self) -> Mapping[str, Any]:
         """Return the nodes that expressions know, each with its ports."""
-        found: Mapping[str, Any] = self.names["nodes"]
-        return found
+        nodes: Mapping[str, Any] = self.names["nodes"]
+        return nodes
 
     def outcome(self, node: str) -> Outcome:
         """Return how a node ended, as far as the one rule asks."""

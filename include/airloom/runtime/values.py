@@ -33,11 +33,11 @@ def _is_of(value: Any, kind: PortKind) -> bool:
 
 
 def _classes(kind: PortKind) -> tuple[type, ...]:
-    return tuple(found for found in kind.classes if isinstance(found, type))
+    return tuple(value_class for value_class in kind.classes if isinstance(value_class, type))
 
 
 def _wanted(kind: PortKind) -> str:
-    names = "Batches" if kind.name == "table" else " or ".join(found.__name__ for found in _classes(kind))
+    names = "Batches" if kind.name == "table" else " or ".join(value_class.__name__ for value_class in _classes(kind))
     return f"the node has to return {names}"
 
 
