@@ -61,7 +61,7 @@ def missing_right_after_failure(
     actor: Actor, document: Mapping[str, Any], before: Mapping[str, Any] | None
 ) -> list[Problem]:
     """Return a problem where a new version names a pipeline to run after a failure that the actor may not run."""
-    named, known = ((found or {}).get("settings", {}).get("on_failure") for found in (document, before))
+    named, known = ((side or {}).get("settings", {}).get("on_failure") for side in (document, before))
     if named is None or named == known or actor.runs is None or actor.runs(named):
         return []
     message = f"{actor.name} may not run the pipeline {named!r}"

@@ -24,7 +24,7 @@ def unread_pipelines(store: Store, now: datetime | None = None) -> dict[str, str
     """Return the live pipelines that Airflow does not have as the store has them, each with what is wrong."""
     before = (now or datetime.now(UTC)) - GRACE
     known = parsing.read_revisions()
-    found: dict[str, str] = {}
+    unread: dict[str, str] = {}
     offset = 0
     while pipelines := store.pipelines(limit=PAGE, offset=offset):
         offset += PAGE
@@ -32,10 +32,10 @@ def unread_pipelines(store: Store, now: datetime | None = None) -> dict[str, str
             if pipeline.updated_at > before:
                 continue
             if pipeline.id not in known:
-                found[pipeline.id] = "Airflow does not know it"
+                unread[pipeline.id] = "Airflow does not know it"
             elif known[pipeline.id] < pipeline.revision:
-                found[pipeline.id] = f"Airflow has an earlier version than {pipeline.version}"
-    return found
+                unread[pipeline.id] = f"Airflow has an earlier version than {pipeline.version}"
+    return unread
 
 
 def restore_agreement(store: Store) -> list[str]:
@@ -43,13 +43,13 @@ def restore_agreement(store: Store) -> list[str]:
 
     So a DAG that somebody deleted in Airflow comes back while its pipeline is live; its runs do not.
     """
-    found = unread_pipelines(store)
-    named = list(found.items())[:MOST_NAMED]
+    unread = unread_pipelines(store)
+    named = list(unread.items())[:MOST_NAMED]
     for pipeline, fault in named:
         log.warning("Pipeline %s is live, and %s: its file is read again", pipeline, fault)
-    if len(found) > len(named):
+    if len(unread) > len(named):
         # As after many were published at once, which takes Airflow minutes.
-        log.warning("So it is with %d more", len(found) - len(named))
-    for pipeline in found:
+        log.warning("So it is with %d more", len(unread) - len(named))
+    for pipeline in unread:
         parsing.request_parse(pipeline)
-    return list(found)
+    return list(unread)

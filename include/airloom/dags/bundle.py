@@ -189,14 +189,14 @@ class PipelineBundle(BaseDagBundle):
         if file.exists():
             return
         try:
-            found = published_at(task_database_url(), pipeline, revision)
+            published = published_at(task_database_url(), pipeline, revision)
         except StoreUnavailable as error:
             log.error("This task waits for the store: %s", error)
             again = datetime.now(tz=UTC) + STORE_RETRY
             raise AirflowRescheduleException(again) from None  # type: ignore[no-untyped-call]
-        if found is None:
+        if published is None:
             raise SystemFault(f"pipeline {pipeline!r} was not published at revision {revision}")
-        write(file, pipeline_text(*found))
+        write(file, pipeline_text(*published))
 
 
 def _served(version: StoredVersion, *, closing: bool = False) -> str:

@@ -66,8 +66,10 @@ class CallingSurroundings(TaskSurroundings):
         tasks = self._task.get_task_states(dag_id=call.pipeline, run_ids=[run_id]).get(run_id, {})
         if state == "failed":
             raise self._failure(call, run_id, [task for task, ended in tasks.items() if ended == "failed"])
-        found = self._pulled(call.pipeline, run_id, list(tasks), OUTPUTS)
-        outputs = {name: unpacked(reference) for given in found for name, reference in given.items()}
+        pulled = self._pulled(call.pipeline, run_id, list(tasks), OUTPUTS)
+        outputs = {
+            name: unpacked(reference) for outputs_of_task in pulled for name, reference in outputs_of_task.items()
+        }
         return Called(run_id, {name: reference for name, reference in outputs.items() if reference is not None})
 
     def _started(self, call: Call) -> str:
@@ -128,12 +130,12 @@ class CallingSurroundings(TaskSurroundings):
         raise TaskDeferred(trigger=trigger, method_name="execute_complete", timeout=self._timeout)
 
     def _failure(self, call: Call, run_id: str, failed: list[str]) -> AirloomError:
-        found = self._pulled(call.pipeline, run_id, failed, FAILURE)
+        failures = self._pulled(call.pipeline, run_id, failed, FAILURE)
         where = f"the run {run_id} of pipeline {call.pipeline!r} failed"
-        if not found:
+        if not failures:
             return SystemFault(where, hint=f"airloom logs {call.pipeline} {run_id}")
-        error = AirloomError.from_json({**found[0], "node": None, "field": None})
-        error.message = f"{where} at node {found[0]['node']!r}: {found[0]['message']}"
+        error = AirloomError.from_json({**failures[0], "node": None, "field": None})
+        error.message = f"{where} at node {failures[0]['node']!r}: {failures[0]['message']}"
         return error
 
     def _pulled(self, pipeline: str, run_id: str, tasks: list[str], key: str) -> list[dict[str, Any]]:

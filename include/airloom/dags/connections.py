@@ -32,14 +32,14 @@ def connection_types() -> dict[str, str] | None:
     if conf.get("secrets", "backend", fallback="") or conf.get("workers", "secrets_backend", fallback=""):
         return None
     with create_session(scoped=False) as session:
-        found = {row[0]: str(row[1]) for row in session.execute(select(Connection.conn_id, Connection.conn_type))}
+        types = {row[0]: str(row[1]) for row in session.execute(select(Connection.conn_id, Connection.conn_type))}
     backend = EnvironmentVariablesBackend()
     for variable in os.environ:
         if variable.startswith(ENVIRONMENT):
             name = variable.removeprefix(ENVIRONMENT).lower()
             if (connection := backend.get_connection(name)) is not None:
-                found[name] = str(connection.conn_type)
-    return found
+                types[name] = str(connection.conn_type)
+    return types
 
 
 def connection(name: str) -> Any:
@@ -51,20 +51,20 @@ def connection(name: str) -> Any:
     from sqlalchemy import select
 
     with create_session(scoped=False) as session:
-        found = EnvironmentVariablesBackend().get_connection(name) or session.scalar(
+        stored = EnvironmentVariablesBackend().get_connection(name) or session.scalar(
             select(StoredConnection).where(StoredConnection.conn_id == name)
         )
-        if found is None:
+        if stored is None:
             raise ConfigurationError(f"there is no Connection {name!r}", hint=how_to_make(name))
         return Connection(
             conn_id=name,
-            conn_type=found.conn_type,
-            host=found.host,
-            login=found.login,
-            password=found.password,
-            schema=found.schema,
-            port=found.port,
-            extra=found.extra,
+            conn_type=stored.conn_type,
+            host=stored.host,
+            login=stored.login,
+            password=stored.password,
+            schema=stored.schema,
+            port=stored.port,
+            extra=stored.extra,
         )
 
 
@@ -105,13 +105,13 @@ def list_connections() -> list[ListedConnection]:
 
     backend = EnvironmentVariablesBackend()
     with create_session(scoped=False) as session:
-        found = [_listed(one, one.conn_id, "database") for one in session.scalars(select(Connection))]
+        listed = [_listed(one, one.conn_id, "database") for one in session.scalars(select(Connection))]
     for variable in os.environ:
         if variable.startswith(ENVIRONMENT):
             name = variable.removeprefix(ENVIRONMENT).lower()
             if (one := backend.get_connection(name)) is not None:
-                found.append(_listed(one, name, "environment"))
-    return sorted(found, key=lambda one: (one.name, one.source))
+                listed.append(_listed(one, name, "environment"))
+    return sorted(listed, key=lambda one: (one.name, one.source))
 
 
 def _listed(one: Any, name: str, source: Literal["database", "environment"]) -> ListedConnection:
@@ -152,10 +152,10 @@ def read_new_connection(name: str, fields: Mapping[str, Any] | str) -> Any:
         raise ConfigurationError(
             f"{name!r} cannot be the name of a Connection", hint="use letters, digits and _ - . up to 250 of them"
         )
-    made = read_connection(name, fields if isinstance(fields, str) else json.dumps(fields))
-    if not made.conn_type:
+    read = read_connection(name, fields if isinstance(fields, str) else json.dumps(fields))
+    if not read.conn_type:
         raise ConfigurationError(f"the Connection {name!r} has no type", hint="give --type, such as postgres")
-    return made
+    return read
 
 
 def save_connection(name: str, fields: Mapping[str, Any] | str, *, replace: bool = False) -> KeptConnection:
@@ -168,7 +168,7 @@ def save_connection(name: str, fields: Mapping[str, Any] | str, *, replace: bool
     from airflow.utils.session import create_session
     from sqlalchemy import delete, select
 
-    made = read_new_connection(name, fields)
+    new = read_new_connection(name, fields)
     with create_session(scoped=False) as session:
         if session.scalar(select(Connection.conn_id).where(Connection.conn_id == name)) is not None:
             if not replace:
@@ -177,17 +177,17 @@ def save_connection(name: str, fields: Mapping[str, Any] | str, *, replace: bool
         session.add(
             Connection(
                 conn_id=name,
-                conn_type=made.conn_type,
-                description=made.description,
-                host=made.host,
-                login=made.login,
-                password=made.password,
-                schema=made.schema,
-                port=made.port,
-                extra=made.extra,
+                conn_type=new.conn_type,
+                description=new.description,
+                host=new.host,
+                login=new.login,
+                password=new.password,
+                schema=new.schema,
+                port=new.port,
+                extra=new.extra,
             )
         )
-    kind = str(made.conn_type)
+    kind = str(new.conn_type)
     return KeptConnection(name, kind, can_probe(kind), _warnings(name, kind))
 
 
@@ -210,19 +210,19 @@ def change_connection(name: str, fields: Mapping[str, Any]) -> None:
     from airflow.utils.session import create_session
     from sqlalchemy import update
 
-    kept = {field: value for field, value in fields.items() if field not in ("password", "extra")}
-    made = read_connection(name, json.dumps({"conn_type": "generic", **fields}))
+    plain_fields = {field: value for field, value in fields.items() if field not in ("password", "extra")}
+    read = read_connection(name, json.dumps({"conn_type": "generic", **fields}))
     # A Connection encrypts what is secret in it.
-    encrypted = Connection(conn_id=name, conn_type=made.conn_type, password=made.password, extra=made.extra)
+    encrypted = Connection(conn_id=name, conn_type=read.conn_type, password=read.password, extra=read.extra)
     if "password" in fields:
-        kept |= {"password": encrypted._password, "is_encrypted": bool(encrypted.is_encrypted)}
+        plain_fields |= {"password": encrypted._password, "is_encrypted": bool(encrypted.is_encrypted)}
     if "extra" in fields:
-        kept |= {"extra": encrypted._extra, "is_extra_encrypted": bool(encrypted.is_extra_encrypted)}
+        plain_fields |= {"extra": encrypted._extra, "is_extra_encrypted": bool(encrypted.is_extra_encrypted)}
     table: Any = Connection.__table__
     with create_session(scoped=False) as session:
-        changed = update(table).where(table.c.conn_id == name).values(conn_id=name, **kept)
-        found = session.scalar(changed.returning(table.c.conn_id))
-    if found is None:
+        changed = update(table).where(table.c.conn_id == name).values(conn_id=name, **plain_fields)
+        changed_name = session.scalar(changed.returning(table.c.conn_id))
+    if changed_name is None:
         raise _not_in_the_database(name)
 
 
@@ -234,8 +234,8 @@ def delete_connection(name: str) -> None:
 
     with create_session(scoped=False) as session:
         removed = delete(Connection).where(Connection.conn_id == name).returning(Connection.conn_id)
-        found = session.scalar(removed)
-    if found is None:
+        removed_name = session.scalar(removed)
+    if removed_name is None:
         raise _not_in_the_database(name)
 
 
@@ -262,21 +262,21 @@ def describe_types() -> list[ConnectionType]:
     """Return the types of Connection that the installed providers, and own nodes, know, with their fields."""
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
-    found = []
-    for told in HookMetaService.hook_meta_data():
-        if told.connection_type is None:
+    types = []
+    for hook in HookMetaService.hook_meta_data():
+        if hook.connection_type is None:
             continue
-        special = {} if told.standard_fields is None else told.standard_fields.model_dump()
+        special = {} if hook.standard_fields is None else hook.standard_fields.model_dump()
         special["schema"] = special.pop("url_schema", None)
         fields = {name: special.get(name) or {} for name in FIELDS}
         shown = {
-            name: {"title": told.get("title") or name.capitalize(), "placeholder": told.get("placeholder")}
-            for name, told in fields.items()
-            if not told.get("hidden")
+            name: {"title": field.get("title") or name.capitalize(), "placeholder": field.get("placeholder")}
+            for name, field in fields.items()
+            if not field.get("hidden")
         }
-        title = str(told.hook_name or told.connection_type)
-        found.append(ConnectionType(told.connection_type, title, shown, dict(told.extra_fields or {})))
-    return sorted(found, key=lambda one: one.type)
+        title = str(hook.hook_name or hook.connection_type)
+        types.append(ConnectionType(hook.connection_type, title, shown, dict(hook.extra_fields or {})))
+    return sorted(types, key=lambda one: one.type)
 
 
 def known_types() -> list[str]:
@@ -292,19 +292,19 @@ def probe(name: str, timeout: float) -> tuple[bool, str]:
     """
     from airflow.models.connection import Connection
 
-    found = connection(name)
+    stored = connection(name)
     redactor = Redactor()
-    redactor.learn(found)
-    hook = _hooks().get(found.conn_type)
-    if not can_probe(found.conn_type):
+    redactor.learn(stored)
+    hook = _hooks().get(stored.conn_type)
+    if not can_probe(stored.conn_type):
         raise ConfigurationError(
-            f"the Connection {name!r} is of type {found.conn_type!r}, which nothing installed can try",
+            f"the Connection {name!r} is of type {stored.conn_type!r}, which nothing installed can try",
             hint="run a node that uses it: airloom try",
         )
     fields = ("conn_type", "host", "login", "password", "schema", "port", "extra")
     # Hooks look their Connection up by name: this one is in the environment for as long as the test takes.
     passing = f"airloom_test_{secrets.token_hex(8)}"
-    tried = Connection(conn_id=passing, **{field: getattr(found, field) for field in fields})
+    tried = Connection(conn_id=passing, **{field: getattr(stored, field) for field in fields})
     variable = f"{ENVIRONMENT}{passing.upper()}"
     answers: list[tuple[bool, str]] = []
     os.environ[variable] = tried.get_uri()

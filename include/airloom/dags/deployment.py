@@ -30,13 +30,16 @@ def settings(names: Iterable[str]) -> dict[str, Setting]:
     from airflow.configuration import conf
 
     known = conf.as_dict(display_source=True, display_sensitive=False)
-    found = {}
+    settings = {}
     for name in names:
         section, _, option = name.partition(".")
         value = conf.get(section, option, fallback=None)
-        kept = known.get(section, {}).get(option)
-        found[name] = Setting(None if value is None else str(value), kept[1] if isinstance(kept, tuple) else "default")
-    return found
+        option_and_source = known.get(section, {}).get(option)
+        settings[name] = Setting(
+            None if value is None else str(value),
+            option_and_source[1] if isinstance(option_and_source, tuple) else "default",
+        )
+    return settings
 
 
 def heartbeats() -> dict[str, datetime | None]:

@@ -55,8 +55,8 @@ def documentation(description: str, version: int) -> str:
 
 def version_in(documentation: str | None) -> int | None:
     """Return the version that `documentation` wrote into a DAG's Markdown, or None where it wrote none."""
-    found = _FOOTER.search(documentation or "")
-    return int(found[1]) if found else None
+    footer = _FOOTER.search(documentation or "")
+    return int(footer[1]) if footer else None
 
 
 def _add_tasks(dag: DAG, document: dict[str, Any], plan: Plan) -> None:

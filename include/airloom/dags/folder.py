@@ -51,8 +51,8 @@ def folder_dags() -> dict[str, DAG]:
     if has_bundle():
         return {}
     asked = get_parsing_context().dag_id
-    found = (file for file in _planned_files(asked) if file.document and file.plan)
-    return {file.document["id"]: pipeline(file.document, file.plan) for file in found if file.document and file.plan}
+    files = (file for file in _planned_files(asked) if file.document and file.plan)
+    return {file.document["id"]: pipeline(file.document, file.plan) for file in files if file.document and file.plan}
 
 
 def raise_problems() -> None:
@@ -74,8 +74,8 @@ def _planned_files(asked: str | None) -> Iterator[PlannedFile]:
     for file in list_files(folder).values() if folder.is_dir() else ():
         if asked is not None and file.refusal is None and asked.encode() not in file.location.read_bytes():
             continue
-        found = _planned(file, fingerprint, for_task=asked is not None)
-        identifier = found.document["id"] if found.document else None
+        planned = _planned(file, fingerprint, for_task=asked is not None)
+        identifier = planned.document["id"] if planned.document else None
         if identifier in homes:
             text = f"the id {identifier!r} is that of {homes[identifier]}"
             yield PlannedFile(file.path, [Problem("file.owner", text, hint="choose another id")], None, None)
@@ -83,7 +83,7 @@ def _planned_files(asked: str | None) -> Iterator[PlannedFile]:
         if identifier is not None:
             homes[identifier] = file.path
         if asked is None or identifier == asked:
-            yield found
+            yield planned
 
 
 def _planned(file: File, fingerprint: str, for_task: bool) -> PlannedFile:
@@ -122,13 +122,13 @@ def _plan(file: File) -> tuple[list[Problem], Json | None, Json | None]:
 
 def _kept(path: Path) -> Json:
     try:
-        found: Json = json.loads(path.read_text(encoding="utf-8"))
+        entry: Json = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         log.warning("What was planned cannot be read from %s, so it is planned anew: %s", path, error)
         return {}
-    return found
+    return entry
 
 
 def _keep(path: Path, record: Json) -> None:

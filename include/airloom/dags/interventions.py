@@ -77,12 +77,12 @@ def retry_from(pipeline: str, run_id: str, tasks: Collection[str]) -> list[str]:
     if not run.ended:
         raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} is {run.state}", hint="wait for its end")
     with create_session(scoped=False) as session:
-        found, dag = _run_and_dag(session, pipeline, run_id)
+        run_of_dag, dag = _run_and_dag(session, pipeline, run_id)
         if unknown := [task for task in tasks if not dag.has_task(task)]:
             raise NotFound(f"run {run_id!r} of pipeline {pipeline!r} has no task {unknown[0]!r}")
         behind = {follower for task in tasks for follower in dag.get_task(task).get_flat_relative_ids(upstream=False)}
         cleared = sorted({*tasks, *behind})
-        dag.clear(task_ids=cleared, run_id=found.run_id, session=session)
+        dag.clear(task_ids=cleared, run_id=run_of_dag.run_id, session=session)
     return cleared
 
 

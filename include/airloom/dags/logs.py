@@ -49,14 +49,14 @@ def task_attempts(pipeline: str, run_id: str) -> list[TaskAttempt]:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    found = {}
+    attempts = {}
     with create_session(scoped=False) as session:
         for model in (TaskInstanceHistory, TaskInstance):
             fields = (model.task_id, model.map_index, model.try_number, model.state, model.start_date)
             for row in session.execute(select(*fields).where(model.dag_id == pipeline, model.run_id == run_id)):
-                found[tuple(row[:3])] = TaskAttempt(row[0], row[1], row[2], row[3] and str(row[3]), row[4])
+                attempts[tuple(row[:3])] = TaskAttempt(row[0], row[1], row[2], row[3] and str(row[3]), row[4])
     begun: dict[tuple[str, int], float] = {}
-    for attempt in found.values():
+    for attempt in attempts.values():
         if attempt.started_at is not None:
             key = (attempt.task, attempt.map_index)
             begun[key] = min(begun.get(key, float("inf")), attempt.started_at.timestamp())
@@ -65,7 +65,7 @@ def task_attempts(pipeline: str, run_id: str) -> list[TaskAttempt]:
         key = (attempt.task, attempt.map_index)
         return (begun.get(key, float("inf")), *key, attempt.number)
 
-    return sorted(found.values(), key=order)
+    return sorted(attempts.values(), key=order)
 
 
 def log_lines(pipeline: str, run_id: str, attempt: TaskAttempt) -> list[LogLine]:

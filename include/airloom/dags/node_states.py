@@ -90,12 +90,12 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
             if step.get("parallel", 1) > 1 and step["id"] in by_task:
                 shares = [f"{step['id']}--{share}" for share in range(1, step["parallel"] + 1)]
                 steps |= dict.fromkeys(shares, step["nodes"])
-                found = [task for share in shares for task in by_task.get(share, [])]
-                by_task[step["id"]] = [_at_work(by_task[step["id"]][0], found)]
-                if starts := [task.start_date for task in found if task.start_date is not None]:
+                tasks_of_shares = [task for share in shares for task in by_task.get(share, [])]
+                by_task[step["id"]] = [_at_work(by_task[step["id"]][0], tasks_of_shares)]
+                if starts := [task.start_date for task in tasks_of_shares if task.start_date is not None]:
                     began[step["id"]] = min(starts)
-        kept = {
-            place: _Kept(found, plan["nodes"], steps.get(place[0], []), place[0]) for place, found in values.items()
+        left = {
+            place: _Kept(entries, plan["nodes"], steps.get(place[0], []), place[0]) for place, entries in values.items()
         }
         nothing = _Kept({}, {}, [])
         return [
@@ -103,7 +103,7 @@ def node_results(pipeline: str, run_id: str, plan: dict[str, Any]) -> list[NodeS
                 node,
                 planned,
                 task,
-                kept.get((task.task_id, task.map_index), nothing),
+                left.get((task.task_id, task.map_index), nothing),
                 began.get(planned["step"], task.start_date),
             )
             for node, planned in plan["nodes"].items()

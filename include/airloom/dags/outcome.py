@@ -89,14 +89,14 @@ def outcome_of(step: PlanStep, results: Mapping[str, NodeResult], called: Mappin
 
 def _outputs(document: Mapping[str, Any], results: Mapping[str, NodeResult]) -> dict[str, Any]:
     """Return the outputs of the pipeline that these results hold, by name."""
-    found = {}
+    outputs = {}
     for name, end in document.get("outputs", {}).items():
         node, _, port = end.partition(".")
-        given = results[node].outputs if node in results else {}
-        reference = given.get(port) if port else next(iter(given.values()), None)
+        references = results[node].outputs if node in results else {}
+        reference = references.get(port) if port else next(iter(references.values()), None)
         if reference is not None:
-            found[name] = packed(reference)
-    return found
+            outputs[name] = packed(reference)
+    return outputs
 
 
 def line_of(node: PlanNode, result: NodeResult) -> str:

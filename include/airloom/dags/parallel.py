@@ -35,14 +35,14 @@ class ShareOperator(NodeOperator):
 
     def outcome(self, step: PlanStep, results: dict[str, NodeResult], surroundings: TaskSurroundings) -> Outcome:
         """Return what the task does; a failure that an edge or `on_error` takes is left to the task behind it."""
-        found = super().outcome(step, results, surroundings)
-        if found.failure is not None or found.skipped:
-            return found
-        kept: dict[str, Any] = {"attempt": surroundings.run.first_attempt}
+        outcome = super().outcome(step, results, surroundings)
+        if outcome.failure is not None or outcome.skipped:
+            return outcome
+        share: dict[str, Any] = {"attempt": surroundings.run.first_attempt}
         for result in results.values():
             if result.handled:
-                kept["failed"] = asdict(result)
-        return Outcome({SHARE: kept})
+                share["failed"] = asdict(result)
+        return Outcome({SHARE: share})
 
 
 class CollectOperator(NodeOperator):

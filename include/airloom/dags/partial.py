@@ -92,8 +92,8 @@ def partial_run(context: Any) -> PartialRun | None:
     from airloom.dags.bundle import task_database_url
     from airloom.store.lookup import run_reuse
 
-    kept = run_reuse(task_database_url(), run.dag_id, run.run_id)
-    return None if kept is None else PartialRun.from_json(kept)
+    reuse = run_reuse(task_database_url(), run.dag_id, run.run_id)
+    return None if reuse is None else PartialRun.from_json(reuse)
 
 
 def with_step(plan: Plan, step: PlanStep) -> Plan:

@@ -43,23 +43,23 @@ def asked_for() -> set[str]:
     from airloom.spec.configuration import configuration
     from airloom.spec.error import ConfigurationError
 
-    found: set[str] = set()
+    types: set[str] = set()
     try:
         folder = configuration().nodes_folder
     except ConfigurationError as error:
         log.error("The types of Connection of own nodes are not offered: %s", error)
-        return found
+        return types
     for path in sorted(folder.glob("*.py")) if folder.is_dir() else ():
-        found.update(ASKED_FOR.findall(path.read_text(encoding="utf-8", errors="replace")))
-    return found
+        types.update(ASKED_FOR.findall(path.read_text(encoding="utf-8", errors="replace")))
+    return types
 
 
 def _provided() -> set[str]:
     """Return the types that installed providers bring."""
-    found = {"generic"}
+    types = {"generic"}
     for entry in entry_points(group=GROUP):
         if entry.dist is None or entry.dist.name == "airloom":
             continue
         facts = entry.load()()
-        found.update(str(one.get("connection-type")) for one in facts.get("connection-types") or ())
-    return found
+        types.update(str(one.get("connection-type")) for one in facts.get("connection-types") or ())
+    return types

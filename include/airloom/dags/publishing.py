@@ -102,7 +102,7 @@ def publish_planned(
         )
     if dry_run:
         return Published(None, planned.problems)
-    told = _parents_to_tell(store, planned)
+    warnings = _parents_to_tell(store, planned)
     current = _current_document(store, identifier)
     before, after = current and _is_enabled(current), _is_enabled(planned.document)
     version = publish_plan(
@@ -120,7 +120,7 @@ def publish_planned(
     )
     if before is not None and before != after:
         _let_runs_begin(store, version, after)
-    return Published(version, [*planned.problems, *told])
+    return Published(version, [*planned.problems, *warnings])
 
 
 def _parents_to_tell(store: Store, planned: Planned) -> list[Problem]:
@@ -186,8 +186,8 @@ def plan_document(document: object, facts: Facts) -> Planned:
         return Planned(canonical, None, [refused, *report.problems])
     nodes = report.resolved.every_node.values()
     files = [file for node in nodes for file in (node.file, *node.functions.values()) if file is not None]
-    kept = {file.hash: file for file in files}
-    return Planned(canonical, plan, report.problems, uses_of(report.resolved), list(kept.values()))
+    by_hash = {file.hash: file for file in files}
+    return Planned(canonical, plan, report.problems, uses_of(report.resolved), list(by_hash.values()))
 
 
 def pinned(version: StoredVersion) -> dict[str, Any]:
@@ -269,10 +269,10 @@ def gather_facts(store: Store, describe: Describe | None = None) -> Facts:
 
     def interface(pipeline: str) -> Interface | None:
         try:
-            found = store.version(pipeline).plan.get("interface")
+            interface = store.version(pipeline).plan.get("interface")
         except NotFound:
             return None
-        return Interface.from_json(found) if found else Interface()
+        return Interface.from_json(interface) if interface else Interface()
 
     def calls(pipeline: str) -> frozenset[str] | None:
         try:

@@ -65,13 +65,13 @@ def plan_partial(store: Store, pipeline: str, params: Mapping[str, Any], wish: W
         run = PartialRun(selection.parts, wish.nodes, wish.writes)
         return PartialStart(version, plan, dict(params), selection, run)
     source = _ended_run(store, pipeline, reuse)
-    given = {**{k: v for k, v in (source.params or {}).items() if k in version.document.get("params", {})}, **params}
+    merged = {**{k: v for k, v in (source.params or {}).items() if k in version.document.get("params", {})}, **params}
     earlier = store.version(pipeline, source.version)
     runs = {node.node: node for node in store.node_runs.of(pipeline, reuse) if not node.index_path}
     facts = Reuse(
         reuse,
         _earlier(earlier.plan, runs),
-        _other_params(earlier.document, source.params or {}, version.document, given),
+        _other_params(earlier.document, source.params or {}, version.document, merged),
         functools.partial(_gone, runs),
         functools.partial(_changed, runs),
     )
@@ -91,7 +91,7 @@ def plan_partial(store: Store, pipeline: str, params: Mapping[str, Any], wish: W
             if part == "again" and plan.nodes[node].method == "scan"
         },
     )
-    return PartialStart(version, plan, given, selection, run, source.event)
+    return PartialStart(version, plan, merged, selection, run, source.event)
 
 
 def refused_partial(problems: list[Problem]) -> ConfigurationError:
@@ -168,9 +168,9 @@ def _other_params(
 ) -> set[str]:
     """Return the params that have another value now than in a run of another version."""
     values = []
-    for declared, given in ((before.get("params", {}), then), (document.get("params", {}), now)):
+    for declared, values_of_run in ((before.get("params", {}), then), (document.get("params", {}), now)):
         defaults = {name: schema.get("default") for name, schema in declared.items()}
-        values.append({**defaults, **{name: value for name, value in given.items() if name in declared}})
+        values.append({**defaults, **{name: value for name, value in values_of_run.items() if name in declared}})
     return {name for name in {**values[0], **values[1]} if values[0].get(name) != values[1].get(name)}
 
 
@@ -264,8 +264,8 @@ def _settle_tasks(session: Any, run: Any, plan: Plan, partial: PartialRun) -> No
         values = outcome_of(step, results).values if reused else {}
         for key, value in values.items():
             place = {"key": key, "dag_id": run.dag_id, "task_id": step.id, "run_id": run.run_id}
-            kept = XCom.serialize_value(value, **place)  # as a task does it
-            XComModel.set(value=kept, **place, serialize=False, session=session)
+            serialized = XCom.serialize_value(value, **place)  # as a task does it
+            XComModel.set(value=serialized, **place, serialize=False, session=session)
     for gate in plan.gates:
         if gate.upstream in states:
             fired = partial.results.get(gate.node, {}).get("fired", [])

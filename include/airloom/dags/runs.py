@@ -204,8 +204,8 @@ def trigger_run(
 
     if logical_date is not None and (other := _run_at(pipeline, logical_date)):
         raise _date_taken(pipeline, logical_date, other)
-    told = {"trigger": trigger, "correlation_id": correlation_id, MARK: True if settle is not None else None}
-    ours = {name: value for name, value in told.items() if value is not None}
+    marks = {"trigger": trigger, "correlation_id": correlation_id, MARK: True if settle is not None else None}
+    ours = {name: value for name, value in marks.items() if value is not None}
     conf = {**(params or {}), **({"airloom": ours} if ours else {})}
     try:
         with create_session(scoped=False) as session:

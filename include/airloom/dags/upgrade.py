@@ -77,8 +77,8 @@ def upgrade(store: Store) -> list[Replanned] | None:
         # One of them may wait for a database that does not answer.
         with ThreadPoolExecutor(MANY, "upgrade") as threads:
             live = store.changes(0, store.revision()).live
-            found = list(threads.map(lambda version: _plan_anew(store, version, facts), live))
-        concerned = [replanned for replanned in found if replanned.changes or replanned.problems]
+            replanned_versions = list(threads.map(lambda version: _plan_anew(store, version, facts), live))
+        concerned = [replanned for replanned in replanned_versions if replanned.changes or replanned.problems]
         store.releases.record(current, __version__, [asdict(replanned) for replanned in concerned])
     for replanned in concerned:
         if replanned.problems:
@@ -86,7 +86,7 @@ def upgrade(store: Store) -> list[Replanned] | None:
             log.warning("Pipeline %s goes on by the plan that it has: %s", replanned.pipeline, text)
         else:
             log.info("Pipeline %s is planned anew: %s", replanned.pipeline, "; ".join(replanned.changes))
-    log.info("Release %s changes %d of %d pipelines", __version__, len(concerned), len(found))
+    log.info("Release %s changes %d of %d pipelines", __version__, len(concerned), len(replanned_versions))
     return concerned
 
 
