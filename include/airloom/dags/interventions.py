@@ -6,8 +6,8 @@ For processes that Airflow lets into its database, as `airloom.dags.platform`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airloom.dags.runs import RunState, run_of, run_state
 from airloom.dags.surroundings import CALL
@@ -20,6 +20,7 @@ from airloom.store.records import ConflictError, NewEvent, NotFound
 if TYPE_CHECKING:
     from airloom.store.store import Store
 
+Result = TypeVar("Result")
 NOT_STARTED = (None, "scheduled", "queued", "up_for_retry", "up_for_reschedule")
 """The states of tasks that have not begun, or wait for another try."""
 
@@ -32,11 +33,11 @@ def cancel_run(pipeline: str, run_id: str) -> RunState:
     """
     from airflow.api_fastapi.core_api.datamodels.dag_run import DagRunMutableStates
     from airflow.api_fastapi.core_api.services.public.dag_run import patch_dag_run_state
-    from airflow.utils.session import create_session
 
     if run_of(pipeline, run_id).ended:
         raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} has ended", hint="there is nothing to cancel")
-    with create_session(scoped=False) as session:
+
+    def cancel(session: Any) -> list[tuple[str, str]]:
         run, dag = _run_and_dag(session, pipeline, run_id)
         waiting = {task.task_id for task in run.get_task_instances(session=session) if task.state in NOT_STARTED}
         called = _called(session, run)
@@ -46,7 +47,9 @@ def cancel_run(pipeline: str, run_id: str) -> RunState:
             for task in run.get_task_instances(session=session):
                 if task.task_id in waiting and task.state == "skipped":
                     task.set_state("upstream_failed", session=session)
-    for other, other_id in called:
+        return called
+
+    for other, other_id in _changed(cancel):
         with contextlib.suppress(ConflictError, NotFound):  # it has ended meanwhile, or not begun
             cancel_run(other, other_id)
     return run_of(pipeline, run_id)
@@ -71,19 +74,20 @@ def retry_from(pipeline: str, run_id: str, tasks: Collection[str]) -> list[str]:
 
     Raises NotFound where Airflow knows no such run or tasks, ConflictError where the run has not ended.
     """
-    from airflow.utils.session import create_session
-
     run = run_of(pipeline, run_id)
     if not run.ended:
         raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} is {run.state}", hint="wait for its end")
-    with create_session(scoped=False) as session:
+
+    def clear(session: Any) -> list[str]:
         run_of_dag, dag = _run_and_dag(session, pipeline, run_id)
         if unknown := [task for task in tasks if not dag.has_task(task)]:
             raise NotFound(f"run {run_id!r} of pipeline {pipeline!r} has no task {unknown[0]!r}")
         behind = {follower for task in tasks for follower in dag.get_task(task).get_flat_relative_ids(upstream=False)}
         cleared = sorted({*tasks, *behind})
         dag.clear(task_ids=cleared, run_id=run_of_dag.run_id, session=session)
-    return cleared
+        return cleared
+
+    return _changed(clear)
 
 
 def retry_run(pipeline: str, run_id: str) -> list[str]:
@@ -93,13 +97,13 @@ def retry_run(pipeline: str, run_id: str) -> list[str]:
     knows no such run, ConflictError where it has not failed.
     """
     from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.session import create_session
     from sqlalchemy import select
 
     state = run_of(pipeline, run_id).state
     if state != "failed":
         raise ConflictError(f"run {run_id!r} of pipeline {pipeline!r} is {state}", hint="only a failed run is retried")
-    with create_session(scoped=False) as session:
+
+    def clear(session: Any) -> list[str]:
         run, dag = _run_and_dag(session, pipeline, run_id)
         states = session.execute(
             select(TaskInstance.task_id, TaskInstance.state).where(
@@ -113,7 +117,9 @@ def retry_run(pipeline: str, run_id: str) -> list[str]:
         skipped = {task for task, state in known.items() if state in ("skipped", "removed") or state is None}
         tasks = sorted((failed | behind | skipped) & known.keys())
         dag.clear(task_ids=tasks, run_id=run.run_id, session=session)
-    return tasks
+        return tasks
+
+    return _changed(clear)
 
 
 def delete_run(store: Store, pipeline: str, run_id: str) -> None:
@@ -138,6 +144,22 @@ def delete_run(store: Store, pipeline: str, run_id: str) -> None:
     store.node_runs.remove(pipeline, run_id)
     store.runs.remove(pipeline, run_id)
     store.feed.add([NewEvent("runs", "deleted", pipeline, run_id)])
+
+
+def _changed(change: Callable[[Any], Result]) -> Result:
+    """Return what a function returns that changes Airflow's tasks in a session, which is committed.
+
+    It is called again where the database ended it for a deadlock: Airflow's scheduler takes the same rows in an order
+    of its own.
+    """
+    from airflow.utils.retries import run_with_db_retries
+    from airflow.utils.session import create_session
+
+    def once() -> Result:
+        with create_session(scoped=False) as session:
+            return change(session)
+
+    return cast("Result", run_with_db_retries()(once))
 
 
 def _run(session: Any, pipeline: str, run_id: str) -> Any:
