@@ -69,12 +69,12 @@ def _problems_of(node: ResolvedNode) -> Iterator[Problem]:
         if mark["is"] != "function" or value not in node.functions:
             continue
         try:
-            found = outcome_of(node.functions[value])
+            tested = outcome_of(node.functions[value])
         except (WrongFunction, NoBoxHere) as error:
             message = f"the tests of {value} cannot be run: {error.message}"
             yield Problem(error.code, message, pointer=at, hint=error.hint)
             continue
         hint = f"correct it, or the tests; `airloom test-code {value}` runs them"
-        for failure in found.failures:
+        for failure in tested.failures:
             name = failure.test or "the file of tests"
             yield Problem("code.test", f"{name} failed: {failure.message}", pointer=at, hint=hint)

@@ -298,7 +298,7 @@ class ConfigCheck:
         return None
 
     def _check_functions(self, entry: NodeEntry, inside: str, marks: Marks) -> dict[str, NodeFile]:
-        found: dict[str, NodeFile] = {}
+        files: dict[str, NodeFile] = {}
         for place, mark in marks.items():
             named = value_at(entry.config, place)
             if mark.get("is") != "function" or not isinstance(named, str):
@@ -308,10 +308,10 @@ class ConfigCheck:
                           inside + place, entry.id, "write its name")  # fmt: skip
             elif re.fullmatch(IDENTIFIER, named):
                 try:
-                    found[named] = read_function(named, mark["argument"])
+                    files[named] = read_function(named, mark["argument"])
                 except (UnknownFunction, WrongFunction) as error:
                     self._add(error.code, error.message, inside + place, entry.id, error.hint)
-        return found
+        return files
 
     # Expressions
 

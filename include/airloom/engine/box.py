@@ -52,7 +52,7 @@ Library = Literal["pandas", "polars", "arrow"]
 LARGEST_VALUE = 50_000_000
 """Bytes of JSON that code may return."""
 MOST_FAILURES = 100
-"""Failures of tests that are told of one file."""
+"""Failures of tests that are reported of one file."""
 SMALL_VALUE = 1_000_000
 """Bytes of JSON that this process reads itself: whatever they hold, it takes less than 50 MB and half a second."""
 SCRATCH = "airloom-box-"
@@ -225,7 +225,7 @@ def run_tests(code: Code, tests: str, file: str, log: logging.Logger) -> tuple[i
             if isinstance(error, NoBoxHere):
                 raise
             return 0, [FailedTest("", error.message)]
-        return report.tests, [FailedTest(failure.test, box.told(failure)) for failure in report.failures]
+        return report.tests, [FailedTest(failure.test, box.described(failure)) for failure in report.failures]
 
 
 class _Box:
@@ -418,9 +418,9 @@ class _Box:
         hint = _CLOSED if fault.refused else None
         if fault.absent:
             hint = "install it beside Airloom, on every worker"
-        raise CodeError(self.told(fault), field=self.code.field, hint=hint)
+        raise CodeError(self.described(fault), field=self.code.field, hint=hint)
 
-    def told(self, fault: _Fault) -> str:
+    def described(self, fault: _Fault) -> str:
         """Return what a fault is, with the place in the code or in its tests."""
         named = self.tests is not None and fault.file == self.tests[0]
         lines = (self.tests[1] if self.tests is not None and named else self.code.source).splitlines()

@@ -110,11 +110,11 @@ def _run_tests(request: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
     # By this name the tests import it.
     function = _function_of(_defined(name, request["source"], SOURCE), name)
     module = _defined(f"{name}_test", tests, TESTS, {name: function})
-    found = {key: test for key, test in vars(module).items() if key.startswith("test_") and callable(test)}
-    if not found:
+    by_name = {key: test for key, test in vars(module).items() if key.startswith("test_") and callable(test)}
+    if not by_name:
         raise Fault("code", "there is no test: a function whose name begins with test_")
     failures: list[dict[str, Any]] = []
-    for key, test in found.items():
+    for key, test in by_name.items():
         try:
             if inspect.signature(test).parameters or inspect.iscoroutinefunction(test):
                 raise TypeError("a test is a plain function without parameters")
@@ -122,7 +122,7 @@ def _run_tests(request: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
         except BaseException as error:  # noqa: BLE001 whatever a test raises is its result
             if len(failures) < request["most_failures"]:
                 failures.append({**_described(error, _sources(request)), "test": _short(key)})
-    return len(found), failures
+    return len(by_name), failures
 
 
 def _defined(name: str, source: str, place: str, known: dict[str, Any] | None = None) -> types.ModuleType:
@@ -226,8 +226,8 @@ def _write_value(library: str, result: Any, function: str, file: int) -> None:
 
 def _sources(request: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Return the name and the text of each file of the user, by its name in a traceback."""
-    found = {SOURCE: (request["file"], request["source"])}
-    return {**found, TESTS: tuple(request["tests"])} if request["tests"] else found
+    sources = {SOURCE: (request["file"], request["source"])}
+    return {**sources, TESTS: tuple(request["tests"])} if request["tests"] else sources
 
 
 def _described(error: BaseException, sources: dict[str, tuple[str, str]]) -> dict[str, Any]:

@@ -87,13 +87,13 @@ def known_file(digest: str) -> NodeFile | None:
 
 def fingerprint() -> list[str]:
     """Return what tells all files of code from those of another time, tests too: one of them may forbid to publish."""
-    found = []
+    texts = []
     for path in _files():
         try:
-            found.append(f"{path.name} {_read(path).hash}")
+            texts.append(f"{path.name} {_read(path).hash}")
         except WrongFunction as error:
-            found.append(f"{path.name} {error.message}")
-    return found
+            texts.append(f"{path.name} {error.message}")
+    return texts
 
 
 _known: dict[str, NodeFile] = {}

@@ -198,7 +198,7 @@ class _Selecting:
         earlier, run = self.reuse.nodes.get(node), f"run {self.reuse.run!r}"
         if earlier is None:
             self._refuse(node, f"has no state in {run}")
-        elif not self._is_same(node):
+        elif not self._is_same(node, earlier):
             self._refuse(
                 node, f"is not as it was in {run}: it, a node before it, or a param that they read has changed"
             )
@@ -207,21 +207,20 @@ class _Selecting:
         elif not earlier.fired and earlier.state in (FAILED, NOT_RUN):
             self._refuse(node, f"{'failed' if earlier.state == FAILED else 'did not run'} in {run}")
         elif inside or not earlier.kept:
-            return self._again(node, earlier)
+            return self._again(node, earlier, self.reuse)
         elif gone := self.reuse.gone(node):
             self._refuse(node, f"gave in {run} what is gone: {gone}")
         else:
             return "reused"
         return None
 
-    def _again(self, node: str, earlier: Earlier) -> Part | None:
-        assert self.reuse is not None  # noqa: S101 for the type checker
+    def _again(self, node: str, earlier: Earlier, reuse: Reuse) -> Part | None:
         planned = self.plan.nodes[node]
         reads_files = planned.method == "scan"
         if not reads_files and (planned.effect != "pure" or planned.role != "work"):
-            self._refuse(node, f"gave in run {self.reuse.run!r} what was not kept")
-        elif reads_files and (changed := self.reuse.changed(node)):
-            self._refuse(node, f"is to read again what it read in run {self.reuse.run!r}, and {changed}")
+            self._refuse(node, f"gave in run {reuse.run!r} what was not kept")
+        elif reads_files and (changed := reuse.changed(node)):
+            self._refuse(node, f"is to read again what it read in run {reuse.run!r}, and {changed}")
         else:
             return "again"
         return None
@@ -233,16 +232,15 @@ class _Selecting:
     def _as_it_was(self, node: str) -> Part:
         """Return what becomes of a node that nobody reads, and that comes before what runs."""
         earlier = None if self.reuse is None else self.reuse.nodes.get(node)
-        if earlier is None or not self._is_same(node):
+        if earlier is None or not self._is_same(node, earlier):
             return "left_out"
         if earlier.state == SKIPPED:
             return "skipped"
         return "reused" if earlier.fired or earlier.state in (SUCCESS, REUSED) else "left_out"
 
-    def _is_same(self, node: str) -> bool:
-        assert self.reuse is not None  # noqa: S101 for the type checker
+    def _is_same(self, node: str, earlier: Earlier) -> bool:
         digest = self.plan.nodes[node].hash
-        return bool(digest) and digest == self.reuse.nodes[node].hash and node not in self._tainted
+        return bool(digest) and digest == earlier.hash and node not in self._tainted
 
     @functools.cached_property
     def _tainted(self) -> set[str]:

@@ -153,8 +153,8 @@ class Engine:
 
     def remove_left(self, labels: Mapping[str, str]) -> None:
         """Remove what earlier attempts of the same work left, and what is long beyond its time."""
-        for found in self._ours():
-            theirs = found["labels"]
+        for item in self._ours():
+            theirs = item["labels"]
             same = all(
                 theirs.get(LABEL + name) == labels[LABEL + name] for name in ("pipeline", "run", "node", "index")
             )
@@ -163,14 +163,14 @@ class Engine:
                 same and labels[LABEL + "run"] != "try" and _number(theirs, "attempt") < _number(labels, "attempt")
             )
             if earlier or _number(theirs, "until") < time.time():
-                self._remove(found)
+                self._remove(item)
 
     def remove_of_run(self, pipeline: str, run_id: str) -> int:
         """Remove what a run that has ended left; return how many containers and volumes that were."""
         wanted = {LABEL + "pipeline": pipeline, LABEL + "run": run_id}
-        left = [found for found in self._ours() if wanted.items() <= found["labels"].items()]
-        for found in left:
-            self._remove(found)
+        left = [item for item in self._ours() if wanted.items() <= item["labels"].items()]
+        for item in left:
+            self._remove(item)
         return len(left)
 
     def _ours(self) -> list[dict[str, Any]]:
@@ -178,18 +178,18 @@ class Engine:
         containers = self._client.containers(all=True, filters=filters)
         volumes = self._client.volumes(filters=filters)["Volumes"] or []
         return [
-            *({"container": found["Id"], "labels": found["Labels"]} for found in containers),
-            *({"volume": found["Name"], "labels": found["Labels"] or {}} for found in volumes),
+            *({"container": container["Id"], "labels": container["Labels"]} for container in containers),
+            *({"volume": volume["Name"], "labels": volume["Labels"] or {}} for volume in volumes),
         ]
 
-    def _remove(self, found: Mapping[str, Any]) -> None:
+    def _remove(self, item: Mapping[str, Any]) -> None:
         from docker.errors import APIError
 
         try:
-            if "container" in found:
-                self._client.remove_container(found["container"], v=True, force=True)
+            if "container" in item:
+                self._client.remove_container(item["container"], v=True, force=True)
             else:
-                self._client.remove_volume(found["volume"], force=True)
+                self._client.remove_volume(item["volume"], force=True)
         except APIError as error:
             # It is gone, or somebody else is removing it: whoever looks next takes what may be left.
             if error.status_code not in (404, 409):
@@ -234,11 +234,11 @@ class Engine:
 
         Raises ContainerFailed, MemoryExceeded, DataError for a wanted file that is not there.
         """
-        made: list[dict[str, str]] = []
+        created: list[dict[str, str]] = []
         try:
             volumes = [self._client.create_volume(labels=dict(labels))["Name"] for _ in (IN, OUT)]
-            made += [{"volume": name} for name in volumes]
-            self._fill(image, volumes, labels, files, made)
+            created += [{"volume": name} for name in volumes]
+            self._fill(image, volumes, labels, files, created)
             container = self._client.create_container(
                 image,
                 command or None,
@@ -247,7 +247,7 @@ class Engine:
                 labels=dict(labels),
                 host_config=self._host_config(volumes, walls),
             )["Id"]
-            made.append({"container": container})
+            created.append({"container": container})
             started = time.monotonic()
             self._run_to_end(container, walls, log)
             seconds = time.monotonic() - started
@@ -256,8 +256,8 @@ class Engine:
             return Ran(image, round(seconds, 3))
         finally:
             # Containers first: a volume that one uses stays.
-            for found in reversed(made):
-                self._remove(found)
+            for item in reversed(created):
+                self._remove(item)
 
     def _fill(
         self,
@@ -265,13 +265,13 @@ class Engine:
         volumes: list[str],
         labels: Mapping[str, str],
         files: Mapping[str, Path],
-        made: list[dict[str, str]],
+        created: list[dict[str, str]],
     ) -> None:
         """Put the files into the volume that is then mounted to be read: by a container that never starts."""
         mounts = [_mount(place, volume) for place, volume in zip((IN, OUT), volumes, strict=True)]
         config = self._client.create_host_config(mounts=mounts, network_mode="none")
         helper = self._client.create_container(image, ["-"], labels=dict(labels), host_config=config)["Id"]
-        made.append({"container": helper})
+        created.append({"container": helper})
         with tempfile.TemporaryFile() as archive:
             with tarfile.open(fileobj=archive, mode="w") as tar:
                 for name, path in files.items():
@@ -280,7 +280,7 @@ class Engine:
             self._client.put_archive(helper, IN, archive)
         # Whoever the container runs as may write there; a folder is an entry of an archive for its parent alone.
         self._client.put_archive(helper, str(PurePosixPath(OUT).parent), _open_folder())
-        self._remove(made.pop())
+        self._remove(created.pop())
 
     def _host_config(self, volumes: list[str], walls: Walls) -> Any:
         return self._client.create_host_config(
@@ -381,9 +381,9 @@ class _Stream(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         while (size < 0 or len(self._rest) < size) and (piece := next(self._pieces, b"")):
             self._rest += piece
-        found = self._rest if size < 0 else self._rest[:size]
-        self._rest = self._rest[len(found) :]
-        return found
+        piece = self._rest if size < 0 else self._rest[:size]
+        self._rest = self._rest[len(piece) :]
+        return piece
 
 
 def _mount(place: str, volume: str, *, read_only: bool = False) -> Any:

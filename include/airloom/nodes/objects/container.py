@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, ByteSize, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from airloom.engine.box import LARGEST_VALUE
 from airloom.engine.child import run_in_child
@@ -36,7 +46,26 @@ from airloom.nodes.sdk import (
 from airloom.spec.configuration import configuration
 from airloom.spec.document import Identifier
 
-Image = Annotated[str, Field(pattern=r"^[a-z0-9][a-zA-Z0-9./:@_-]{0,254}$"), Mark("raw", language="container")]
+IMAGE = r"^[a-z0-9][a-zA-Z0-9./:@_-]{0,254}$"
+USER = r"^[1-9][0-9]{0,9}(:[1-9][0-9]{0,9})?$"
+
+
+def _is_image(name: str) -> str:
+    if not re.fullmatch(IMAGE, name):
+        raise ValueError("an image is named like busybox:1.36, without an expression: a run cannot choose it")
+    return name
+
+
+def _is_not_root(user: str) -> str:
+    if not re.fullmatch(USER, user):
+        raise ValueError("a user and a group are numbers above 0, such as 65534:65534, for root is not allowed")
+    return user
+
+
+Image = Annotated[
+    str, AfterValidator(_is_image), Field(json_schema_extra={"pattern": IMAGE}), Mark("raw", language="container")
+]
+User = Annotated[str, AfterValidator(_is_not_root), Field(json_schema_extra={"pattern": USER})]
 
 
 def _as_text(value: Any) -> Any:
@@ -96,9 +125,7 @@ class Container(
     network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")] = Field(
         "none", description="One of the engine's networks, such as bridge"
     )
-    user: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}(:[1-9][0-9]{0,9})?$")] = Field(
-        "65534:65534", description="User and group by their numbers, other than root"
-    )
+    user: User = Field("65534:65534", description="User and group by their numbers, other than root")
     memory: Size = Field("1GB", validate_default=True, description="What the container may take, `/tmp` included")
     cpus: float = Field(1.0, gt=0, le=1024, description="How many processors it may use")
     timeout: CodeTime = Field("1h", validate_default=True, description="After this time it is stopped")
@@ -197,13 +224,13 @@ class Container(
             yield path.name, path
 
     def _environment(self, context: Context) -> dict[str, str]:
-        found = dict(self.environment)
+        variables = dict(self.environment)
         for variable, name in self.secrets.items():
             password = context.connection(name).password
             if not password:
                 raise ConfigurationError(f"the Connection {name!r} has no password", field=f"secrets/{variable}")
-            found[variable] = password
-        return found
+            variables[variable] = password
+        return variables
 
     def _wanted(self, folder: Path) -> dict[str, Path]:
         names = [*(f"{name}.parquet" for name in self.output_tables), *(f"{name}.json" for name in self.output_values)]
@@ -211,13 +238,13 @@ class Container(
 
     def _answer(self, ran: _docker.Ran, folder: Path) -> Any:
         """Return what goes out, in the order of the ports."""
-        found: list[Any] = [
+        answers: list[Any] = [
             _rows_of(folder / f"out-{name}.parquet", name, columns) for name, columns in self.output_tables.items()
         ]
-        found += [_value_of(folder / f"out-{name}.json", name) for name in self.output_values]
-        found.append({"image": ran.image, "seconds": ran.seconds})
+        answers += [_value_of(folder / f"out-{name}.json", name) for name in self.output_values]
+        answers.append({"image": ran.image, "seconds": ran.seconds})
         # A port may be called what no field of Python is.
-        return namedtuple("Outputs", [f"output_{at}" for at in range(len(found))])(*found)
+        return namedtuple("Outputs", [f"output_{at}" for at in range(len(answers))])(*answers)
 
 
 def _write_rows(rows: Batches, path: Path) -> None:
